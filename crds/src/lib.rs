@@ -1,0 +1,1 @@
+//! API types of the group beaconwatch.io.

@@ -1,0 +1,5 @@
+//! The node agent.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The operator: reconciles policies onto node agents and reports their state.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}

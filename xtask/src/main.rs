@@ -1,0 +1,5 @@
+//! Build and code-generation jobs.
+
+fn main() -> anyhow::Result<()> {
+    Ok(())
+}
