@@ -74,6 +74,8 @@ pub enum AppProtocol {
     Quic,
     /// NTP.
     Ntp,
+    /// gRPC over HTTP/2.
+    Grpc,
     /// SOCKS, before the protocol inside is known.
     Socks,
     /// Text lines of no known protocol.
@@ -97,6 +99,7 @@ impl AppProtocol {
             Self::Smtp => "smtp",
             Self::Quic => "quic",
             Self::Ntp => "ntp",
+            Self::Grpc => "grpc",
             Self::Socks => "socks",
             Self::Text => "text",
         }

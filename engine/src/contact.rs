@@ -1,0 +1,160 @@
+//! A contact: one time that an actor turned to a destination. The unit that detectors count.
+//!
+//! Live and pcap contacts are made by [`crate::session`] from socket events and payload; log importers (Zeek,
+//! flow logs, recorded events) make them directly, since their rows are already understood.
+
+use core::time::Duration;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::actor::{Actor, ActorKey};
+use crate::protocol::AppProtocol;
+use crate::time::Timestamp;
+
+/// Transport protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// TCP (RFC 9293).
+    #[default]
+    Tcp,
+    /// UDP (RFC 768).
+    Udp,
+    /// Anything else that has addresses but no ports, such as ICMP.
+    Other,
+}
+
+impl Transport {
+    /// The value of `network.transport`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Where a destination's name came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NameSource {
+    /// The workload looked the name up and got this address.
+    Dns,
+    /// TLS or QUIC server name indication.
+    Sni,
+    /// HTTP `Host` header.
+    HttpHost,
+    /// Asked of a proxy by `CONNECT`.
+    Proxy,
+}
+
+/// How the destination was named, as evidence: did the client look the name up, and does its SNI agree?
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Naming {
+    /// Not known (no payload, no DNS visibility): no evidence.
+    #[default]
+    Unknown,
+    /// Looked up, and the SNI (if TLS) is the looked-up name.
+    Consistent,
+    /// Connected to an address that was never looked up, though look-ups are visible.
+    NoLookup,
+    /// The SNI is another name than the one looked up.
+    SniMismatch,
+    /// TLS without SNI.
+    SniMissing,
+}
+
+/// Where a contact goes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// Address as the client used it (before NAT of a Service); `None` if only a name is known (proxy logs).
+    pub address: Option<IpAddr>,
+    /// Port; 0 for transports without ports.
+    pub port: u16,
+    /// Transport.
+    pub transport: Transport,
+    /// Name, lower case without the final dot; for DNS the registered domain asked for.
+    pub name: Option<Arc<str>>,
+    /// Where `name` came from.
+    pub name_source: Option<NameSource>,
+}
+
+/// What kind of contact it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContactKind {
+    /// A connection was opened (UDP: the first datagram to this peer on this socket).
+    Connect {
+        /// `Some(false)`: the peer never answered or refused; `None`: not known yet.
+        established: Option<bool>,
+    },
+    /// On a connection already open, the first sending after a pause of at least 250 ms.
+    Burst,
+    /// A question to a resolver.
+    DnsQuery(DnsQuestion),
+}
+
+/// A DNS question with its answer, as far as seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsQuestion {
+    /// The name asked for, in canonical escaped form (RFC 4343), lower case, no final dot.
+    pub name: Arc<str>,
+    /// RR type number (1 A, 16 TXT, 28 AAAA, ...).
+    pub rr_type: u16,
+    /// RCODE of the answer (0 NOERROR, 3 NXDOMAIN); `None` if unanswered or unknown.
+    pub rcode: Option<u16>,
+}
+
+/// Payload bytes of a contact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bytes {
+    /// Sent by the actor.
+    pub sent: u64,
+    /// Received by the actor.
+    pub received: u64,
+}
+
+/// One contact. Delivered once with what is known early (name, protocol); its totals may follow.
+#[derive(Clone, Debug)]
+pub struct Contact {
+    /// Ties a later [`ContactEnd`] to this contact; unique among open contacts. 0: no end will follow.
+    pub id: u64,
+    /// When it began. May be a little earlier than `now` of the input, since a name may need a packet or two.
+    pub start: Timestamp,
+    /// Who.
+    pub actor: Arc<Actor>,
+    /// `actor.key()`, computed once.
+    pub actor_key: ActorKey,
+    /// Where to.
+    pub destination: Destination,
+    /// What.
+    pub kind: ContactKind,
+    /// Recognised application protocol.
+    pub protocol: AppProtocol,
+    /// How the destination was named.
+    pub naming: Naming,
+    /// JA4 TLS client fingerprint, if a whole ClientHello was seen.
+    pub ja4: Option<Arc<str>>,
+    /// Somebody who knows the image says that the fingerprint is unusual for it (imported logs only).
+    pub ja4_odd: Option<bool>,
+    /// HTTP user agent, if seen.
+    pub user_agent: Option<Arc<str>>,
+    /// Totals, if already known (logs); otherwise [`ContactEnd`] brings them.
+    pub bytes: Option<Bytes>,
+    /// Duration, if already known.
+    pub duration: Option<Duration>,
+}
+
+/// Totals of a contact that was delivered before.
+#[derive(Clone, Copy, Debug)]
+pub struct ContactEnd {
+    /// [`Contact::id`].
+    pub id: u64,
+    /// Totals of payload.
+    pub bytes: Bytes,
+    /// How long it lasted.
+    pub duration: Duration,
+    /// For [`ContactKind::Connect`]: did the peer answer?
+    pub established: Option<bool>,
+    /// More may follow (a provisional record, for example at FIN_WAIT1).
+    pub provisional: bool,
+}

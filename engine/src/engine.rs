@@ -1,0 +1,211 @@
+//! The engine: inputs with their time in, findings out.
+//!
+//! Contract (as sans-IO protocol libraries have it): call [`Engine::handle`] with each input and its time; before
+//! each input call [`Engine::handle_timeout`] for every [`Engine::poll_timeout`] that is due, with the *due*
+//! time; after each call drain [`Engine::poll`]. [`crate::engine::drive`] does just that. `now` never goes back:
+//! an earlier time is raised to the last one and counted.
+
+use std::collections::VecDeque;
+
+use crate::detection::Detection;
+use crate::finding::Finding;
+use crate::input::Input;
+use crate::limits::Limits;
+use crate::session::{SessionOutput, Sessions};
+use crate::time::Timestamp;
+use crate::workload::Workloads;
+
+/// What the engine counted. Every bound that was hit and every record that was lost is here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Inputs handled.
+    pub inputs: u64,
+    /// Inputs whose time was raised, since it lay before an earlier one's.
+    pub late_inputs: u64,
+    /// Contacts handed to the detectors.
+    pub contacts: u64,
+    /// Records lost before the engine, as reported by [`Input::Lost`].
+    pub lost: u64,
+    /// Conversations held now.
+    pub conversations: u64,
+    /// Conversations evicted because a table was full.
+    pub conversations_evicted: u64,
+    /// Contacts that went to their workload's aggregate only, since its share of the table was full.
+    pub conversations_refused: u64,
+    /// Sockets held now.
+    pub sockets: u64,
+    /// Sockets forgotten because the table was full.
+    pub sockets_evicted: u64,
+    /// Payload or totals of sockets that are not known.
+    pub sockets_unknown: u64,
+    /// Processes held now.
+    pub processes: u64,
+    /// Processes forgotten because the table was full.
+    pub processes_evicted: u64,
+    /// Flows whose process is not known.
+    pub processes_unknown: u64,
+    /// Cgroups held now.
+    pub cgroups: u64,
+    /// Cgroups forgotten because the table was full.
+    pub cgroups_evicted: u64,
+    /// Pods held now.
+    pub pods: u64,
+    /// Pods refused because the table was full.
+    pub pods_refused: u64,
+    /// Findings open now.
+    pub findings_open: u64,
+    /// Findings opened.
+    pub findings_opened: u64,
+    /// Findings that an exception kept silent (counted once per finding).
+    pub findings_excepted: u64,
+    /// Updates dropped because nobody polled.
+    pub outputs_dropped: u64,
+}
+
+/// The engine.
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    now: Timestamp,
+    counters: Counters,
+    workloads: Workloads,
+    sessions: Sessions,
+    detection: Detection,
+    session_outputs: Vec<SessionOutput>,
+    outputs: VecDeque<Finding>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet and holds no more than `limits`.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            limits,
+            now: Timestamp::ZERO,
+            counters: Counters::default(),
+            workloads: Workloads::default(),
+            sessions: Sessions::with_limits(&limits),
+            detection: Detection::with_limits(&limits),
+            session_outputs: Vec::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes one input. Returns the time it was given, which is `now` or later.
+    pub fn handle(&mut self, now: Timestamp, input: Input) -> Timestamp {
+        self.advance(now);
+        let now = self.now;
+        self.counters.inputs += 1;
+        match input {
+            Input::Event(event) => {
+                self.sessions.handle(now, event, &mut self.session_outputs);
+                self.hand_on();
+            }
+            Input::Contact(contact) => {
+                self.counters.contacts += 1;
+                self.detection.contact(now, *contact, &self.workloads, &mut self.outputs);
+            }
+            Input::ContactEnd(end) => {
+                self.detection.contact_end(now, end, &self.workloads, &mut self.outputs)
+            }
+            Input::Workload(change) => self.workloads.handle(change, self.limits.pods_max),
+            Input::Digest { file, sha256 } => self.sessions.set_digest(file, sha256),
+            Input::Policies(policies) => self.detection.set_policies(policies),
+            Input::Baseline(entry) => self.detection.learn(*entry),
+            Input::Reputation(list) => self.detection.set_reputation(list),
+            Input::Lost { place: _, count } => {
+                self.counters.lost += count;
+                self.detection.lost(now, count);
+            }
+        }
+        now
+    }
+
+    /// When [`Engine::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        [self.sessions.poll_timeout(), self.detection.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// Runs what is due at `now`.
+    pub fn handle_timeout(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.sessions.handle_timeout(self.now, &mut self.session_outputs);
+        self.hand_on();
+        self.detection.handle_timeout(self.now, &self.workloads, &mut self.outputs);
+    }
+
+    /// The next finding state, if there is one.
+    pub fn poll(&mut self) -> Option<Finding> {
+        self.outputs.pop_front()
+    }
+
+    /// Closes every open finding; drain [`Engine::poll`] afterwards. For the end of a replay or a shutdown.
+    pub fn finish(&mut self, now: Timestamp) {
+        self.advance(now);
+        self.sessions.finish(self.now, &mut self.session_outputs);
+        self.hand_on();
+        self.detection.finish(self.now, &self.workloads, &mut self.outputs);
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters.pods = self.workloads.len() as u64;
+        counters.pods_refused = self.workloads.refused();
+        self.sessions.count(&mut counters);
+        self.detection.count(&mut counters);
+        counters
+    }
+
+    /// The bounds in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Contacts go from the session layer to the detectors.
+    fn hand_on(&mut self) {
+        for output in self.session_outputs.drain(..) {
+            match output {
+                SessionOutput::Contact(contact) => {
+                    self.counters.contacts += 1;
+                    self.detection.contact(self.now, *contact, &self.workloads, &mut self.outputs);
+                }
+                SessionOutput::End(end) => {
+                    self.detection.contact_end(self.now, end, &self.workloads, &mut self.outputs);
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Timestamp) {
+        if now < self.now {
+            self.counters.late_inputs += 1;
+        } else {
+            self.now = now;
+        }
+    }
+}
+
+/// Feeds one input as the contract wants it: due timers first, then the input; each finding goes to `found`.
+/// Returns the (clamped) time the input was given: what a recording has to store.
+pub fn drive(
+    engine: &mut Engine,
+    now: Timestamp,
+    input: Input,
+    found: &mut impl FnMut(Finding),
+) -> Timestamp {
+    while let Some(due) = engine.poll_timeout().filter(|due| *due <= now) {
+        engine.handle_timeout(due);
+        while let Some(finding) = engine.poll() {
+            found(finding);
+        }
+    }
+    let stamped = engine.handle(now, input);
+    while let Some(finding) = engine.poll() {
+        found(finding);
+    }
+    stamped
+}

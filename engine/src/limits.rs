@@ -1,0 +1,64 @@
+//! Every bound of the engine, in one struct that is passed in.
+
+use core::time::Duration;
+
+/// What the engine may hold. Each bound has a counter in [`crate::engine::Counters`] for when it is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Conversations in all.
+    pub conversations_max: usize,
+    /// Conversations of one workload (container, or source address); the rest goes to its aggregate.
+    pub conversations_per_workload_max: usize,
+    /// Conversations that nothing was heard of for this long are forgotten.
+    pub conversation_idle: Duration,
+    /// ... also while their rhythm is proven: after ten periods, and at most this.
+    pub conversation_idle_max: Duration,
+    /// Open sockets that are tracked.
+    pub sockets_max: usize,
+    /// Processes that are remembered, the ended ones included.
+    pub processes_max: usize,
+    /// An ended process is remembered this long.
+    pub process_linger: Duration,
+    /// Cgroups that are remembered, the removed ones included.
+    pub cgroups_max: usize,
+    /// A removed cgroup is remembered this long.
+    pub cgroup_linger: Duration,
+    /// Pods that are known.
+    pub pods_max: usize,
+    /// Names per workload in the cache from address to name.
+    pub names_per_workload_max: usize,
+    /// Names in all.
+    pub names_max: usize,
+    /// Baseline signatures that are remembered.
+    pub signatures_max: usize,
+    /// Findings that are open at once.
+    pub findings_open_max: usize,
+    /// Check-in times that a finding carries to be drawn.
+    pub finding_check_ins_max: usize,
+    /// Outputs that wait to be polled; the oldest update is dropped beyond, never an opened or closed state.
+    pub outputs_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const HOUR: u64 = 3600;
+        Self {
+            conversations_max: 8192,
+            conversations_per_workload_max: 64,
+            conversation_idle: Duration::from_secs(48 * HOUR),
+            conversation_idle_max: Duration::from_secs(14 * 24 * HOUR),
+            sockets_max: 65_536,
+            processes_max: 32_768,
+            process_linger: Duration::from_secs(60),
+            cgroups_max: 16_384,
+            cgroup_linger: Duration::from_secs(600),
+            pods_max: 4096,
+            names_per_workload_max: 512,
+            names_max: 65_536,
+            signatures_max: 65_536,
+            findings_open_max: 4096,
+            finding_check_ins_max: 128,
+            outputs_max: 16_384,
+        }
+    }
+}
