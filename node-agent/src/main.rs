@@ -1,5 +1,16 @@
-//! The node agent.
+//! Entry point of `beaconwatch-agent`.
 
-fn main() -> anyhow::Result<()> {
-    Ok(())
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = beaconwatch_agent::args::Args::parse();
+    match beaconwatch_agent::app::main(args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("beaconwatch-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,0 +1,32 @@
+//! Composition root: makes each part and hands it what it needs. Reads like the drawing in ARCHITECTURE.md.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::args::{Args, Command, PolicyCommand};
+
+/// Runs the command that was asked for.
+///
+/// # Errors
+///
+/// What went wrong, as one line for people.
+pub fn main(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Run(_run) => anyhow::bail!("not wired"),
+        Command::Replay(_replay) => anyhow::bail!("not wired"),
+        Command::Doctor(_doctor) => anyhow::bail!("not wired"),
+        Command::Policy(policy) => match policy.command {
+            PolicyCommand::Check(_check) => anyhow::bail!("not wired"),
+            PolicyCommand::Suggest(_suggest) => anyhow::bail!("not wired"),
+        },
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Args::command(), "beaconwatch-agent", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Args::command()).render(&mut std::io::stdout())?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

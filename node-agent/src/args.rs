@@ -1,0 +1,40 @@
+//! The command line. The only place that reads the environment.
+
+use clap::{Parser, Subcommand};
+
+mod policy;
+mod replay;
+mod run;
+
+pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
+pub use replay::ReplayArgs;
+pub use run::{DoctorArgs, OutputFormat, RunArgs};
+
+/// Finds processes that call home: beacon timing, balance, protocol, destination and identity, with evidence.
+#[derive(Debug, Parser)]
+#[command(name = "beaconwatch-agent", version = crate::VERSION, propagate_version = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this machine (or, with --kubernetes, this node) and report what calls home.
+    Run(Box<RunArgs>),
+    /// Judge recorded traffic with the same engine: captures, Zeek logs, flow logs, recordings.
+    Replay(Box<ReplayArgs>),
+    /// Say what this kernel and these rights allow, hook by hook, and what stays invisible.
+    Doctor(DoctorArgs),
+    /// Work with policies.
+    Policy(PolicyArgs),
+    /// Print a shell completion script.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
+}

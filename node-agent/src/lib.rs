@@ -1,0 +1,10 @@
+//! The node agent as a library: the IO edge around the pure engine.
+//!
+//! The binary is `main.rs`; this library exists so that tests, benches and fuzz targets reach the parts.
+
+/// Version with the commit it was built from.
+pub const VERSION: &str = env!("BEACONWATCH_VERSION");
+
+pub mod app;
+pub mod args;
+pub mod run;

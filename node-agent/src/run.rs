@@ -1,0 +1,1 @@
+//! The only loop: one thread owns the engine; inputs come in, findings go out.
