@@ -1,0 +1,53 @@
+# The front door. Each target does its own set-up, and is quiet about what is already there.
+SHELL := /bin/bash -o pipefail
+CACHE ?= $(or $(BEACONWATCH_CACHE),$(HOME)/.cache/beaconwatch)
+export BEACONWATCH_CACHE := $(CACHE)
+# In CI build products stay in the cache, so that the next run is fast; by hand they are where cargo puts them.
+ifeq ($(CI),true)
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+endif
+DENY := $(CACHE)/tools/cargo-deny-0.20.2/bin/cargo-deny
+say = @printf '\n== %s\n' "$(1)"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench fuzz build clean
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+demo: ## Set up, then see a beacon caught on this machine (2 minutes; first time 8)
+	@scripts/setup.sh rust build ebpf demo
+	$(call say,building the agent (first time about 5 minutes))
+	@cargo xtask build-ebpf
+	@cargo build --release --package beaconwatch-agent
+	@cargo xtask demo
+
+build: ## Build the agent and the operator
+	@scripts/setup.sh rust build ebpf
+	@cargo xtask build-ebpf
+	@cargo build --release --package beaconwatch-agent --package beaconwatch-operator
+
+check: ## fmt, clippy, house rules, licences
+	@scripts/setup.sh rust build ebpf deny
+	$(call say,fmt)
+	@cargo fmt --all --check
+	@cargo fmt --check --manifest-path node-agent-ebpf/Cargo.toml
+	$(call say,clippy (cold about 4 minutes))
+	@cargo clippy --workspace --all-targets -- -D warnings
+	$(call say,house rules)
+	@cargo xtask tidy
+	$(call say,licences and duplicate or banned crates)
+	@$(DENY) --log-level error check licenses bans sources
+
+test: ## Set up, then all tests; root, eBPF and cluster parts run for real where they can
+	@scripts/setup.sh rust build ebpf test
+	@cargo xtask build-ebpf
+	$(call say,tests (cold about 6 minutes to build))
+	@cargo test --workspace
+
+bench: ## Figures of docs/performance.md
+	@scripts/setup.sh rust build ebpf
+	@cargo xtask build-ebpf
+	@cargo bench --workspace
+
+-include e2e/e2e.mk
