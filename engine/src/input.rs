@@ -152,7 +152,7 @@ pub enum Event {
         socket: SocketId,
         /// Totals of payload.
         bytes: Bytes,
-        /// Datagrams or segments each way.
+        /// Datagrams each way; for TCP the segments that carried payload.
         packets: Bytes,
         /// Not the end yet: the connection is closing, and the last record may never come.
         provisional: bool,
@@ -224,6 +224,8 @@ pub struct SocketOpened {
     pub remote: SocketAddr,
     /// True: this side opened it. False: accepted.
     pub outbound: bool,
+    /// Found open by the start-up walk: its beginning was not seen, so it is no contact by itself.
+    pub snapshot: bool,
 }
 
 /// A piece of payload.
