@@ -132,6 +132,8 @@ pub struct Contact {
     pub protocol: AppProtocol,
     /// How the destination was named.
     pub naming: Naming,
+    /// Server name that the client indicated (TLS or QUIC), also where `destination.name` is another one.
+    pub sni: Option<Arc<str>>,
     /// JA4 TLS client fingerprint, if a whole ClientHello was seen.
     pub ja4: Option<Arc<str>>,
     /// Somebody who knows the image says that the fingerprint is unusual for it (imported logs only).
@@ -144,7 +146,11 @@ pub struct Contact {
     pub duration: Option<Duration>,
 }
 
-/// Totals of a contact that was delivered before.
+/// Totals of a contact that was delivered before. A later one for the same contact replaces the earlier.
+///
+/// The contacts of one connection (its connect and its bursts) share its bytes: each gets what was moved from its
+/// start to the start of the next. A burst ends where the next one starts. A connect is reported provisionally
+/// there, and finally at the close, with the duration of the whole connection.
 #[derive(Clone, Copy, Debug)]
 pub struct ContactEnd {
     /// [`Contact::id`].
