@@ -57,7 +57,7 @@ group_ebpf() {
   LLVM_PREFIX=/usr/lib/llvm-22 tool bpf-linker 0.13.0 '1-2 minutes' --no-default-features --features llvm-22
 }
 
-group_demo() { packages curl wget dnsmasq-base nginx-light iproute2 openssl ca-certificates; }
+group_demo() { packages curl wget dnsmasq-base iproute2 openssl ca-certificates; }
 group_test() { group_demo; packages dnsutils prometheus ngircd netcat-openbsd chromium; }
 group_deny() { tool cargo-deny 0.20.2 '3-4 minutes'; }
 group_fuzz() { tool cargo-fuzz 0.13.2 '1 minute'; packages clang; }

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod demo;
 mod tidy;
 
 /// Build and code-generation jobs of beaconwatch.
@@ -15,12 +16,32 @@ struct Args {
 /// One file per job.
 #[derive(Debug, Subcommand)]
 enum Job {
+    /// Play the demo's scene on this machine, watched by the release build of the agent.
+    Demo {
+        /// Also record what the agent saw.
+        #[arg(long, value_name = "FILE")]
+        record: Option<std::path::PathBuf>,
+    },
+    /// The servers of the demo's scene; the demo starts it.
+    #[command(hide = true)]
+    DemoServer {
+        /// Where certificate and key are.
+        directory: std::path::PathBuf,
+        /// HTTPS addresses.
+        #[arg(long)]
+        https: Vec<String>,
+        /// HTTP address.
+        #[arg(long)]
+        http: String,
+    },
     /// Hold the house rules: file and function lengths, arrows between crates, dead files, forbidden words.
     Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().job {
+        Job::Demo { record } => demo::run(record.as_deref()),
+        Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),
         Job::Tidy => tidy::run(),
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn check(root: &Path, wrong: &mut Vec<String>) -> anyhow::Result<()> 
         bail!("cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     }
     let metadata: Value = serde_json::from_slice(&output.stdout).context("read cargo metadata")?;
-    let packages = metadata.get("packages").and_then(Value::as_array).context("cargo metadata lists packages")?;
+    let packages =
+        metadata.get("packages").and_then(Value::as_array).context("cargo metadata lists packages")?;
     let names: Vec<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
     for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
