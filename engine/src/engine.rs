@@ -197,15 +197,20 @@ pub fn drive(
     input: Input,
     found: &mut impl FnMut(Finding),
 ) -> Timestamp {
+    catch_up(engine, now, found);
+    let stamped = engine.handle(now, input);
+    while let Some(finding) = engine.poll() {
+        found(finding);
+    }
+    stamped
+}
+
+/// Fires every timer that is due by `now`, each with its due time.
+pub fn catch_up(engine: &mut Engine, now: Timestamp, found: &mut impl FnMut(Finding)) {
     while let Some(due) = engine.poll_timeout().filter(|due| *due <= now) {
         engine.handle_timeout(due);
         while let Some(finding) = engine.poll() {
             found(finding);
         }
     }
-    let stamped = engine.handle(now, input);
-    while let Some(finding) = engine.poll() {
-        found(finding);
-    }
-    stamped
 }

@@ -1,1 +1,58 @@
 //! The only loop: one thread owns the engine; inputs come in, findings go out.
+//!
+//! Live and replay are this same loop; they differ in what [`Step`] their source returns. No clock here: the
+//! source says what time it is.
+
+use beaconwatch_engine::engine::{self, Engine};
+use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::input::Input;
+use beaconwatch_engine::time::Timestamp;
+
+/// What a source has next.
+#[derive(Debug)]
+pub enum Step {
+    /// An input with its time.
+    Input(Timestamp, Input),
+    /// Nothing, but time has come this far: timers up to here may fire.
+    Idle(Timestamp),
+    /// Nothing more will come; open findings are closed at this time.
+    End(Timestamp),
+}
+
+/// Runs until the source ends, then closes every open finding. Returns the time of the end.
+///
+/// `next` is asked for the next step and is told when the engine wants to be called at the latest. `tap` sees
+/// each input before the engine takes it, with the time that the engine will give it: what a recording stores.
+/// `found` gets every finding state, and the engine is shown to `look` after each step (for metrics and
+/// checkpoints).
+pub fn run(
+    engine: &mut Engine,
+    mut next: impl FnMut(Option<Timestamp>) -> Step,
+    mut tap: impl FnMut(Timestamp, &Input),
+    mut found: impl FnMut(Finding),
+    mut look: impl FnMut(&mut Engine),
+) -> Timestamp {
+    let mut last = Timestamp::ZERO;
+    loop {
+        match next(engine.poll_timeout()) {
+            Step::Input(now, input) => {
+                last = last.max(now);
+                tap(last, &input);
+                engine::drive(engine, last, input, &mut found);
+            }
+            Step::Idle(now) => {
+                engine::catch_up(engine, now, &mut found);
+            }
+            Step::End(now) => {
+                let end = last.max(now);
+                engine::catch_up(engine, end, &mut found);
+                engine.finish(end);
+                while let Some(finding) = engine.poll() {
+                    found(finding);
+                }
+                return end;
+            }
+        }
+        look(engine);
+    }
+}
