@@ -148,6 +148,12 @@ impl Engine {
         self.detection.finish(self.now, &self.workloads, &mut self.outputs);
     }
 
+    /// How far time has come: no input is given an earlier time than this.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -32,19 +32,20 @@ pub fn run(
     mut found: impl FnMut(Finding),
     mut look: impl FnMut(&mut Engine),
 ) -> Timestamp {
-    let mut last = Timestamp::ZERO;
     loop {
         match next(engine.poll_timeout()) {
             Step::Input(now, input) => {
-                last = last.max(now);
-                tap(last, &input);
-                engine::drive(engine, last, input, &mut found);
+                // Due timers first: they may raise the time that the input is given, which a recording has to store.
+                engine::catch_up(engine, now, &mut found);
+                let stamp = now.max(engine.now());
+                tap(stamp, &input);
+                engine::drive(engine, now, input, &mut found);
             }
             Step::Idle(now) => {
                 engine::catch_up(engine, now, &mut found);
             }
             Step::End(now) => {
-                let end = last.max(now);
+                let end = now.max(engine.now());
                 engine::catch_up(engine, end, &mut found);
                 engine.finish(end);
                 while let Some(finding) = engine.poll() {
