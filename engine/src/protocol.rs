@@ -8,9 +8,20 @@
 //! It must not know time, addresses, workloads or where the bytes come from. The port is a hint for naming
 //! (DNS over TLS), never a reason to recognise.
 
+mod dns;
 mod flow;
+mod http;
+mod http2;
+mod irc;
+mod lines;
+mod ntp;
 mod observation;
+mod probe;
+mod quic;
+mod reader;
+mod socks;
 mod text;
+mod tls;
 
 pub use flow::FlowParser;
 pub use observation::*;

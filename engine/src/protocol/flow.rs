@@ -1,8 +1,29 @@
 //! The parser of one flow: recognises the protocol, then hands the bytes to the parser of it.
 //!
-//! It must not know how any protocol is parsed.
+//! It must not know how any protocol is parsed, only in which order they are asked, and what follows what:
+//! a tunnel, a late TLS handshake, a name that makes TLS into DNS over HTTPS.
 
-use super::{AppProtocol, Carrier, Detail, Direction, Observation};
+mod recognise;
+
+use recognise::Verdict;
+
+use super::dns::DnsFlow;
+use super::http::{self, HttpStream};
+use super::irc::IrcStream;
+use super::observation::TlsClientHello;
+use super::probe::Probe;
+use super::quic::QuicFlow;
+use super::socks::{self, SocksStream};
+use super::tls::TlsStream;
+use super::tls::dtls::DtlsFlow;
+use super::{AppProtocol, Carrier, Detail, Direction, Observation, lines, tls};
+
+/// First bytes of a direction that are kept while the protocol is not clear.
+const PENDING_BYTES_MAX: usize = 2048;
+/// Pushes after giving up in which a TLS handshake may still begin (STARTTLS and its like).
+const LATE_PUSHES_MAX: u8 = 32;
+/// Protocols inside one another that are followed.
+const TUNNELS_MAX: u8 = 4;
 
 /// Parses one flow. Small while idle; buffers are bounded and freed when no longer needed.
 #[derive(Debug)]
@@ -11,28 +32,97 @@ pub struct FlowParser {
     detail: Detail,
     responder_port: u16,
     protocol: AppProtocol,
+    tunnels: u8,
+    state: State,
+}
+
+/// Where the recognition is.
+#[derive(Debug)]
+enum State {
+    Undecided(Option<Box<Pending>>),
+    Tls(Box<TlsStream>),
+    Dtls(Box<DtlsFlow>),
+    Quic(Box<QuicFlow>),
+    DnsDatagrams(Box<DnsFlow>),
+    DnsStream(Box<DnsFlow>),
+    Http(Box<HttpStream>),
+    Irc(Box<IrcStream>),
+    Socks(Box<SocksStream>),
+    /// Known but not read, or not known: only TLS that begins late is looked for.
+    Watching {
+        pushes: u8,
+    },
+    Over,
+}
+
+/// First bytes that did not suffice to tell.
+#[derive(Debug, Default)]
+struct Pending {
+    originator: Vec<u8>,
+    responder: Vec<u8>,
+    /// The direction of which bytes came first; they are handed on in that order.
+    responder_first: bool,
 }
 
 impl FlowParser {
     /// A parser for a flow to `responder_port`.
     pub fn open(carrier: Carrier, responder_port: u16, detail: Detail) -> Self {
-        Self { carrier, detail, responder_port, protocol: AppProtocol::Unknown }
+        Self {
+            carrier,
+            detail,
+            responder_port,
+            protocol: AppProtocol::Unknown,
+            tunnels: 0,
+            state: State::Undecided(None),
+        }
     }
 
     /// Takes the next payload of one direction. `missing`: bytes that followed these were cut or lost, so the
     /// next push of this direction does not continue this one. What is seen is appended to `seen`.
-    pub fn push(
-        &mut self,
-        _direction: Direction,
-        _bytes: &[u8],
-        _missing: bool,
-        _seen: &mut Vec<Observation>,
-    ) {
-        let _ = (self.carrier, self.detail, self.responder_port);
+    pub fn push(&mut self, direction: Direction, bytes: &[u8], missing: bool, seen: &mut Vec<Observation>) {
+        let begin = seen.len();
+        match self.carrier {
+            Carrier::Stream => self.push_stream(direction, bytes, missing, seen),
+            Carrier::Datagram => self.push_datagram(direction, bytes, missing, seen),
+        }
+        self.name_encrypted_dns(begin, seen);
+    }
+
+    /// A known number of bytes of a stream is missing here: like `missing`, but a body that is passed over
+    /// anyway goes on behind the gap.
+    pub fn skip(&mut self, direction: Direction, bytes: u64, seen: &mut Vec<Observation>) {
+        if let State::Http(http) = &mut self.state {
+            http.skip(direction, bytes, seen);
+        } else {
+            self.push(direction, &[], true, seen);
+        }
     }
 
     /// The flow ended, or nothing more of it will be given: says what is left to say.
-    pub fn finish(&mut self, _seen: &mut Vec<Observation>) {}
+    pub fn finish(&mut self, seen: &mut Vec<Observation>) {
+        let begin = seen.len();
+        match &mut self.state {
+            State::Undecided(pending) => {
+                let pending = pending.take().unwrap_or_default();
+                if !pending.originator.is_empty() || !pending.responder.is_empty() {
+                    self.settle(*pending, seen);
+                    self.finish(seen);
+                }
+            }
+            State::Tls(tls) => tls.finish(self.detail, seen),
+            State::Quic(quic) => quic.finish(self.detail, seen),
+            State::DnsStream(dns) => dns.finish(seen),
+            State::Http(http) => http.finish(seen),
+            State::Irc(irc) => irc.finish(self.detail, seen),
+            State::Dtls(_)
+            | State::DnsDatagrams(_)
+            | State::Socks(_)
+            | State::Watching { .. }
+            | State::Over => {}
+        }
+        self.state = State::Over;
+        self.name_encrypted_dns(begin, seen);
+    }
 
     /// The protocol as far as known now.
     pub fn protocol(&self) -> AppProtocol {
@@ -41,6 +131,273 @@ impl FlowParser {
 
     /// Whether more payload can still change or add anything. `false` lets the caller stop copying payload.
     pub fn wants_more(&self) -> bool {
-        true
+        match &self.state {
+            State::Tls(tls) => tls.wants_more(),
+            State::Quic(quic) => quic.wants_more(),
+            State::Http(http) => http.wants_more(),
+            State::Irc(irc) => irc.wants_more(),
+            State::Undecided(_)
+            | State::Dtls(_)
+            | State::DnsDatagrams(_)
+            | State::DnsStream(_)
+            | State::Socks(_)
+            | State::Watching { .. } => true,
+            State::Over => false,
+        }
+    }
+
+    fn push_stream(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        missing: bool,
+        seen: &mut Vec<Observation>,
+    ) {
+        match &mut self.state {
+            State::Undecided(_) => self.push_undecided(direction, bytes, missing, seen),
+            State::Tls(tls) => {
+                tls.push(direction, bytes, missing, self.detail, seen);
+                if !tls.wants_more() {
+                    self.state = State::Over;
+                }
+            }
+            State::DnsStream(dns) => dns.push_stream(direction, bytes, missing, seen),
+            State::Http(http) => match http.push(direction, bytes, missing, seen) {
+                http::Outcome::Went => {}
+                http::Outcome::Tunnel { left } => self.enter_tunnel(direction, bytes, left, missing, seen),
+            },
+            State::Irc(irc) => irc.push(direction, bytes, missing, self.detail, seen),
+            State::Socks(socks) => match socks.push(direction, bytes, seen) {
+                socks::Outcome::Went if !missing => {}
+                socks::Outcome::Went | socks::Outcome::Over => self.state = State::Over,
+                socks::Outcome::Tunnel { left } => self.enter_tunnel(direction, bytes, left, missing, seen),
+            },
+            State::Watching { pushes } => {
+                *pushes = pushes.saturating_add(1);
+                if tls::probe(bytes) == Probe::Yes {
+                    self.recognised(AppProtocol::Tls, seen);
+                    self.state = State::Tls(Box::new(TlsStream::start()));
+                    self.push_stream(direction, bytes, missing, seen);
+                } else if *pushes >= LATE_PUSHES_MAX {
+                    self.state = State::Over;
+                }
+            }
+            State::Dtls(_) | State::Quic(_) | State::DnsDatagrams(_) | State::Over => {}
+        }
+    }
+
+    fn push_undecided(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        missing: bool,
+        seen: &mut Vec<Observation>,
+    ) {
+        let State::Undecided(slot) = &mut self.state else { return };
+        if bytes.is_empty() && slot.is_none() {
+            return;
+        }
+        let mut pending = slot.take();
+        let held = match (&mut pending, direction) {
+            (Some(pending), Direction::FromOriginator) => Some(&mut pending.originator),
+            (Some(pending), Direction::FromResponder) => Some(&mut pending.responder),
+            (None, _) => None,
+        };
+        let verdict = match held {
+            Some(held) => {
+                held.extend_from_slice(bytes);
+                recognise::stream(held, direction)
+            }
+            None => recognise::stream(bytes, direction),
+        };
+        if let (Verdict::Is(protocol), None) = (verdict, &pending) {
+            self.enter(protocol, direction, bytes, seen);
+            self.push_stream(direction, bytes, missing, seen);
+            return;
+        }
+        let mut pending = pending.unwrap_or_else(|| {
+            let mut first = Box::new(Pending::default());
+            first.responder_first = direction == Direction::FromResponder;
+            first.hold(direction, bytes);
+            first
+        });
+        if verdict == Verdict::Open && !missing && !pending.is_full() {
+            self.state = State::Undecided(Some(pending));
+            return;
+        }
+        self.settle(core::mem::take(&mut *pending), seen);
+    }
+
+    /// Decides by what is there, and hands it on.
+    fn settle(&mut self, pending: Pending, seen: &mut Vec<Observation>) {
+        let Pending { originator, responder, responder_first } = pending;
+        let mut sides = [(Direction::FromOriginator, originator), (Direction::FromResponder, responder)];
+        let decided =
+            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction) {
+                Verdict::Is(protocol) => Some((protocol, *direction)),
+                Verdict::Open | Verdict::No => None,
+            });
+        let (protocol, direction) = decided.unwrap_or((AppProtocol::Unknown, Direction::FromOriginator));
+        let decisive = sides.iter().find(|(side, _)| *side == direction).map(|(_, bytes)| bytes.clone());
+        self.enter(protocol, direction, &decisive.unwrap_or_default(), seen);
+        if responder_first {
+            sides.reverse();
+        }
+        for (direction, bytes) in &sides {
+            if !bytes.is_empty() {
+                self.push_stream(*direction, bytes, false, seen);
+            }
+        }
+    }
+
+    /// The protocol is decided; `bytes` of `direction` decided it.
+    fn enter(
+        &mut self,
+        protocol: AppProtocol,
+        direction: Direction,
+        bytes: &[u8],
+        seen: &mut Vec<Observation>,
+    ) {
+        self.recognised(protocol, seen);
+        self.state = match protocol {
+            AppProtocol::Tls => State::Tls(Box::new(TlsStream::start())),
+            AppProtocol::Http => State::Http(Box::default()),
+            AppProtocol::Dns => State::DnsStream(Box::default()),
+            AppProtocol::Irc => State::Irc(Box::default()),
+            AppProtocol::Socks => State::Socks(Box::default()),
+            AppProtocol::Ssh | AppProtocol::Smtp | AppProtocol::Text => {
+                let banner = lines::banner(direction, bytes);
+                seen.push(if protocol == AppProtocol::Ssh {
+                    Observation::SshBanner(banner)
+                } else if protocol == AppProtocol::Smtp {
+                    Observation::SmtpHello(banner)
+                } else {
+                    Observation::TextLines(banner)
+                });
+                State::Watching { pushes: 0 }
+            }
+            AppProtocol::Unknown => State::Watching { pushes: 0 },
+            AppProtocol::Http2
+            | AppProtocol::Dtls
+            | AppProtocol::Dot
+            | AppProtocol::Doh
+            | AppProtocol::Quic
+            | AppProtocol::Ntp => State::Over,
+        };
+    }
+
+    fn recognised(&mut self, protocol: AppProtocol, seen: &mut Vec<Observation>) {
+        self.protocol = protocol;
+        seen.push(Observation::Recognised(protocol));
+    }
+
+    /// The flow carries another protocol from here on; `left` of the last bytes belong to it.
+    fn enter_tunnel(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        left: usize,
+        missing: bool,
+        seen: &mut Vec<Observation>,
+    ) {
+        self.tunnels += 1;
+        if self.tunnels > TUNNELS_MAX {
+            self.state = State::Over;
+            return;
+        }
+        self.state = State::Undecided(None);
+        let inside = bytes.get(bytes.len().saturating_sub(left)..).unwrap_or_default();
+        self.push_stream(direction, inside, missing, seen);
+    }
+
+    fn push_datagram(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        missing: bool,
+        seen: &mut Vec<Observation>,
+    ) {
+        match &mut self.state {
+            State::Undecided(_) if bytes.is_empty() => {}
+            State::Undecided(_) => {
+                let protocol = recognise::datagram(bytes, self.responder_port);
+                self.recognised(protocol, seen);
+                self.state = match protocol {
+                    AppProtocol::Dns => State::DnsDatagrams(Box::default()),
+                    AppProtocol::Dtls => State::Dtls(Box::default()),
+                    AppProtocol::Quic => State::Quic(Box::default()),
+                    AppProtocol::Unknown => State::Watching { pushes: 0 },
+                    AppProtocol::Ntp
+                    | AppProtocol::Tls
+                    | AppProtocol::Http
+                    | AppProtocol::Http2
+                    | AppProtocol::Dot
+                    | AppProtocol::Doh
+                    | AppProtocol::Irc
+                    | AppProtocol::Ssh
+                    | AppProtocol::Smtp
+                    | AppProtocol::Socks
+                    | AppProtocol::Text => State::Over,
+                };
+                if let State::DnsDatagrams(_) | State::Dtls(_) | State::Quic(_) = self.state {
+                    self.push_datagram(direction, bytes, missing, seen);
+                }
+            }
+            State::Dtls(dtls) => dtls.push(direction, bytes, self.detail, seen),
+            State::Quic(quic) => quic.push(direction, bytes, self.detail, seen),
+            State::DnsDatagrams(dns) => dns.push_datagram(bytes, missing, seen),
+            State::Watching { pushes } => {
+                *pushes = pushes.saturating_add(1);
+                let again = recognise::datagram(bytes, self.responder_port);
+                if again != AppProtocol::Unknown {
+                    self.state = State::Undecided(None);
+                    self.push_datagram(direction, bytes, missing, seen);
+                } else if *pushes >= LATE_PUSHES_MAX {
+                    self.state = State::Over;
+                }
+            }
+            State::Tls(_)
+            | State::DnsStream(_)
+            | State::Http(_)
+            | State::Irc(_)
+            | State::Socks(_)
+            | State::Over => {}
+        }
+    }
+
+    /// TLS and QUIC to a resolver are named as what they are.
+    fn name_encrypted_dns(&mut self, begin: usize, seen: &mut Vec<Observation>) {
+        let named = seen.iter().skip(begin).find_map(|observation| {
+            let Observation::TlsClientHello(hello) = observation else { return None };
+            self.encrypted_dns(hello)
+        });
+        if let Some(protocol) = named.filter(|p| *p != self.protocol) {
+            self.recognised(protocol, seen);
+        }
+    }
+
+    fn encrypted_dns(&self, hello: &TlsClientHello) -> Option<AppProtocol> {
+        if self.responder_port == 853 || hello.alpn.iter().any(|name| matches!(name.as_str(), "dot" | "doq"))
+        {
+            return Some(AppProtocol::Dot);
+        }
+        let name = hello.server_name.as_ref()?.as_str();
+        recognise::is_doh_server(name).then_some(AppProtocol::Doh)
     }
 }
+
+impl Pending {
+    fn hold(&mut self, direction: Direction, bytes: &[u8]) {
+        match direction {
+            Direction::FromOriginator => self.originator.extend_from_slice(bytes),
+            Direction::FromResponder => self.responder.extend_from_slice(bytes),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.originator.len().max(self.responder.len()) >= PENDING_BYTES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Which protocol the first bytes are: the probes in the order of how sure they are.
+
+use crate::protocol::probe::Probe;
+use crate::protocol::quic::{self, QuicProbe};
+use crate::protocol::tls::dtls;
+use crate::protocol::{AppProtocol, Direction, dns, http, http2, lines, ntp, socks, tls};
+
+/// What the bytes of one direction say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Is(AppProtocol),
+    /// More bytes may tell.
+    Open,
+    No,
+}
+
+/// Names of public DNS over HTTPS services; a name below one of them counts too.
+const DOH_SERVERS: [&str; 22] = [
+    "dns.google",
+    "dns.google.com",
+    "cloudflare-dns.com",
+    "one.one.one.one",
+    "dns.quad9.net",
+    "dns9.quad9.net",
+    "dns10.quad9.net",
+    "dns11.quad9.net",
+    "doh.opendns.com",
+    "doh.familyshield.opendns.com",
+    "doh.umbrella.com",
+    "dns.nextdns.io",
+    "dns.adguard.com",
+    "dns.adguard-dns.com",
+    "doh.cleanbrowsing.org",
+    "doh.xfinity.com",
+    "doh.dns.sb",
+    "dns.alidns.com",
+    "doh.pub",
+    "doh.360.cn",
+    "dns.mullvad.net",
+    "doh.li",
+];
+
+pub(super) fn is_doh_server(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    DOH_SERVERS.iter().any(|server| {
+        let start = name.len().checked_sub(server.len());
+        start.and_then(|at| name.split_at_checked(at)).is_some_and(|(before, end)| {
+            end.eq_ignore_ascii_case(server) && (before.is_empty() || before.ends_with('.'))
+        })
+    })
+}
+
+/// The protocol of a stream by the first bytes of one direction.
+pub(super) fn stream(bytes: &[u8], direction: Direction) -> Verdict {
+    let mut open = bytes.is_empty();
+    for (probe, protocol) in [
+        (tls::probe(bytes), AppProtocol::Tls),
+        (http2::probe(bytes), AppProtocol::Http2),
+        (http::probe(bytes), AppProtocol::Http),
+        lines::probe(bytes, direction),
+        (dns::probe_stream(bytes), AppProtocol::Dns),
+        (socks::probe(bytes, direction), AppProtocol::Socks),
+    ] {
+        match probe {
+            // What may still become a better-known protocol is not called text.
+            Probe::Yes if protocol == AppProtocol::Text && open => {}
+            Probe::Yes => return Verdict::Is(protocol),
+            Probe::Maybe => open = true,
+            Probe::No => {}
+        }
+    }
+    if open { Verdict::Open } else { Verdict::No }
+}
+
+/// The protocol of a datagram flow by one datagram.
+pub(super) fn datagram(bytes: &[u8], responder_port: u16) -> AppProtocol {
+    if dtls::probe(bytes) {
+        return AppProtocol::Dtls;
+    }
+    match quic::probe(bytes) {
+        QuicProbe::Initial(_) | QuicProbe::Other => return AppProtocol::Quic,
+        QuicProbe::No => {}
+    }
+    if responder_port == ntp::PORT && ntp::probe(bytes) {
+        return AppProtocol::Ntp;
+    }
+    let dns_port = matches!(responder_port, 53 | 5353 | 5355);
+    if dns::probe(bytes) || dns_port && bytes.len() >= dns::HEADER_BYTES {
+        return AppProtocol::Dns;
+    }
+    AppProtocol::Unknown
+}

@@ -1,0 +1,12 @@
+//! How much bytes look like the begin of a protocol.
+
+/// The answer of a protocol's probe to the first bytes of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probe {
+    /// It is this.
+    Yes,
+    /// As far as there are bytes.
+    Maybe,
+    /// It is not.
+    No,
+}

@@ -1,0 +1,158 @@
+//! QUIC: the Initial packets, whose keys follow from the connection id, give the ClientHello and ServerHello.
+//!
+//! It must not know anything behind the Initial packets: from there on only the ends can read.
+
+mod crypto_stream;
+mod keys;
+mod packet;
+
+use crypto_stream::CryptoStream;
+use keys::{InitialKeys, Side};
+use packet::Initial;
+
+use super::observation::{QuicInitial, TlsCarrier};
+use super::reader::Reader;
+use super::tls::handshake::Handshake;
+use super::{Detail, Direction, Observation};
+
+/// Initial packets that are looked at per direction; a handshake has a handful.
+const PACKETS_MAX: u8 = 64;
+
+/// What the first datagram looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QuicProbe {
+    /// IETF QUIC with this version in an Initial packet.
+    Initial(u32),
+    /// Another long header of a known version, or Google's QUIC: named, not parsed.
+    Other,
+    No,
+}
+
+/// Whether a datagram begins with a long header of a version that is known.
+pub(crate) fn probe(datagram: &[u8]) -> QuicProbe {
+    if packet::is_google_quic(datagram) {
+        return QuicProbe::Other;
+    }
+    let mut reader = Reader::over(datagram);
+    let (Some(first), Some(version)) = (reader.u8(), reader.u32()) else { return QuicProbe::No };
+    if first & 0xc0 != 0xc0 || packet::connection_ids(&mut reader).is_none() {
+        return QuicProbe::No;
+    }
+    match keys::version_parameters(version) {
+        Some(parameters) if packet::is_initial(first, parameters) && datagram.len() >= 64 => {
+            QuicProbe::Initial(version)
+        }
+        Some(_) => QuicProbe::Other,
+        None => QuicProbe::No,
+    }
+}
+
+/// The QUIC parser of a flow.
+#[derive(Debug, Default)]
+pub(crate) struct QuicFlow {
+    keys: Option<InitialKeys>,
+    /// Connection id that the client chose first; the server answers with keys of it.
+    first_id: Vec<u8>,
+    originator: Half,
+    responder: Half,
+    announced: bool,
+}
+
+#[derive(Debug, Default)]
+struct Half {
+    stream: CryptoStream,
+    packets: u8,
+    read: bool,
+}
+
+impl QuicFlow {
+    pub(crate) fn push(
+        &mut self,
+        direction: Direction,
+        datagram: &[u8],
+        detail: Detail,
+        seen: &mut Vec<Observation>,
+    ) {
+        let mut reader = Reader::over(datagram);
+        while !self.half(direction).done() {
+            let Some(initial) = packet::next_initial(&mut reader) else { break };
+            let half = self.half(direction);
+            half.packets = half.packets.saturating_add(1);
+            self.push_initial(direction, &initial, detail, seen);
+        }
+    }
+
+    fn push_initial(
+        &mut self,
+        direction: Direction,
+        initial: &Initial<'_>,
+        detail: Detail,
+        seen: &mut Vec<Observation>,
+    ) {
+        let Some(plain) = self.decrypt(direction, initial) else { return };
+        if !self.announced {
+            self.announced = true;
+            seen.push(Observation::QuicInitial(QuicInitial { version: initial.version }));
+        }
+        let half = self.half(direction);
+        half.stream.push_frames(&plain);
+        if let Some(message) = half.stream.take_message() {
+            half.read = true;
+            Handshake::start(TlsCarrier::Quic).push(&message, detail, seen);
+        }
+    }
+
+    /// Opens a packet with the keys at hand; a client that was sent a Retry, and each new connection of the
+    /// flow, derives new ones from the id it then uses.
+    fn decrypt(&mut self, direction: Direction, initial: &Initial<'_>) -> Option<Vec<u8>> {
+        let side = match direction {
+            Direction::FromOriginator => Side::Client,
+            Direction::FromResponder => Side::Server,
+        };
+        if let Some(keys) = &self.keys
+            && let Some(plain) = keys.of(side).open(initial)
+        {
+            return Some(plain);
+        }
+        if side == Side::Server || self.first_id == initial.destination_id {
+            return None;
+        }
+        let keys = InitialKeys::derive(initial.version, initial.destination_id)?;
+        let plain = keys.client.open(initial)?;
+        self.keys = Some(keys);
+        self.first_id = initial.destination_id.to_vec();
+        self.originator.stream = CryptoStream::default();
+        Some(plain)
+    }
+
+    fn half(&mut self, direction: Direction) -> &mut Half {
+        match direction {
+            Direction::FromOriginator => &mut self.originator,
+            Direction::FromResponder => &mut self.responder,
+        }
+    }
+
+    /// Says what is left of a ClientHello that will not be completed.
+    pub(crate) fn finish(&mut self, detail: Detail, seen: &mut Vec<Observation>) {
+        for half in [&mut self.originator, &mut self.responder] {
+            if let Some(begin) = half.stream.take_begin().filter(|_| !half.read) {
+                let mut handshake = Handshake::start(TlsCarrier::Quic);
+                handshake.push(&begin, detail, seen);
+                handshake.lose(detail, seen);
+            }
+        }
+    }
+
+    pub(crate) fn wants_more(&self) -> bool {
+        !(self.originator.done() && self.responder.done())
+    }
+}
+
+impl Half {
+    fn done(&self) -> bool {
+        self.read || self.packets >= PACKETS_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests;
