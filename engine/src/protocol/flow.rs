@@ -3,6 +3,7 @@
 //! It must not know how any protocol is parsed, only in which order they are asked, and what follows what:
 //! a tunnel, a late TLS handshake, a name that makes TLS into DNS over HTTPS.
 
+mod datagrams;
 mod recognise;
 
 use recognise::Verdict;
@@ -278,6 +279,7 @@ impl FlowParser {
             }
             AppProtocol::Unknown => State::Watching { pushes: 0 },
             AppProtocol::Http2
+            | AppProtocol::Grpc
             | AppProtocol::Dtls
             | AppProtocol::Dot
             | AppProtocol::Doh
@@ -308,61 +310,6 @@ impl FlowParser {
         self.state = State::Undecided(None);
         let inside = bytes.get(bytes.len().saturating_sub(left)..).unwrap_or_default();
         self.push_stream(direction, inside, missing, seen);
-    }
-
-    fn push_datagram(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        missing: bool,
-        seen: &mut Vec<Observation>,
-    ) {
-        match &mut self.state {
-            State::Undecided(_) if bytes.is_empty() => {}
-            State::Undecided(_) => {
-                let protocol = recognise::datagram(bytes, self.responder_port);
-                self.recognised(protocol, seen);
-                self.state = match protocol {
-                    AppProtocol::Dns => State::DnsDatagrams(Box::default()),
-                    AppProtocol::Dtls => State::Dtls(Box::default()),
-                    AppProtocol::Quic => State::Quic(Box::default()),
-                    AppProtocol::Unknown => State::Watching { pushes: 0 },
-                    AppProtocol::Ntp
-                    | AppProtocol::Tls
-                    | AppProtocol::Http
-                    | AppProtocol::Http2
-                    | AppProtocol::Dot
-                    | AppProtocol::Doh
-                    | AppProtocol::Irc
-                    | AppProtocol::Ssh
-                    | AppProtocol::Smtp
-                    | AppProtocol::Socks
-                    | AppProtocol::Text => State::Over,
-                };
-                if let State::DnsDatagrams(_) | State::Dtls(_) | State::Quic(_) = self.state {
-                    self.push_datagram(direction, bytes, missing, seen);
-                }
-            }
-            State::Dtls(dtls) => dtls.push(direction, bytes, self.detail, seen),
-            State::Quic(quic) => quic.push(direction, bytes, self.detail, seen),
-            State::DnsDatagrams(dns) => dns.push_datagram(bytes, missing, seen),
-            State::Watching { pushes } => {
-                *pushes = pushes.saturating_add(1);
-                let again = recognise::datagram(bytes, self.responder_port);
-                if again != AppProtocol::Unknown {
-                    self.state = State::Undecided(None);
-                    self.push_datagram(direction, bytes, missing, seen);
-                } else if *pushes >= LATE_PUSHES_MAX {
-                    self.state = State::Over;
-                }
-            }
-            State::Tls(_)
-            | State::DnsStream(_)
-            | State::Http(_)
-            | State::Irc(_)
-            | State::Socks(_)
-            | State::Over => {}
-        }
     }
 
     /// TLS and QUIC to a resolver are named as what they are.
