@@ -44,6 +44,11 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 	@cargo xtask build-ebpf
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),$(if $(CI),60,5))
+
+fuzz: ## Fuzz every reader and parser for FUZZ_SECONDS each (60)
+	@scripts/setup.sh rust build fuzz
+	@scripts/fuzz.sh
 
 bench: ## Figures of docs/performance.md
 	@scripts/setup.sh rust build ebpf

@@ -63,7 +63,9 @@ fn watch(agent: &mut Agent, scene: &Scene, stop: &AtomicBool) -> anyhow::Result<
     let mut told = 0;
     while start.elapsed() < Duration::from_secs(SCENE_SECONDS) && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(200));
-        agent.check_alive()?;
+        if !stop.load(Ordering::Relaxed) {
+            agent.check_alive()?;
+        }
         let seconds = start.elapsed().as_secs();
         if seconds >= told + 10 {
             told = seconds;

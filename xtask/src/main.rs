@@ -38,7 +38,17 @@ enum Job {
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
     match Args::parse().job {
         Job::Demo { record } => demo::run(record.as_deref()),
         Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),

@@ -65,7 +65,8 @@ impl Agent {
 
     /// Asks it to stop as a service manager would, and returns what it found.
     pub(super) fn stop(mut self) -> anyhow::Result<String> {
-        shell::run("kill", &["-TERM", &self.child.id().to_string()])?;
+        // After Ctrl-C it may already be on its way: the terminal signals the whole group.
+        let _ = shell::run("kill", &["-TERM", &self.child.id().to_string()]);
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().context("wait for the agent")? {

@@ -77,11 +77,12 @@ impl Scene {
             let script = self.directory.join(format!("{}.sh", client.name));
             fs::write(&script, client.script).context("write a client's script")?;
             let procs = client.cgroup.join("cgroup.procs");
-            // The shell joins the container's cgroup as a runtime does, then becomes its first process.
-            let enter = "echo $$ > \"$0\" && exec bash \"$@\"";
-            let child = Command::new("ip")
-                .args(["netns", "exec", &client.netns, "bash", "-c", enter])
+            // The shell joins the container's cgroup and network as a runtime does, then becomes its first process.
+            let enter = "echo $$ > \"$0\" && exec ip netns exec \"$@\"";
+            let child = Command::new("bash")
+                .args(["-c", enter])
                 .arg(procs)
+                .args([&client.netns, "bash"])
                 .args([&script, &certificate, &client.requests])
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
