@@ -7,4 +7,5 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 
 pub mod app;
 pub mod args;
+pub mod queue;
 pub mod run;
