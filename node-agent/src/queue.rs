@@ -40,7 +40,7 @@ pub fn live_inputs<C: Fn() -> Timestamp>(stop: Arc<AtomicBool>, clock: C) -> (In
 
 impl<C: Fn() -> Timestamp> LiveInputs<C> {
     /// The next step of the loop.
-    pub fn next(&mut self) -> Step {
+    pub fn step(&mut self) -> Step {
         match self.receiver.recv_timeout(WAIT_MAX) {
             Ok((now, input)) => Step::Input(now, input),
             Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => Step::End((self.clock)()),
@@ -61,7 +61,7 @@ mod tests {
         let (sender, mut inputs) = live_inputs(Arc::clone(&stop), || Timestamp::from_nanos(9));
         let lost = || Input::Lost { place: LossPlace::FlowRing, count: 1 };
         sender.send((Timestamp::from_nanos(5), lost())).unwrap();
-        assert!(matches!(inputs.next(), Step::Input(now, _) if now == Timestamp::from_nanos(5)));
-        assert!(matches!(inputs.next(), Step::End(now) if now == Timestamp::from_nanos(9)));
+        assert!(matches!(inputs.step(), Step::Input(now, _) if now == Timestamp::from_nanos(5)));
+        assert!(matches!(inputs.step(), Step::End(now) if now == Timestamp::from_nanos(9)));
     }
 }
