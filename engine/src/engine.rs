@@ -48,6 +48,10 @@ pub struct Counters {
     pub cgroups: u64,
     /// Cgroups forgotten because the table was full.
     pub cgroups_evicted: u64,
+    /// Addresses held now with the names they were looked up by.
+    pub names: u64,
+    /// Addresses whose names were forgotten because a cache was full.
+    pub names_evicted: u64,
     /// Pods held now.
     pub pods: u64,
     /// Pods refused because the table was full.

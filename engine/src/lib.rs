@@ -12,6 +12,7 @@ pub mod engine;
 pub mod finding;
 pub mod input;
 pub mod limits;
+pub mod names;
 pub mod policy;
 pub mod protocol;
 pub mod reputation;

@@ -15,6 +15,8 @@ pub struct Limits {
     pub conversation_idle_max: Duration,
     /// Open sockets that are tracked.
     pub sockets_max: usize,
+    /// Whether connections to loopback addresses are contacts too. Off: they stay inside their host or pod.
+    pub loopback_contacts: bool,
     /// Processes that are remembered, the ended ones included.
     pub processes_max: usize,
     /// An ended process is remembered this long.
@@ -48,6 +50,7 @@ impl Default for Limits {
             conversation_idle: Duration::from_secs(48 * HOUR),
             conversation_idle_max: Duration::from_secs(14 * 24 * HOUR),
             sockets_max: 65_536,
+            loopback_contacts: false,
             processes_max: 32_768,
             process_linger: Duration::from_secs(60),
             cgroups_max: 16_384,

@@ -1,12 +1,41 @@
 //! From raw events (cgroups, processes, sockets, payload) to contacts: attribution and naming.
 //!
+//! A contact is an outbound connection (UDP: the first datagram to a peer), a burst on one that was quiet, or a DNS
+//! question. It is delivered when its payload has named it (SNI, `Host`, what is asked of a proxy), else after two
+//! seconds or at its close; its start is the time of the connect. Contacts of one actor may therefore be delivered
+//! out of order by that much. A looked-up address alone does not deliver it at once: what the client says of itself
+//! (JA4, protocol, another SNI) comes with the first payload.
+//!
+//! No contacts are: accepted connections, the resolver behind a DNS question, connections to loopback addresses
+//! (unless [`Limits::loopback_contacts`]; questions to a resolver on loopback are), and sockets that were open before
+//! the start (their bursts are).
+//!
 //! No detection here: what leaves is who turned to whom, when, under which name, and how much was moved.
+
+mod attribution;
+pub mod cgroup;
+mod cgroups;
+mod clues;
+mod domain;
+mod flow;
+mod origin;
+mod process;
+mod query;
+mod socket;
+pub(crate) mod table;
+
+use attribution::{Attribution, Whence};
+use flow::Flow;
+use process::ProcessId;
+use socket::Sockets;
 
 use crate::actor::FileId;
 use crate::contact::{Contact, ContactEnd};
 use crate::engine::Counters;
 use crate::input::Event;
 use crate::limits::Limits;
+use crate::names::Names;
+use crate::protocol::Observation;
 use crate::time::Timestamp;
 
 /// What the session layer hands on.
@@ -20,33 +49,134 @@ pub enum SessionOutput {
 
 /// Tables of cgroups, processes, sockets and names, all bounded.
 #[derive(Debug)]
-pub struct Sessions {}
+pub struct Sessions {
+    attribution: Attribution,
+    sockets: Sockets,
+    names: Names,
+    contacts: u64,
+    /// Observations of one piece of payload; kept for its memory.
+    scratch: Vec<Observation>,
+}
+
+/// What a flow needs to deliver contacts.
+struct Desk<'a> {
+    names: &'a mut Names,
+    contacts: &'a mut u64,
+    scratch: &'a mut Vec<Observation>,
+    out: &'a mut Vec<SessionOutput>,
+}
+
+/// What sockets need besides their own table.
+struct Room<'a> {
+    attribution: &'a mut Attribution,
+    desk: Desk<'a>,
+}
 
 impl Sessions {
     /// Empty tables with these bounds.
     #[must_use]
-    pub fn with_limits(_limits: &Limits) -> Self {
-        Self {}
+    pub fn with_limits(limits: &Limits) -> Self {
+        Self {
+            attribution: Attribution::with_limits(limits),
+            sockets: Sockets::with_limits(limits),
+            names: Names::with_limits(limits),
+            contacts: 0,
+            scratch: Vec::new(),
+        }
     }
 
     /// Takes one event; what it completes is appended to `out`.
-    pub fn handle(&mut self, _now: Timestamp, _event: Event, _out: &mut Vec<SessionOutput>) {}
+    pub fn handle(&mut self, now: Timestamp, event: Event, out: &mut Vec<SessionOutput>) {
+        match event {
+            Event::CgroupCreated { cgroup, path } => self.attribution.cgroups.created(now, cgroup, &path),
+            Event::CgroupRemoved { cgroup } => self.attribution.cgroups.removed(now, cgroup),
+            Event::ProcessStarted(started) => self.attribution.started(*started),
+            Event::ProcessForked { pid, start_ns, parent_pid, cgroup } => {
+                self.attribution.forked(now, ProcessId { pid, start_ns }, parent_pid, cgroup);
+            }
+            Event::ProcessExited { pid } => self.attribution.processes.exited(now, pid),
+            Event::SocketListening { cgroup, pid: _, local, transport } => {
+                self.sockets.listens(cgroup, local, transport);
+            }
+            Event::SocketOpened(opened) => {
+                let (sockets, mut room) = self.split(out);
+                sockets.opened(now, &opened, &mut room);
+            }
+            Event::Payload(payload) => {
+                let (sockets, mut room) = self.split(out);
+                sockets.payload(now, &payload, &mut room);
+            }
+            Event::SocketBurst { socket, bytes } => {
+                let (sockets, mut room) = self.split(out);
+                sockets.burst(now, socket, bytes, &mut room);
+            }
+            Event::SocketClosed { socket, bytes, packets: _, provisional, established } => {
+                let (sockets, mut room) = self.split(out);
+                sockets.closed(now, socket, bytes, (established, provisional), &mut room);
+            }
+        }
+    }
 
     /// The digest of an executable became known.
-    pub fn set_digest(&mut self, _file: FileId, _sha256: [u8; 32]) {}
+    pub fn set_digest(&mut self, file: FileId, sha256: [u8; 32]) {
+        self.attribution.set_digest(file, sha256);
+    }
 
     /// The next time something is due (a contact that waits for its name, an ended process to forget).
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        let Attribution { cgroups, processes, .. } = &self.attribution;
+        let due = [cgroups.poll_timeout(), processes.poll_timeout(), self.sockets.poll_timeout()];
+        due.into_iter().flatten().min()
     }
 
     /// Runs what is due.
-    pub fn handle_timeout(&mut self, _now: Timestamp, _out: &mut Vec<SessionOutput>) {}
+    pub fn handle_timeout(&mut self, now: Timestamp, out: &mut Vec<SessionOutput>) {
+        let (sockets, mut room) = self.split(out);
+        sockets.handle_timeout(now, &mut room);
+        self.attribution.processes.handle_timeout(now);
+        self.attribution.cgroups.handle_timeout(now);
+    }
 
     /// Hands out every contact that still waits, with what is known. For the end of a replay or a shutdown.
-    pub fn finish(&mut self, _now: Timestamp, _out: &mut Vec<SessionOutput>) {}
+    pub fn finish(&mut self, now: Timestamp, out: &mut Vec<SessionOutput>) {
+        let (sockets, mut room) = self.split(out);
+        sockets.finish(now, &mut room);
+    }
 
     /// Writes its own figures into the counters.
-    pub fn count(&self, _counters: &mut Counters) {}
+    pub fn count(&self, counters: &mut Counters) {
+        let Attribution { cgroups, processes, processes_unknown, .. } = &self.attribution;
+        (counters.cgroups, counters.cgroups_evicted) = cgroups.held_and_evicted();
+        (counters.processes, counters.processes_evicted) = processes.held_and_evicted();
+        (counters.sockets, counters.sockets_evicted) = self.sockets.held_and_evicted();
+        (counters.names, counters.names_evicted) = self.names.held_and_evicted();
+        counters.processes_unknown = *processes_unknown;
+        counters.sockets_unknown = self.sockets.unknown;
+    }
+
+    fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, Room<'a>) {
+        let Self { attribution, sockets, names, contacts, scratch } = self;
+        (sockets, Room { attribution, desk: Desk { names, contacts, scratch, out } })
+    }
 }
+
+impl Desk<'_> {
+    fn next_id(&mut self) -> u64 {
+        *self.contacts += 1;
+        *self.contacts
+    }
+}
+
+impl Room<'_> {
+    /// Asks again who a flow comes from, if its process or cgroup was not known when it was opened: their records
+    /// come by another way and may be late.
+    fn resolve(&mut self, flow: &mut Flow, whence: &Whence) {
+        if !flow.from.complete && flow.is_waiting() {
+            flow.from = self.attribution.originator_again(whence);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! A bounded table whose entries belong to scopes (workloads). When it is full, the scope that holds the most gives
+//! up its oldest entry: nobody can push out another workload's state by filling the table.
+//!
+//! It must not know what it holds.
+
+use core::hash::Hash;
+use std::collections::VecDeque;
+
+use crate::collections::Map;
+
+/// A bounded map with fair eviction.
+#[derive(Debug)]
+pub(crate) struct FairTable<K, V> {
+    slots: Map<K, Slot<V>>,
+    scopes: Map<u64, Scope<K>>,
+    /// The scope that gave up an entry last; it goes on as long as it holds more than its share.
+    victim: u64,
+    entries_max: usize,
+    entries_per_scope_max: usize,
+    serial: u64,
+    evicted: u64,
+}
+
+#[derive(Debug)]
+struct Slot<V> {
+    value: V,
+    scope: u64,
+    serial: u64,
+}
+
+#[derive(Debug)]
+struct Scope<K> {
+    live: usize,
+    /// Oldest first; entries whose serial is not the slot's are stale.
+    queue: VecDeque<(K, u64)>,
+}
+
+impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
+    /// An empty table for `entries_max` entries.
+    pub(crate) fn with_capacity_max(entries_max: usize) -> Self {
+        Self::with_scope_max(entries_max, entries_max)
+    }
+
+    /// An empty table for `entries_max` entries, of which one scope has at most `entries_per_scope_max`.
+    pub(crate) fn with_scope_max(entries_max: usize, entries_per_scope_max: usize) -> Self {
+        Self {
+            slots: Map::default(),
+            scopes: Map::default(),
+            victim: 0,
+            entries_max: entries_max.max(1),
+            entries_per_scope_max: entries_per_scope_max.max(1),
+            serial: 0,
+            evicted: 0,
+        }
+    }
+
+    pub(crate) fn get(&self, key: &K) -> Option<&V> {
+        self.slots.get(key).map(|slot| &slot.value)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.slots.get_mut(key).map(|slot| &mut slot.value)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Entries given up because the table was full.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Every entry, in no order: for work whose result does not depend on it.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.slots.values_mut().map(|slot| &mut slot.value)
+    }
+
+    /// Every entry, in no order: for work whose result does not depend on it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.slots.iter().map(|(key, slot)| (key, &slot.value))
+    }
+
+    /// Puts an entry in, as the newest of its scope; one of the same key is replaced. Returns what had to go for it.
+    pub(crate) fn insert(&mut self, key: K, scope: u64, value: V) -> Option<(K, V)> {
+        self.remove(&key);
+        let held = self.scopes.get(&scope).map_or(0, |s| s.live);
+        let gone = if held >= self.entries_per_scope_max {
+            self.evict_from(scope)
+        } else if self.slots.len() >= self.entries_max {
+            let victim = self.choose_victim();
+            self.evict_from(victim)
+        } else {
+            None
+        };
+        self.serial += 1;
+        let entry = self.scopes.entry(scope).or_insert_with(|| Scope { live: 0, queue: VecDeque::new() });
+        entry.live += 1;
+        entry.queue.push_back((key, self.serial));
+        self.slots.insert(key, Slot { value, scope, serial: self.serial });
+        gone
+    }
+
+    /// Takes an entry out.
+    pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
+        let slot = self.slots.remove(key)?;
+        let Some(scope) = self.scopes.get_mut(&slot.scope) else { return Some(slot.value) };
+        scope.live = scope.live.saturating_sub(1);
+        if scope.live == 0 {
+            self.scopes.remove(&slot.scope);
+        } else if scope.queue.len() > 2 * scope.live + 32 {
+            let slots = &self.slots;
+            scope.queue.retain(|(key, serial)| slots.get(key).is_some_and(|s| s.serial == *serial));
+        }
+        Some(slot.value)
+    }
+
+    fn choose_victim(&mut self) -> u64 {
+        let share = self.slots.len() / self.scopes.len().max(1);
+        if self.scopes.get(&self.victim).is_none_or(|scope| scope.live <= share) {
+            let most = self.scopes.iter().map(|(id, scope)| (scope.live, *id)).max();
+            self.victim = most.map_or(0, |(_, id)| id);
+        }
+        self.victim
+    }
+
+    fn evict_from(&mut self, scope: u64) -> Option<(K, V)> {
+        while let Some((key, serial)) = self.scopes.get_mut(&scope)?.queue.pop_front() {
+            if self.slots.get(&key).is_some_and(|slot| slot.serial == serial) {
+                self.evicted += 1;
+                return self.remove(&key).map(|value| (key, value));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scope_that_holds_the_most_gives_up_its_oldest() {
+        let mut table = FairTable::with_capacity_max(6);
+        table.insert(1_u32, 100, "quiet");
+        for key in 10..15 {
+            table.insert(key, 200, "busy");
+        }
+        assert_eq!(table.insert(2, 300, "new"), Some((10, "busy")));
+        for key in 20..1000 {
+            table.insert(key, 200, "busy");
+        }
+        assert_eq!((table.get(&1), table.get(&2), table.len()), (Some(&"quiet"), Some(&"new"), 6));
+        assert_eq!(table.evicted(), 981);
+    }
+
+    #[test]
+    fn one_scope_is_held_to_its_own_bound() {
+        let mut table = FairTable::with_scope_max(100, 2);
+        for key in 0..5_u32 {
+            table.insert(key, 7, ());
+        }
+        assert_eq!((table.len(), table.get(&3), table.get(&2)), (2, Some(&()), None));
+    }
+
+    #[test]
+    fn keys_that_come_and_go_leave_nothing_behind() {
+        let mut table = FairTable::with_capacity_max(64);
+        table.insert(u32::MAX, 7, 0);
+        for key in 0..100_000_u32 {
+            table.insert(key % 32, 7, key);
+            table.remove(&(key % 32));
+        }
+        assert_eq!(table.len(), 1);
+        assert!(table.scopes[&7].queue.len() <= 34);
+    }
+}
