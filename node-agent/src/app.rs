@@ -14,7 +14,7 @@ use crate::args::{Args, Command, PolicyCommand};
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(_run) => anyhow::bail!("not wired"),
-        Command::Replay(_replay) => anyhow::bail!("not wired"),
+        Command::Replay(replay) => crate::replay::main(&replay),
         Command::Doctor(_doctor) => anyhow::bail!("not wired"),
         Command::Policy(policy) => match policy.command {
             PolicyCommand::Check(_check) => anyhow::bail!("not wired"),

@@ -7,7 +7,7 @@ mod replay;
 mod run;
 
 pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
-pub use replay::ReplayArgs;
+pub use replay::{ReplayArgs, ReplayOutput};
 pub use run::{DoctorArgs, OutputFormat, RunArgs};
 
 /// Finds processes that call home: beacon timing, balance, protocol, destination and identity, with evidence.

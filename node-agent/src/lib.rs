@@ -8,4 +8,8 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 pub mod app;
 pub mod args;
 pub mod queue;
+pub mod clock;
+pub mod domain;
+pub mod replay;
 pub mod run;
+pub mod source;

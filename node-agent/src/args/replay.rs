@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use beaconwatch_engine::time::Timestamp;
+use clap::{Args, ValueEnum};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -10,4 +11,57 @@ pub struct ReplayArgs {
     /// Policy file; may be repeated. Without one, the built-in defaults judge.
     #[arg(long = "policy", value_name = "FILE")]
     pub policies: Vec<PathBuf>,
+
+    /// Zeek logs: a file, or a directory that is searched for *.log, *.log.gz and JSON logs. May be repeated, as
+    /// all inputs may.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub zeek: Vec<PathBuf>,
+
+    /// Events as JSON lines, the import format (docs/import-format.md); may be gzipped.
+    #[arg(long, value_name = "FILE")]
+    pub events: Vec<PathBuf>,
+
+    /// Pods that belong to --events, as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub pods: Vec<PathBuf>,
+
+    /// What was known before the begin, as JSON lines: a warm start.
+    #[arg(long = "baseline", value_name = "FILE")]
+    pub baselines: Vec<PathBuf>,
+
+    /// Connections as CSV with a header line: ts, src, dst, dport, and more if there (docs/import-format.md).
+    #[arg(long, value_name = "FILE")]
+    pub csv: Vec<PathBuf>,
+
+    /// Leave out what is earlier: seconds since 1970, or a time such as 2026-01-05T00:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub from: Option<Timestamp>,
+
+    /// Leave out what is later.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub to: Option<Timestamp>,
+
+    /// How findings are written.
+    #[arg(long, value_enum, default_value_t = ReplayOutput::Text)]
+    pub output: ReplayOutput,
+
+    /// Rows that are held to put them in order of time; memory grows with it, about 400 bytes a row.
+    #[arg(long, value_name = "ROWS", default_value_t = 1 << 18)]
+    pub look_ahead: usize,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReplayOutput {
+    /// For people.
+    Text,
+    /// One JSON object per state of a finding.
+    Jsonl,
+    /// One JSON object per state, in the words of the scorers of labelled traffic.
+    Score,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    crate::source::value::timestamp(text.as_bytes())
+        .ok_or_else(|| "want seconds since 1970 or a time such as 2026-01-05T00:00:00Z".to_owned())
 }

@@ -1,0 +1,136 @@
+//! All inputs of a replay as one stream in order of time.
+
+use std::path::PathBuf;
+
+use beaconwatch_engine::input::Input;
+use beaconwatch_engine::time::Timestamp;
+
+use super::inputs::FileKind;
+use super::joined::Joined;
+use super::merge::Merge;
+use super::reorder::Reorder;
+use crate::source::{OrderedSource, Record, Refusals};
+
+/// The stream.
+pub struct Feed {
+    logs: Logs,
+    ordered: Vec<Ordered>,
+    log_head: Option<(Timestamp, Input)>,
+    /// Rows that were refused.
+    pub refusals: Refusals,
+}
+
+struct Logs {
+    merge: Merge,
+    reorder: Reorder<Record>,
+    joined: Joined,
+    at_end: bool,
+}
+
+struct Ordered {
+    source: Box<dyn OrderedSource>,
+    head: Option<(Timestamp, Input)>,
+    bytes: u64,
+}
+
+impl core::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Feed").field("ordered", &self.ordered.len()).finish_non_exhaustive()
+    }
+}
+
+impl Feed {
+    /// Files of rows, within a look-ahead of so many rows.
+    #[must_use]
+    pub fn of(files: Vec<(PathBuf, FileKind)>, look_ahead: usize) -> Self {
+        let logs = Logs {
+            merge: Merge::of(files),
+            reorder: Reorder::with_look_ahead(look_ahead),
+            joined: Joined::with_bound(look_ahead),
+            at_end: false,
+        };
+        Self { logs, ordered: Vec::new(), log_head: None, refusals: Refusals::default() }
+    }
+
+    /// Adds a source that is in order by itself; `bytes` long.
+    pub fn add(&mut self, mut source: Box<dyn OrderedSource>, bytes: u64) {
+        let head = source.next(&mut self.refusals);
+        self.ordered.push(Ordered { source, head, bytes });
+    }
+
+    /// Adds rows that come from no file, such as pods.
+    pub fn add_records(&mut self, records: impl IntoIterator<Item = (Timestamp, Record)>) {
+        for (time, record) in records {
+            // Before every row of equal time.
+            self.logs.reorder.push(time, 0, record);
+        }
+    }
+
+    /// The next input with its time; `None` at the end of all.
+    pub fn take(&mut self) -> Option<(Timestamp, Input)> {
+        if self.log_head.is_none() {
+            self.log_head = self.logs.next(&mut self.refusals);
+        }
+        let earliest = self
+            .ordered
+            .iter()
+            .enumerate()
+            .filter_map(|(index, ordered)| Some((ordered.head.as_ref()?.0, index)))
+            .min();
+        match (earliest, &self.log_head) {
+            (Some((time, index)), log) if log.as_ref().is_none_or(|(log_time, _)| time < *log_time) => {
+                let ordered = self.ordered.get_mut(index)?;
+                let next = ordered.source.next(&mut self.refusals);
+                core::mem::replace(&mut ordered.head, next)
+            }
+            _ => self.log_head.take(),
+        }
+    }
+
+    /// Bytes of all inputs, as stored.
+    #[must_use]
+    pub fn bytes_total(&self) -> u64 {
+        self.logs.merge.bytes_total() + self.ordered.iter().map(|ordered| ordered.bytes).sum::<u64>()
+    }
+
+    /// Bytes read so far, as stored.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.logs.merge.bytes_read()
+            + self.ordered.iter().map(|ordered| ordered.source.bytes_read()).sum::<u64>()
+    }
+
+    /// Rows, packets and records read so far.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.logs.merge.rows_read()
+            + self.ordered.iter().map(|ordered| ordered.source.rows_read()).sum::<u64>()
+    }
+
+    /// Rows that came later than the look-ahead reaches.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.logs.reorder.late()
+    }
+}
+
+impl Logs {
+    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
+        loop {
+            while !self.at_end && !self.reorder.is_full() {
+                match self.merge.next(refusals) {
+                    Some((time, order, record)) => {
+                        if let Some((time, record)) = self.joined.read(time, record) {
+                            self.reorder.push(time, order, record);
+                        }
+                    }
+                    None => self.at_end = true,
+                }
+            }
+            let (time, record) = self.reorder.pop()?;
+            if let Some(input) = self.joined.turn(time, record) {
+                return Some((time, input));
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Many files in one stream, roughly in order of time, few of them open at once.
+//!
+//! Each file is read in its own order. Which file is read next is decided by its clock: the latest time its rows
+//! have shown so far. A file is opened only when the others have come as far as its first row, so a year of
+//! hourly logs needs no more open files than a day.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::PathBuf;
+
+use beaconwatch_engine::time::Timestamp;
+
+use super::inputs::{FileKind, open};
+use crate::source::{Reader, Reason, Record, Refusals};
+
+/// The files, merged.
+pub struct Merge {
+    files: Vec<MergeFile>,
+    /// (clock, index of the file): the file that is read next is on top.
+    next: BinaryHeap<Reverse<(Timestamp, usize)>>,
+    bytes_done: u64,
+    rows_done: u64,
+}
+
+struct MergeFile {
+    path: PathBuf,
+    kind: FileKind,
+    bytes: u64,
+    reader: Option<Box<dyn Reader>>,
+}
+
+impl core::fmt::Debug for Merge {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Merge").field("files", &self.files.len()).finish_non_exhaustive()
+    }
+}
+
+impl Merge {
+    /// Looks at the begin of each file. The order of `files` makes no difference.
+    #[must_use]
+    pub fn of(mut files: Vec<(PathBuf, FileKind)>) -> Self {
+        files.sort();
+        files.dedup();
+        let mut next = BinaryHeap::new();
+        let mut merged = Vec::new();
+        for (index, (path, kind)) in files.into_iter().enumerate() {
+            // Refusals are counted when the file is read, not when it is looked at.
+            let first = open(&path, kind).ok().and_then(|mut reader| reader.next(&mut Refusals::default()));
+            next.push(Reverse((first.map_or(Timestamp::ZERO, |(time, _)| time), index)));
+            let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
+            merged.push(MergeFile { path, kind, bytes, reader: None });
+        }
+        Self { files: merged, next, bytes_done: 0, rows_done: 0 }
+    }
+
+    /// The next row: its time, a number that orders rows of equal time, and what it says.
+    pub fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, u64, Record)> {
+        loop {
+            let Reverse((clock, index)) = self.next.peek().copied()?;
+            let file = self.files.get_mut(index)?;
+            if file.reader.is_none() {
+                match open(&file.path, file.kind) {
+                    Ok(reader) => file.reader = Some(reader),
+                    Err(_) => refusals.add(Reason::Unreadable, &file.path.to_string_lossy().into(), 0),
+                }
+            }
+            let Some((time, record)) = file.reader.as_mut().and_then(|reader| reader.next(refusals)) else {
+                self.close(index);
+                continue;
+            };
+            let order = (index as u64) << 40 | file.reader.as_ref().map_or(0, |reader| reader.rows_read());
+            if time > clock
+                && let Some(mut top) = self.next.peek_mut()
+            {
+                *top = Reverse((time, index));
+            }
+            return Some((time, order, record));
+        }
+    }
+
+    fn close(&mut self, index: usize) {
+        self.next.pop();
+        if let Some(file) = self.files.get_mut(index) {
+            self.rows_done += file.reader.take().map_or(0, |reader| reader.rows_read());
+            self.bytes_done += file.bytes;
+        }
+    }
+
+    /// Bytes of all files, as stored.
+    #[must_use]
+    pub fn bytes_total(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Bytes read so far, as stored.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_done + self.open_readers().map(|reader| reader.bytes_read()).sum::<u64>()
+    }
+
+    /// Rows read so far.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.rows_done + self.open_readers().map(|reader| reader.rows_read()).sum::<u64>()
+    }
+
+    fn open_readers(&self) -> impl Iterator<Item = &dyn Reader> {
+        self.files.iter().filter_map(|file| file.reader.as_deref())
+    }
+}

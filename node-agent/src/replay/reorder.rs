@@ -1,0 +1,109 @@
+//! Rows in order of time, within a bounded look-ahead.
+//!
+//! Logs are written when things end, but judged by when they began. Rows are held until the look-ahead is full;
+//! then the earlier half goes on, sorted. Input that fits into the look-ahead comes out exactly sorted. A row that
+//! is further behind than that comes late: it is counted, and the engine raises its time.
+
+use std::collections::VecDeque;
+
+use beaconwatch_engine::time::Timestamp;
+
+/// Holds rows back until their turn.
+#[derive(Debug)]
+pub struct Reorder<T> {
+    look_ahead: usize,
+    held: Vec<Held<T>>,
+    ready: VecDeque<Held<T>>,
+    last: Timestamp,
+    late: u64,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    time: Timestamp,
+    order: u64,
+    row: T,
+}
+
+impl<T> Reorder<T> {
+    /// Holds at most twice `look_ahead` rows.
+    #[must_use]
+    pub fn with_look_ahead(look_ahead: usize) -> Self {
+        let look_ahead = look_ahead.max(1);
+        Self { look_ahead, held: Vec::new(), ready: VecDeque::new(), last: Timestamp::ZERO, late: 0 }
+    }
+
+    /// Takes a row; `order` decides among rows of equal time.
+    pub fn push(&mut self, time: Timestamp, order: u64, row: T) {
+        self.held.push(Held { time, order, row });
+    }
+
+    /// Whether rows must be taken out before more are put in.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.ready.is_empty() || self.held.len() >= 2 * self.look_ahead
+    }
+
+    /// The next row in order; `None` when nothing is held. Ask when [`Self::is_full`], or when nothing follows.
+    pub fn pop(&mut self) -> Option<(Timestamp, T)> {
+        if self.ready.is_empty() {
+            self.held.sort_by_key(|held| (held.time, held.order));
+            let count = if self.held.len() > self.look_ahead { self.held.len() / 2 } else { self.held.len() };
+            self.ready.extend(self.held.drain(..count));
+        }
+        let Held { time, row, .. } = self.ready.pop_front()?;
+        if time < self.last {
+            self.late += 1;
+        }
+        self.last = self.last.max(time);
+        Some((time, row))
+    }
+
+    /// Rows that came out later than their time.
+    #[must_use]
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(look_ahead: usize, times: &[u64]) -> (Vec<u64>, u64) {
+        let mut reorder = Reorder::with_look_ahead(look_ahead);
+        let mut out = Vec::new();
+        let mut rows = times.iter().enumerate();
+        loop {
+            while !reorder.is_full()
+                && let Some((order, time)) = rows.next()
+            {
+                reorder.push(Timestamp::from_nanos(*time), order as u64, *time);
+            }
+            let Some((_, row)) = reorder.pop() else { return (out, reorder.late()) };
+            out.push(row);
+        }
+    }
+
+    #[test]
+    fn what_fits_comes_out_sorted() {
+        assert_eq!(check(10, &[3, 1, 2, 1]), (vec![1, 1, 2, 3], 0));
+        assert_eq!(check(2, &[2, 1, 4, 3, 6, 5, 8, 7]), (vec![1, 2, 3, 4, 5, 6, 7, 8], 0));
+    }
+
+    #[test]
+    fn a_row_too_far_behind_is_counted() {
+        assert_eq!(check(1, &[5, 6, 7, 8, 1]).1, 1);
+    }
+
+    #[test]
+    fn the_bound_is_kept() {
+        let mut reorder = Reorder::with_look_ahead(4);
+        let mut pushed = 0;
+        while !reorder.is_full() {
+            reorder.push(Timestamp::ZERO, pushed, ());
+            pushed += 1;
+        }
+        assert_eq!(pushed, 8);
+    }
+}

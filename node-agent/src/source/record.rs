@@ -1,0 +1,104 @@
+//! What a row of recorded traffic says, before it is joined with other rows.
+
+use core::time::Duration;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use beaconwatch_engine::contact::{Bytes, Contact};
+use beaconwatch_engine::input::WorkloadChange;
+use beaconwatch_engine::protocol::AppProtocol;
+
+/// Identity of a connection in a log, hashed (Zeek's `uid`); 0: the row has none.
+pub type Uid = u64;
+
+/// One row.
+#[derive(Debug)]
+pub enum Record {
+    /// A connection; its name may be known from other rows.
+    Connection {
+        /// Joins it with other rows.
+        uid: Uid,
+        /// What is known from this row alone.
+        contact: Box<Contact>,
+        /// It was still open when the row was written (`open_conn`): another row of this uid will follow.
+        open: bool,
+    },
+    /// A later row about a connection that was reported before: its totals.
+    Totals {
+        /// Which.
+        uid: Uid,
+        /// Payload until now.
+        bytes: Bytes,
+        /// How long it has lasted.
+        duration: Duration,
+        /// The peer answered.
+        established: Option<bool>,
+        /// More will follow.
+        open: bool,
+    },
+    /// A DNS question with its answer.
+    Dns {
+        /// Connection that carried it.
+        uid: Uid,
+        /// The question.
+        contact: Box<Contact>,
+        /// Addresses that were answered.
+        answers: Vec<IpAddr>,
+    },
+    /// A request inside a connection that was used before (HTTP keep-alive).
+    Request {
+        /// Connection that carried it.
+        uid: Uid,
+        /// The request, as a burst.
+        contact: Box<Contact>,
+    },
+    /// Something that is known about a connection; not an event of its own.
+    About {
+        /// Which.
+        uid: Uid,
+        /// What.
+        about: Box<About>,
+    },
+    /// A contact with nothing to join.
+    Contact(Box<Contact>),
+    /// A pod was announced.
+    Workload(WorkloadChange),
+}
+
+/// What the rows of application protocols say about a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Server name of TLS or QUIC.
+    pub sni: Option<Arc<str>>,
+    /// TLS without a server name.
+    pub sni_missing: bool,
+    /// Host asked of a web server.
+    pub http_host: Option<Arc<str>>,
+    /// Name asked of a proxy.
+    pub proxy_target: Option<Arc<str>>,
+    /// JA4 fingerprint, where the log has it.
+    pub ja4: Option<Arc<str>>,
+    /// User agent.
+    pub user_agent: Option<Arc<str>>,
+    /// What is spoken.
+    pub protocol: AppProtocol,
+    /// The connection carried DNS messages that have rows of their own.
+    pub dns: bool,
+}
+
+impl About {
+    /// Adds what another row says; what was known first stays.
+    pub fn merge(&mut self, other: Self) {
+        let Self { sni, sni_missing, http_host, proxy_target, ja4, user_agent, protocol, dns } = other;
+        self.sni = self.sni.take().or(sni);
+        self.sni_missing = (self.sni_missing || sni_missing) && self.sni.is_none();
+        self.http_host = self.http_host.take().or(http_host);
+        self.proxy_target = self.proxy_target.take().or(proxy_target);
+        self.ja4 = self.ja4.take().or(ja4);
+        self.user_agent = self.user_agent.take().or(user_agent);
+        if self.protocol == AppProtocol::Unknown || protocol == AppProtocol::Tls {
+            self.protocol = protocol;
+        }
+        self.dns |= dns;
+    }
+}

@@ -1,0 +1,293 @@
+//! Fields of logs as numbers, times, addresses and text: exact, without allocation where that is possible.
+
+use core::time::Duration;
+use std::net::{IpAddr, Ipv4Addr};
+
+use beaconwatch_engine::contact::Transport;
+use beaconwatch_engine::protocol::{AppProtocol, Text};
+use beaconwatch_engine::time::Timestamp;
+
+/// A decimal number of seconds as nanoseconds, digit by digit, so that nothing is rounded: `1672843056.956541`.
+/// Negative numbers and those beyond 584 years are refused; digits below a nanosecond are dropped.
+#[must_use]
+pub fn nanos(text: &[u8]) -> Option<u64> {
+    let mut whole: u64 = 0;
+    let mut index = 0;
+    while let Some(digit) = text.get(index).filter(|b| b.is_ascii_digit()) {
+        whole = whole.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        index += 1;
+    }
+    if index == 0 {
+        return None;
+    }
+    let mut fraction: u64 = 0;
+    if text.get(index) == Some(&b'.') {
+        index += 1;
+        let mut scale: u64 = 100_000_000;
+        while let Some(digit) = text.get(index).filter(|b| b.is_ascii_digit()) {
+            fraction += scale * u64::from(digit - b'0');
+            scale /= 10;
+            index += 1;
+        }
+    }
+    if index == text.len() {
+        return whole.checked_mul(1_000_000_000)?.checked_add(fraction);
+    }
+    // An exponent, as JSON may write small numbers.
+    let value: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
+    (0.0..1.8e10).contains(&value).then(|| Timestamp::from_secs_f64(value).as_nanos())
+}
+
+/// A time: seconds since 1970 as a decimal number, or RFC 3339 in UTC or with an offset.
+#[must_use]
+pub fn timestamp(text: &[u8]) -> Option<Timestamp> {
+    nanos(text).or_else(|| rfc3339_nanos(text)).map(Timestamp::from_nanos)
+}
+
+/// A duration in decimal seconds.
+#[must_use]
+pub fn duration(text: &[u8]) -> Option<Duration> {
+    nanos(text).map(Duration::from_nanos)
+}
+
+/// `2024-04-19T00:00:01.5Z`, `2024-04-19 00:00:01+02:00`: nanoseconds since 1970; earlier times are refused.
+fn rfc3339_nanos(text: &[u8]) -> Option<u64> {
+    let number = |from: usize, to: usize| text.get(from..to).and_then(unsigned);
+    let is = |at: usize, set: &[u8]| text.get(at).is_some_and(|b| set.contains(b));
+    if !(is(4, b"-") && is(7, b"-") && is(10, b"Tt ") && is(13, b":") && is(16, b":")) {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let rest = text.get(19..)?;
+    let digits =
+        rest.strip_prefix(b".").map_or(0, |d| d.iter().take_while(|b| b.is_ascii_digit()).count() + 1);
+    let fraction = if digits > 1 { nanos(&[b"0", rest.get(..digits)?].concat())? } else { 0 };
+    let offset_s = match rest.get(digits..)? {
+        b"" | b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), zone @ ..] => {
+            let hours = i64::try_from(zone.get(..2).and_then(unsigned)?).ok()?;
+            let colon = usize::from(zone.get(2) == Some(&b':'));
+            let minutes = i64::try_from(zone.get(2 + colon..4 + colon).and_then(unsigned)?).ok()?;
+            (hours * 3600 + minutes * 60) * if *sign == b'-' { -1 } else { 1 }
+        }
+        _ => return None,
+    };
+    let days = days_from_civil(i64::try_from(year).ok()?, month, day);
+    let in_day = i64::try_from(hour * 3600 + minute * 60 + second).ok()?;
+    let seconds = u64::try_from(days * 86_400 + in_day - offset_s).ok()?;
+    seconds.checked_mul(1_000_000_000)?.checked_add(fraction)
+}
+
+/// Days since 1970-01-01 of a date of the Gregorian calendar (Hinnant, "chrono-compatible date algorithms").
+#[must_use]
+pub fn days_from_civil(year: i64, month: u64, day: u64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let shifted = i64::try_from((month + 9) % 12).unwrap_or(0);
+    let day_of_year = (153 * shifted + 2) / 5 + i64::try_from(day).unwrap_or(1) - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// A number without sign.
+#[must_use]
+pub fn unsigned(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 20 {
+        return None;
+    }
+    let mut value: u64 = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    Some(value)
+}
+
+/// A port.
+#[must_use]
+pub fn port(text: &[u8]) -> Option<u16> {
+    unsigned(text).and_then(|port| u16::try_from(port).ok())
+}
+
+/// An IPv4 or IPv6 address; a zone (`%eth0`) is dropped.
+#[must_use]
+pub fn address(text: &[u8]) -> Option<IpAddr> {
+    if let Some(v4) = ipv4(text) {
+        return Some(IpAddr::V4(v4));
+    }
+    let end = memchr::memchr(b'%', text).unwrap_or(text.len());
+    core::str::from_utf8(text.get(..end)?).ok()?.parse().ok()
+}
+
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    if text.len() > 15 {
+        return None;
+    }
+    let mut octets = [0_u8; 4];
+    let (mut index, mut value, mut digits) = (0_usize, 0_u32, 0);
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u32::from(byte - b'0');
+                digits += 1;
+                if digits > 3 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 && index < 3 => {
+                *octets.get_mut(index)? = u8::try_from(value).ok()?;
+                (index, value, digits) = (index + 1, 0, 0);
+            }
+            _ => return None,
+        }
+    }
+    if index != 3 || digits == 0 {
+        return None;
+    }
+    *octets.get_mut(3)? = u8::try_from(value).ok()?;
+    Some(Ipv4Addr::from(octets))
+}
+
+/// A transport by its name.
+#[must_use]
+pub fn transport(text: &[u8]) -> Transport {
+    match text {
+        b"tcp" | b"TCP" => Transport::Tcp,
+        b"udp" | b"UDP" => Transport::Udp,
+        _ => Transport::Other,
+    }
+}
+
+/// An application protocol by the names that logs use, also of a list such as Zeek's `http,ssl`.
+#[must_use]
+pub fn app_protocol(text: &[u8]) -> AppProtocol {
+    let mut found = AppProtocol::Unknown;
+    for name in text.split(|b| *b == b',') {
+        let protocol = match name {
+            b"ssl" | b"tls" => AppProtocol::Tls,
+            b"dtls" => AppProtocol::Dtls,
+            b"http" => AppProtocol::Http,
+            b"http2" | b"h2" => AppProtocol::Http2,
+            b"dns" => AppProtocol::Dns,
+            b"dot" => AppProtocol::Dot,
+            b"doh" => AppProtocol::Doh,
+            b"irc" | b"irc-dcc-data" => AppProtocol::Irc,
+            b"ssh" => AppProtocol::Ssh,
+            b"smtp" => AppProtocol::Smtp,
+            b"quic" => AppProtocol::Quic,
+            b"ntp" => AppProtocol::Ntp,
+            b"grpc" => AppProtocol::Grpc,
+            b"socks" => AppProtocol::Socks,
+            b"text" => AppProtocol::Text,
+            _ => continue,
+        };
+        // What is inside a proxied or upgraded connection says more than what opened it; QUIC carries TLS.
+        let inside =
+            protocol == AppProtocol::Quic || (protocol == AppProtocol::Tls && found != AppProtocol::Quic);
+        if inside || found == AppProtocol::Unknown {
+            found = protocol;
+        }
+    }
+    found
+}
+
+/// A host name in canonical form: printable, lower case, without the final dot. Empty names are none.
+#[must_use]
+pub fn host_name(text: &[u8]) -> Option<std::sync::Arc<str>> {
+    let text = text.strip_suffix(b".").unwrap_or(text);
+    if text.is_empty() || text.len() > 1024 {
+        return None;
+    }
+    let plain = text.iter().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase() && *b != b'\\');
+    if plain && let Ok(name) = core::str::from_utf8(text) {
+        return Some(name.into());
+    }
+    Some(printable(&text.to_ascii_lowercase()).into())
+}
+
+/// Text with everything that is not printable ASCII escaped as `\xNN`; a backslash stays as it is, since logs
+/// have escaped once already.
+#[must_use]
+pub fn printable(text: &[u8]) -> String {
+    text.split(|b| *b == b'\\')
+        .map(|part| Text::escape(part).as_str().to_owned())
+        .collect::<Vec<_>>()
+        .join("\\")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_become_nanoseconds_without_rounding() {
+        for (text, expect) in [
+            ("1672843056.956541", Some(1_672_843_056_956_541_000)),
+            ("0.000005", Some(5_000)),
+            ("15", Some(15_000_000_000)),
+            ("1588205199.82437", Some(1_588_205_199_824_370_000)),
+            ("1.5e-05", Some(15_000)),
+            ("-", None),
+            ("-1.0", None),
+            ("", None),
+            (".5", None),
+            ("1x", None),
+            ("99999999999999", None),
+        ] {
+            assert_eq!(nanos(text.as_bytes()), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn calendar_times_are_read() {
+        for (text, expect) in [
+            ("2024-04-19T00:00:01Z", Some(1_713_484_801_000_000_000)),
+            ("2024-04-19T02:00:01.5+02:00", Some(1_713_484_801_500_000_000)),
+            ("2000-02-29T23:59:59+0000", Some(951_868_799_000_000_000)),
+            ("1969-12-31T23:59:59Z", None),
+            ("2024-13-19T00:00:01Z", None),
+            ("2024-04-19", None),
+        ] {
+            assert_eq!(timestamp(text.as_bytes()).map(Timestamp::as_nanos), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_both_versions_are_read() {
+        for text in ["10.0.0.1", "255.255.255.255", "fe80::1", "::ffff:1.2.3.4", "::"] {
+            assert_eq!(address(text.as_bytes()), text.parse().ok(), "{text}");
+        }
+        assert_eq!(address(b"fe80::1%eth0"), "fe80::1".parse().ok());
+        for text in ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1..2.3", "host", "1234.1.1.1"] {
+            assert_eq!(address(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_are_printable_and_canonical() {
+        for (text, expect) in [
+            (&b"Www.Example.COM."[..], Some("www.example.com")),
+            (b"a\x1b[31mb", Some("a\\x1b[31mb")),
+            (b"a\\x1bb", Some("a\\x1bb")),
+            (b".", None),
+            (b"", None),
+        ] {
+            assert_eq!(host_name(text).as_deref(), expect);
+        }
+    }
+
+    #[test]
+    fn the_inner_protocol_of_a_proxied_connection_counts() {
+        assert_eq!(app_protocol(b"http,ssl"), AppProtocol::Tls);
+        assert_eq!(app_protocol(b"ssl,quic"), AppProtocol::Quic);
+        assert_eq!(app_protocol(b"quic,ssl"), AppProtocol::Quic);
+        assert_eq!(app_protocol(b"gssapi,smb"), AppProtocol::Unknown);
+    }
+}

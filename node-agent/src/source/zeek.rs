@@ -1,0 +1,173 @@
+//! Zeek logs: conn, open_conn, dns, http, ssl, quic, irc, ssh, x509; tab-separated or JSON, plain or gzipped.
+//!
+//! Columns are taken by name from the `#fields` header, so that added ones (`_node_name`, labels) and their
+//! order do not matter. JSON keys may have dots, underscores (`id_orig_h`) or an inner object.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use beaconwatch_engine::collections::hash_of;
+use beaconwatch_engine::time::Timestamp;
+
+use super::actors::Actors;
+use super::lines::Lines;
+use super::record::{Record, Uid};
+use super::{Reader, Reason, Refusals};
+
+mod application;
+mod column;
+mod conn;
+mod dns;
+mod header;
+
+use column::{Column, Row};
+use header::Header;
+
+/// Which log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Log {
+    /// `conn`: one row per connection, written at its end.
+    Conn,
+    /// `open_conn`: connections that are still open, written every hour.
+    OpenConn,
+    /// `dns`.
+    Dns,
+    /// `http`: one row per request.
+    Http,
+    /// `ssl`.
+    Ssl,
+    /// `quic`.
+    Quic,
+    /// `irc`.
+    Irc,
+    /// `ssh`.
+    Ssh,
+    /// `x509`: certificates. They are read and say nothing about who calls whom.
+    X509,
+    /// Any other: its rows are counted and not used.
+    Other,
+}
+
+impl Log {
+    /// By the name that stands in `#path`, `_path`, `@stream`, or (up to the first dot) in the file's name.
+    #[must_use]
+    pub fn by_name(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"conn" => Self::Conn,
+            b"open_conn" => Self::OpenConn,
+            b"dns" => Self::Dns,
+            b"http" => Self::Http,
+            b"ssl" | b"tls" => Self::Ssl,
+            b"quic" => Self::Quic,
+            b"irc" => Self::Irc,
+            b"ssh" => Self::Ssh,
+            b"x509" => Self::X509,
+            _ => return None,
+        })
+    }
+
+    /// By the file's name, where nothing inside says it: `conn.log.gz`, `HOST_conn.log`, `labeled-conn.log`.
+    fn by_file(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        let stem = name.split('.').next()?;
+        if stem.ends_with("open_conn") {
+            return Some(Self::OpenConn);
+        }
+        let word = stem.rsplit(['_', '-']).next()?;
+        Self::by_name(word.as_bytes())
+    }
+}
+
+/// Reads one log file.
+#[derive(Debug)]
+pub struct ZeekReader {
+    lines: Lines,
+    header: Header,
+    actors: Actors<IpAddr>,
+    rows: u64,
+    other_rows: u64,
+}
+
+impl ZeekReader {
+    /// Opens a log; which one it is, is told by its header, its rows, or its name.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        Ok(Self::over(Lines::open(path)?, Log::by_file(path)))
+    }
+
+    /// Reads from lines; `log` where nothing inside tells.
+    #[must_use]
+    pub fn over(lines: Lines, log: Option<Log>) -> Self {
+        Self { lines, header: Header::of(log), actors: Actors::default(), rows: 0, other_rows: 0 }
+    }
+
+    /// Rows of logs that are not used.
+    #[must_use]
+    pub fn other_rows(&self) -> u64 {
+        self.other_rows
+    }
+}
+
+impl Reader for ZeekReader {
+    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+        loop {
+            // The name is shared before the line borrows the reader.
+            let name = Arc::clone(self.lines.name());
+            let place = self.lines.line() + 1;
+            let line = self.lines.next(refusals)?;
+            if let [b'#', directive @ ..] = line {
+                self.header.directive(directive);
+                continue;
+            }
+            if line.is_empty() {
+                continue;
+            }
+            if self.header.is_of_no_use() {
+                return None;
+            }
+            self.rows += 1;
+            let made = self.header.row(line).and_then(|(log, row)| match log {
+                Log::Conn => conn::record(&row, &mut self.actors, false).map(Some),
+                Log::OpenConn => conn::record(&row, &mut self.actors, true).map(Some),
+                Log::Dns => dns::record(&row, &mut self.actors).map(Some),
+                Log::Http => application::http(&row, &mut self.actors).map(Some),
+                Log::Ssl => application::ssl(&row).map(Some),
+                Log::Quic => application::quic(&row).map(Some),
+                Log::Irc => application::irc(&row).map(Some),
+                Log::Ssh => application::ssh(&row).map(Some),
+                Log::X509 | Log::Other => Ok(None),
+            });
+            match made {
+                Ok(Some(record)) => return Some(record),
+                Ok(None) => self.other_rows += 1,
+                Err(reason) => refusals.add(reason, &name, place),
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.lines.bytes_read()
+    }
+
+    fn rows_read(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// Time and uid, which every log has.
+fn time_and_uid(row: &Row<'_>) -> Result<(Timestamp, Uid), Reason> {
+    let time = row.get(Column::Ts).and_then(super::value::timestamp).ok_or(Reason::BadTime)?;
+    Ok((time, row.get(Column::Uid).map_or(0, |uid| hash_of(&uid))))
+}
+
+/// An address that must be there.
+fn address(row: &Row<'_>, column: Column) -> Result<IpAddr, Reason> {
+    row.get(column).and_then(super::value::address).ok_or(Reason::BadAddress)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Rows of application protocols: what they add to the connection that carried them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::time::Timestamp;
+
+use super::column::{Column, Row};
+use super::{address, time_and_uid};
+use crate::source::actors::Actors;
+use crate::source::{About, Reason, Record, value};
+
+/// A request. The first of a connection names it; a later one is a burst of its own.
+pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+    let (start, uid) = time_and_uid(row)?;
+    let host = row.host_name(Column::Host).map(without_port);
+    let connect = row.get(Column::Method) == Some(b"CONNECT");
+    let user_agent = row.text(Column::UserAgent);
+    if connect || row.number(Column::TransDepth).unwrap_or(1) <= 1 {
+        let (proxy_target, http_host) = if connect { (host, None) } else { (None, host) };
+        let about =
+            About { proxy_target, http_host, user_agent, protocol: AppProtocol::Http, ..About::default() };
+        return Ok((start, Record::About { uid, about: Box::new(about) }));
+    }
+    let (actor, actor_key) = actors.of_address(address(row, Column::OrigH)?);
+    let contact = Box::new(Contact {
+        id: 0,
+        start,
+        actor,
+        actor_key,
+        destination: Destination {
+            address: Some(address(row, Column::RespH)?),
+            port: row.get(Column::RespP).and_then(value::port).ok_or(Reason::BadPort)?,
+            transport: Transport::Tcp,
+            name: None,
+            name_source: None,
+        },
+        kind: ContactKind::Burst,
+        protocol: AppProtocol::Http,
+        naming: Naming::Unknown,
+        sni: None,
+        ja4: None,
+        ja4_odd: None,
+        user_agent,
+        bytes: body_lengths(row),
+        duration: None,
+    });
+    Ok((start, Record::Request { uid, contact }))
+}
+
+/// Bytes of the bodies. The log does not count the heads, so a request without a body has no known size.
+fn body_lengths(row: &Row<'_>) -> Option<Bytes> {
+    let (sent, received) = (row.number(Column::RequestLen)?, row.number(Column::ResponseLen)?);
+    (sent > 0).then_some(Bytes { sent, received })
+}
+
+/// A TLS handshake.
+pub(super) fn ssl(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
+    let sni = row.host_name(Column::ServerName);
+    let ja4 = row.text(Column::Ja4);
+    about(row, About { sni_missing: sni.is_none(), sni, ja4, protocol: AppProtocol::Tls, ..About::default() })
+}
+
+/// A QUIC handshake.
+pub(super) fn quic(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
+    let sni = row.host_name(Column::ServerName);
+    about(row, About { sni, protocol: AppProtocol::Quic, ..About::default() })
+}
+
+/// An IRC command.
+pub(super) fn irc(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
+    about(row, About { protocol: AppProtocol::Irc, ..About::default() })
+}
+
+/// An SSH handshake.
+pub(super) fn ssh(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
+    about(row, About { protocol: AppProtocol::Ssh, ..About::default() })
+}
+
+fn about(row: &Row<'_>, about: About) -> Result<(Timestamp, Record), Reason> {
+    let (time, uid) = time_and_uid(row)?;
+    Ok((time, Record::About { uid, about: Box::new(about) }))
+}
+
+/// `host:443` without its port; an IPv6 address in brackets without them.
+fn without_port(host: Arc<str>) -> Arc<str> {
+    if let Some(inner) = host.strip_prefix('[') {
+        return inner.split(']').next().unwrap_or(inner).into();
+    }
+    match host.split_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.into(),
+        _ => host,
+    }
+}

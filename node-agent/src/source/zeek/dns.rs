@@ -1,0 +1,63 @@
+//! Rows of dns: one question with its answer each.
+
+use std::net::IpAddr;
+
+use beaconwatch_engine::contact::{Contact, ContactKind, Destination, DnsQuestion, Naming, Transport};
+use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::time::Timestamp;
+
+use super::column::{Column, Row};
+use super::conn::responder_port;
+use super::{address, time_and_uid};
+use crate::source::actors::Actors;
+use crate::source::{Reason, Record, flat_json, value};
+
+/// Answers that are taken of one row.
+const ANSWERS_MAX: usize = 32;
+
+/// A question. Rows without one (an answer alone, a refused message) tell nothing about who asked for what.
+pub(super) fn record(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+    let (start, uid) = time_and_uid(row)?;
+    let (actor, actor_key) = actors.of_address(address(row, Column::OrigH)?);
+    let resolver = address(row, Column::RespH)?;
+    let transport = row.get(Column::Proto).map_or(Transport::Udp, value::transport);
+    let name = row.host_name(Column::Query).unwrap_or_else(|| ".".into());
+    let rr_type = row.number(Column::QType).and_then(|kind| u16::try_from(kind).ok()).unwrap_or(0);
+    let contact = Box::new(Contact {
+        id: 0,
+        start,
+        actor,
+        actor_key,
+        destination: Destination {
+            address: Some(resolver),
+            port: responder_port(row, transport)?,
+            transport,
+            name: None,
+            name_source: None,
+        },
+        kind: ContactKind::DnsQuery(DnsQuestion {
+            name,
+            rr_type,
+            rcode: row.number(Column::RCode).and_then(|code| u16::try_from(code).ok()),
+        }),
+        protocol: AppProtocol::Dns,
+        naming: Naming::Unknown,
+        sni: None,
+        ja4: None,
+        ja4_odd: None,
+        user_agent: None,
+        bytes: None,
+        duration: row.get(Column::Rtt).and_then(value::duration),
+    });
+    Ok((start, Record::Dns { uid, contact, answers: answers(row) }))
+}
+
+/// Addresses among the answers; other answers are names and texts.
+fn answers(row: &Row<'_>) -> Vec<IpAddr> {
+    let Some(list) = row.get(Column::Answers) else { return Vec::new() };
+    if row.json {
+        let items = flat_json::items(list).map(flat_json::Value::raw);
+        return items.filter_map(value::address).take(ANSWERS_MAX).collect();
+    }
+    list.split(|b| *b == b',').filter_map(value::address).take(ANSWERS_MAX).collect()
+}

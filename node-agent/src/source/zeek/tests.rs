@@ -1,0 +1,110 @@
+use super::*;
+use beaconwatch_engine::contact::{ContactKind, Transport};
+
+fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+    let mut reader = ZeekReader::over(Lines::from_bytes("test.log", text.as_bytes().to_vec()), log);
+    let mut refusals = Refusals::default();
+    let mut records = Vec::new();
+    while let Some(record) = reader.next(&mut refusals) {
+        records.push(record);
+    }
+    (records, refusals)
+}
+
+fn reasons(refusals: &Refusals) -> Vec<(Reason, u64, u64)> {
+    refusals.iter().map(|(reason, count, place)| (reason, count, place.line)).collect()
+}
+
+const CONN: &str = "#separator \\x09\n#set_separator\t,\n#unset_field\t-\n#path\tconn\n\
+#fields\t_node_name\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\n";
+
+#[test]
+fn a_connection_row_is_read_by_the_names_of_its_columns() {
+    let (records, refusals) =
+        read(None, &format!("{CONN}w1\t15.5\tCx\t10.0.0.1\t5\t192.0.2.7\t443\ttcp\tssl\t1.25\t10\t20\tSF\n"));
+    assert_eq!(refusals.total(), 0);
+    let [(time, Record::Connection { contact, open: false, .. })] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!(time.as_nanos(), 15_500_000_000);
+    assert_eq!(contact.destination.port, 443);
+    assert_eq!(contact.kind, ContactKind::Connect { established: Some(true) });
+    assert_eq!(contact.bytes.map(|b| (b.sent, b.received)), Some((10, 20)));
+}
+
+#[test]
+fn unset_fields_are_unknown_not_zero() {
+    let (records, _) =
+        read(None, &format!("{CONN}w1\t15.5\tCx\tfe80::1\t135\tff02::1\t136\ticmp\t-\t-\t-\t-\tOTH\n"));
+    let [(_, Record::Connection { contact, .. })] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((contact.bytes, contact.duration), (None, None));
+    assert_eq!((contact.destination.transport, contact.destination.port), (Transport::Other, 0));
+}
+
+#[test]
+fn damaged_rows_cost_only_themselves() {
+    let good = "w\t1\tC\t10.0.0.1\t5\t10.0.0.2\t80\ttcp\t-\t-\t-\t-\tS0\n";
+    let text = format!(
+        "w\t1\n{CONN}{good}w\tx\tC\t10.0.0.1\t5\t10.0.0.2\t80\ttcp\t-\t-\t-\t-\tS0\nw\t1\tC\n\
+w\t1\tC\t10.0.0\t5\t10.0.0.2\t80\ttcp\t-\t-\t-\t-\tS0\n{{broken\n{good}"
+    );
+    let (records, refusals) = read(None, &text);
+    assert_eq!(records.len(), 2);
+    assert_eq!(
+        reasons(&refusals),
+        [
+            (Reason::NoHeader, 1, 1),
+            (Reason::ColumnsMissing, 1, 9),
+            (Reason::NotJson, 1, 11),
+            (Reason::BadTime, 1, 8),
+            (Reason::BadAddress, 1, 10)
+        ]
+    );
+}
+
+#[test]
+fn json_rows_are_read_with_dotted_underscored_and_inner_keys() {
+    for ids in [
+        r#""id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":443"#,
+        r#""id_orig_h":"10.0.0.1","id_orig_p":1,"id_resp_h":"10.0.0.2","id_resp_p":443"#,
+        r#""id":{"orig_h":"10.0.0.1","orig_p":1,"resp_h":"10.0.0.2","resp_p":443}"#,
+    ] {
+        let line = format!(r#"{{"ts":1.5,"uid":"C1",{ids},"proto":"tcp","conn_state":"REJ"}}"#);
+        let (records, refusals) = read(None, &line);
+        assert_eq!(refusals.total(), 0, "{ids}");
+        let [(_, Record::Connection { contact, .. })] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(contact.kind, ContactKind::Connect { established: Some(false) });
+    }
+}
+
+#[test]
+fn a_question_comes_with_the_addresses_it_was_answered() {
+    let line = r#"{"_path":"dns","ts":"2020-01-01T00:00:00Z","uid":"C1","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.53","id.resp_p":53,"proto":"udp","query":"WWW.Example.com","qtype":28,"rcode":0,"answers":["cdn.example.net","2001:db8::1"]}"#;
+    let (records, _) = read(None, line);
+    let [(_, Record::Dns { contact, answers, .. })] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!(answers, &["2001:db8::1".parse::<IpAddr>().unwrap()]);
+    let ContactKind::DnsQuery(question) = &contact.kind else { panic!("{contact:?}") };
+    assert_eq!((question.name.as_ref(), question.rr_type, question.rcode), ("www.example.com", 28, Some(0)));
+}
+
+#[test]
+fn a_name_asked_of_a_proxy_is_told_from_a_host_header() {
+    let head = "#path\thttp\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\ttrans_depth\tmethod\thost\n";
+    let rows = "1\tC\t10.0.0.1\t5\t10.0.0.2\t3128\t1\tCONNECT\twww.example.org:443\n\
+2\tD\t10.0.0.1\t6\t10.0.0.2\t80\t1\tGET\tweb.example.org\n3\tD\t10.0.0.1\t6\t10.0.0.2\t80\t2\tGET\tweb.example.org\n";
+    let (records, _) = read(None, &format!("{head}{rows}"));
+    let [(_, Record::About { about: first, .. }), (_, Record::About { about: second, .. }), (_, third)] =
+        records.as_slice()
+    else {
+        panic!("{records:?}")
+    };
+    assert_eq!(first.proxy_target.as_deref(), Some("www.example.org"));
+    assert_eq!(second.http_host.as_deref(), Some("web.example.org"));
+    assert!(matches!(third, Record::Request { .. }), "{third:?}");
+}
+
+#[test]
+fn logs_that_are_not_used_are_counted_not_refused() {
+    let (records, refusals) = read(None, "#path\tnotice\n#fields\tts\tnote\n1\tx\n");
+    assert_eq!((records.len(), refusals.total()), (0, 0));
+}
