@@ -7,9 +7,9 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 
 pub mod app;
 pub mod args;
-pub mod queue;
 pub mod clock;
 pub mod domain;
+pub mod queue;
 pub mod replay;
 pub mod run;
 pub mod source;
