@@ -235,7 +235,7 @@ impl Flow {
     /// The flow woke up. `totals`: what was moved before, if known from elsewhere.
     pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
         self.last_sent = now;
-        if self.stage == Stage::Dns || self.questions_only {
+        if self.stage == Stage::Dns || self.questions_only || self.is_closed() {
             return;
         }
         if self.stage == Stage::Waiting {
@@ -266,6 +266,9 @@ impl Flow {
         (established, provisional): (Option<bool>, bool),
         desk: &mut Desk<'_>,
     ) {
+        if self.is_closed() {
+            return;
+        }
         self.established = established.or(self.established);
         let totals = totals.unwrap_or(self.counted);
         if self.stage == Stage::Waiting {

@@ -140,8 +140,11 @@ impl Sockets {
             flow.close(now, totals, end, &mut room.desk);
         }
         let (_, provisional) = end;
-        if !provisional && socket.flows.iter().all(Flow::is_settled) {
-            self.by_id.remove(&id);
+        if !provisional {
+            socket.flows.retain(|flow| !flow.is_settled());
+            if socket.flows.is_empty() {
+                self.by_id.remove(&id);
+            }
         }
     }
 

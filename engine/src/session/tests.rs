@@ -1,1 +1,8 @@
+//! From streams of events to contacts, end to end.
 
+mod attribution;
+mod bounds;
+mod naming;
+mod queries;
+mod scene;
+mod totals;

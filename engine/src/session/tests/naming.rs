@@ -1,0 +1,149 @@
+use super::scene::*;
+use crate::contact::{NameSource, Transport};
+use crate::input::Event;
+use crate::limits::Limits;
+
+const TCP: Transport = Transport::Tcp;
+
+#[test]
+fn a_connection_is_named_by_its_client_hello() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    assert_eq!(scene.said(), [""; 0]);
+    scene.wait_ms(30);
+    scene.sent(1, &client_hello(Some("Evil.Example")));
+    assert_eq!(scene.said(), ["1 connect evil.example 443 Tls Unknown"]);
+    let contact = &scene.contacts[0];
+    assert_eq!(contact.destination.name_source, Some(NameSource::Sni));
+    assert_eq!(contact.start.as_nanos() + 30_000_000, scene.now_ns);
+    assert!(contact.ja4.as_ref().is_some_and(|ja4| ja4.starts_with("t13d")));
+}
+
+#[test]
+fn a_connection_is_named_by_what_was_looked_up_for_it() {
+    let mut scene = Scene::container();
+    scene.look_up(1, 100, INSIDE, "www.evil.example", [203, 0, 113, 9]);
+    assert_eq!(scene.said(), ["query www.evil.example rcode Some(0) 34/50 for evil.example 53 Dns"]);
+    scene.open(2, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.sent(2, &client_hello(Some("www.evil.example")));
+    scene.open(3, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.sent(3, &client_hello(Some("other.example")));
+    scene.open(4, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.sent(4, &client_hello(None));
+    scene.open(5, 100, INSIDE, (TCP, "203.0.113.10:443"));
+    scene.sent(5, &client_hello(Some("other.example")));
+    scene.open(6, 100, INSIDE, (TCP, "203.0.113.10:4444"));
+    scene.wait_ms(2000);
+    assert_eq!(
+        scene.said(),
+        [
+            "1 connect www.evil.example 443 Tls Consistent",
+            "2 connect www.evil.example 443 Tls SniMismatch",
+            "3 connect www.evil.example 443 Tls SniMissing",
+            "4 connect other.example 443 Tls NoLookup",
+            "5 connect - 4444 Unknown NoLookup",
+        ]
+    );
+    assert_eq!(scene.contacts[2].sni.as_deref(), Some("other.example"));
+}
+
+#[test]
+fn what_another_workload_looked_up_names_nothing() {
+    let mut scene = Scene::container();
+    scene.look_up(1, 100, INSIDE, "www.evil.example", [203, 0, 113, 9]);
+    scene.cgroup(60, "/system.slice/cron.service");
+    scene.said();
+    scene.open(2, 0, 60, (TCP, "203.0.113.9:80"));
+    scene.sent(2, b"GET / HTTP/1.1\r\nHost: Seen.Example:80\r\nUser-Agent: curl/8\r\n\r\n");
+    assert_eq!(scene.said(), ["1 connect seen.example 80 Http Unknown"]);
+    assert_eq!(scene.contacts[1].user_agent.as_deref(), Some("curl/8"));
+}
+
+#[test]
+fn a_container_older_than_the_agent_may_have_looked_up_before() {
+    let mut scene = Scene::new();
+    scene.cgroup(INSIDE, &inside_path());
+    let mut init = exec();
+    (init.pid, init.cgroup, init.snapshot, init.start_ns) = (100, INSIDE, true, 5);
+    scene.start(init);
+    scene.look_up(1, 100, INSIDE, "a.example", [203, 0, 113, 9]);
+    scene.said();
+    scene.open(2, 100, INSIDE, (TCP, "203.0.113.99:80"));
+    scene.wait_ms(600_000);
+    scene.open(3, 100, INSIDE, (TCP, "203.0.113.99:80"));
+    scene.wait_ms(2000);
+    assert_eq!(scene.said(), ["1 connect - 80 Unknown Unknown", "2 connect - 80 Unknown NoLookup"]);
+}
+
+#[test]
+fn without_payload_a_contact_waits_two_seconds_or_for_its_close() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.wait_ms(1999);
+    assert_eq!(scene.said(), [""; 0]);
+    scene.wait_ms(1);
+    assert_eq!(scene.said(), ["1 connect - 443 Unknown Unknown"]);
+    scene.open(2, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.end(2, 0, 0, false, Some(false));
+    assert_eq!(scene.said(), ["2 refused - 443 Unknown Unknown", "end 2 0/0 0 ms"]);
+}
+
+#[test]
+fn payload_that_is_reported_after_the_close_still_names_the_contact() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.wait_ms(5);
+    scene.end(1, 300, 900, true, Some(true));
+    scene.end(1, 300, 900, false, Some(true));
+    assert_eq!(scene.said(), [""; 0]);
+    scene.wait_ms(15);
+    scene.sent(1, &client_hello(Some("evil.example")));
+    assert_eq!(scene.said(), ["1 connect evil.example 443 Tls Unknown", "end 1 300/900 5 ms"]);
+}
+
+#[test]
+fn a_proxy_is_not_the_destination() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (TCP, "10.0.0.9:3128"));
+    scene.sent(1, b"CONNECT c2.example:443 HTTP/1.1\r\nHost: c2.example:443\r\n\r\n");
+    scene.received(1, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    scene.sent(1, &client_hello(Some("c2.example")));
+    assert_eq!(scene.said(), ["1 connect c2.example 443 Tls Consistent"]);
+}
+
+#[test]
+fn loopback_is_left_out_unless_asked_for() {
+    for (loopback_contacts, contacts) in [(false, 0), (true, 2)] {
+        let limits = Limits { loopback_contacts, ..Limits::default() };
+        let mut scene = Scene::with_limits(&limits);
+        scene.open(1, 100, INSIDE, (TCP, "127.0.0.1:8080"));
+        scene.sent(1, b"GET / HTTP/1.1\r\n\r\n");
+        scene.close(1, 18, 0);
+        scene.open(2, 100, INSIDE, (TCP, "[::ffff:127.0.0.1]:8080"));
+        scene.wait_ms(2000);
+        assert_eq!(scene.contacts.len(), contacts);
+    }
+}
+
+#[test]
+fn accepted_connections_and_servers_are_no_contacts() {
+    let mut scene = Scene::container();
+    let mut accepted = opened(1, (TCP, "10.0.0.7:50000"));
+    accepted.outbound = false;
+    scene.event(Event::SocketOpened(Box::new(accepted)));
+    scene.sent(1, b"HTTP/1.1 200 OK\r\n\r\n");
+    scene.close(1, 19, 100);
+    // A UDP server answers whoever sends first, and whoever asks its port.
+    let local = "10.1.1.1:53".parse().unwrap();
+    let listening = Event::SocketListening { cgroup: INSIDE, pid: 100, local, transport: Transport::Udp };
+    scene.event(listening);
+    let mut answer = opened(2, (Transport::Udp, "10.0.0.8:50001"));
+    (answer.cgroup, answer.pid, answer.local) = (INSIDE, 100, Some(local));
+    scene.event(Event::SocketOpened(Box::new(answer)));
+    scene.sent(2, &dns_answer(1, "a.example", [192, 0, 2, 1]));
+    scene.wait_ms(5000);
+    assert_eq!(scene.said(), [""; 0]);
+    let mut counters = crate::engine::Counters::default();
+    scene.sessions.count(&mut counters);
+    assert_eq!((counters.sockets_unknown, counters.sockets), (0, 1));
+}
