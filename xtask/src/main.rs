@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 mod demo;
+mod ebpf;
 mod tidy;
 
 /// Build and code-generation jobs of beaconwatch.
@@ -16,6 +17,8 @@ struct Args {
 /// One file per job.
 #[derive(Debug, Subcommand)]
 enum Job {
+    /// Build the kernel object, if its sources or its toolchain changed.
+    BuildEbpf,
     /// Play the demo's scene on this machine, watched by the release build of the agent.
     Demo {
         /// Also record what the agent saw.
@@ -50,6 +53,7 @@ fn main() -> std::process::ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match Args::parse().job {
+        Job::BuildEbpf => ebpf::build(),
         Job::Demo { record } => demo::run(record.as_deref()),
         Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),
         Job::Tidy => tidy::run(),
