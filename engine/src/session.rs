@@ -16,7 +16,7 @@ mod attribution;
 pub mod cgroup;
 mod cgroups;
 mod clues;
-mod domain;
+pub mod domain;
 mod flow;
 mod origin;
 mod process;

@@ -14,6 +14,7 @@ use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::args::{ReplayArgs, ReplayOutput};
+use crate::run::Step;
 use crate::source::{Record, Refusals, events};
 
 pub mod feed;
@@ -100,24 +101,29 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     }
     feed.refusals = refusals;
     let mut tally = Tally::default();
+    let mut findings = FindingTally::default();
     let within = args.from.unwrap_or(Timestamp::ZERO)..=args.to.unwrap_or(Timestamp::MAX);
-    while let Some((time, input)) = feed.take() {
-        let is_state = matches!(input, Input::Workload(_));
-        if !is_state && !within.contains(&time) {
-            continue;
+    let next = |_| loop {
+        match feed.take() {
+            // What is known of pods holds whenever it was said.
+            Some((time, input)) if matches!(input, Input::Workload(_)) || within.contains(&time) => {
+                return Step::Input(time, input);
+            }
+            Some(_) => {}
+            None => return Step::End(Timestamp::ZERO),
         }
-        tally.count(time, &input);
-        drive(&mut engine, time, input, &mut |finding| {
-            tally.findings.count(&finding);
+    };
+    crate::run::run(
+        &mut engine,
+        next,
+        |time, input| tally.count(time, input),
+        |finding| {
+            findings.count(&finding);
             found(finding);
-        });
-    }
-    engine.finish(tally.last);
-    while let Some(finding) = engine.poll() {
-        tally.findings.count(&finding);
-        found(finding);
-    }
-    Ok(summary::Summary::of(&feed, &tally, engine.counters(), started.elapsed()))
+        },
+        |_| {},
+    );
+    Ok(Summary::of(&feed, &tally, &findings, engine.counters(), started.elapsed()))
 }
 
 /// The policies of the files, or the built-in defaults.
@@ -149,7 +155,6 @@ struct Tally {
     last: Timestamp,
     inputs: u64,
     hosts: HashSet<u64>,
-    findings: FindingTally,
 }
 
 /// Findings by severity, each by its highest state.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 /// The registered domain of a canonical name; the name itself if it has none (`localhost`, `com`, the root).
-pub(super) fn registered(name: &str) -> Arc<str> {
+#[must_use]
+pub fn registered(name: &str) -> Arc<str> {
     let domain = psl::domain(name.as_bytes()).and_then(|d| core::str::from_utf8(d.as_bytes()).ok());
     Arc::from(domain.unwrap_or(name))
 }

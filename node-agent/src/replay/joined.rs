@@ -14,9 +14,9 @@ use beaconwatch_engine::collections::Map;
 use beaconwatch_engine::contact::{Contact, ContactEnd, ContactKind, NameSource, Naming};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
-use crate::domain::registered_domain;
 use crate::source::{About, Record, Uid};
 
 /// A client's look-ups count as visible when the first was seen this long ago: what it asked before may be
@@ -144,7 +144,7 @@ impl Joined {
                 self.remember(client, answer, &question.name);
             }
         }
-        contact.destination.name = Some(registered_domain(&question.name).into());
+        contact.destination.name = Some(domain::registered(&question.name));
         contact.destination.name_source = Some(NameSource::Dns);
         contact
     }

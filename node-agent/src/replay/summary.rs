@@ -9,7 +9,7 @@ use beaconwatch_engine::finding::Severity;
 use beaconwatch_engine::policy::{Detectors, Mode, Policy, PolicyId, Thresholds, WorkloadSelector};
 use beaconwatch_engine::time::Timestamp;
 
-use super::{Feed, Tally};
+use super::{Feed, FindingTally, Tally};
 use crate::source::Refusals;
 
 /// What a replay read and found.
@@ -38,9 +38,15 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(feed: &Feed, tally: &Tally, counters: Counters, elapsed: Duration) -> Self {
+    pub(super) fn of(
+        feed: &Feed,
+        tally: &Tally,
+        findings: &FindingTally,
+        counters: Counters,
+        elapsed: Duration,
+    ) -> Self {
         let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
-        let count = |severity| tally.findings.highest.values().filter(|s| **s == severity).count();
+        let count = |severity| findings.highest.values().filter(|s| **s == severity).count();
         Self {
             bytes: feed.bytes_read(),
             rows: feed.rows_read(),

@@ -13,13 +13,13 @@ use beaconwatch_engine::contact::{
 };
 use beaconwatch_engine::input::WorkloadChange;
 use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, SeededHash};
 use super::lines::Lines;
 use super::record::Record;
 use super::{Reader, Reason, Refusals, value};
-use crate::domain::registered_domain;
 
 mod actor;
 mod row;
@@ -143,7 +143,7 @@ impl Texts<'_> {
         if self.domains.len() >= TEXTS_MAX {
             self.domains.clear();
         }
-        let domain: Arc<str> = registered_domain(name).into();
+        let domain = domain::registered(name);
         self.domains.insert(Arc::clone(name), Arc::clone(&domain));
         domain
     }

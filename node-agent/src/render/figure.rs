@@ -1,0 +1,51 @@
+//! Figures as people read them.
+
+/// Seconds: `0.42 s`, `61 s`, `5.0 min`, `3.2 h`, `2.5 d`.
+#[must_use]
+pub fn seconds(secs: f64) -> String {
+    match secs {
+        s if s < 1.0 => format!("{s:.2} s"),
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 180.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.1} min", s / 60.0),
+        s if s < 129_600.0 => format!("{:.1} h", s / 3600.0),
+        s => format!("{:.1} d", s / 86_400.0),
+    }
+}
+
+/// Bytes: `512 B`, `1.5 kB`, `3.2 MB`.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+pub fn bytes(count: u64) -> String {
+    let count = count as f64;
+    match count {
+        c if c < 1e3 => format!("{c:.0} B"),
+        c if c < 1e6 => format!("{:.1} kB", c / 1e3),
+        c if c < 1e9 => format!("{:.1} MB", c / 1e6),
+        c => format!("{:.1} GB", c / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_units_that_fit() {
+        for (secs, expect) in [
+            (0.42, "0.42 s"),
+            (3.0, "3.0 s"),
+            (61.0, "61 s"),
+            (300.0, "5.0 min"),
+            (7200.0, "2.0 h"),
+            (2e5, "2.3 d"),
+        ] {
+            assert_eq!(seconds(secs), expect);
+        }
+        for (count, expect) in
+            [(0, "0 B"), (1500, "1.5 kB"), (3_200_000, "3.2 MB"), (7_000_000_000, "7.0 GB")]
+        {
+            assert_eq!(bytes(count), expect);
+        }
+    }
+}
