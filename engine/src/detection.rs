@@ -1,35 +1,96 @@
 //! From contacts to findings: conversations, detectors, evidence, policy.
+//!
+//! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
 
+mod compose;
+mod findings;
+mod identity;
+mod judge;
+
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::contact::{Contact, ContactEnd};
+use self::findings::OpenFindings;
+use self::identity::{key_of, sighting};
+use crate::collections::Map;
+use crate::contact::{Bytes, Contact, ContactEnd, ContactKind};
+use crate::conversation::{Admission, Conversation, ConversationKey, Table};
 use crate::engine::Counters;
+use crate::evidence::Denominators;
 use crate::finding::Finding;
 use crate::input::BaselineEntry;
 use crate::limits::Limits;
+use crate::participant::Participants;
 use crate::policy::PolicySet;
+use crate::population::Population;
+use crate::protocol::AppProtocol;
 use crate::reputation::ReputationList;
 use crate::time::Timestamp;
+use crate::timer::{Deadline, Timers};
 use crate::workload::Workloads;
+
+/// How often idle conversations are looked for.
+const SWEEP: Duration = Duration::from_secs(3600);
 
 /// Conversations, what was learned here, and open findings; all bounded.
 #[derive(Debug)]
 pub struct Detection {
+    limits: Limits,
     policies: Arc<PolicySet>,
     reputation: Arc<ReputationList>,
+    participants: Participants,
+    table: Table,
+    /// Contacts whose totals are still to come.
+    open: Map<u64, OpenContact>,
+    population: Population,
+    denominators: Denominators,
+    findings: OpenFindings,
+    timers: Timers,
+    /// First and latest contact.
+    watched: Option<(Timestamp, Timestamp)>,
+    lost: u64,
+    dropped: u64,
+    day: u64,
+}
+
+/// A contact whose totals are still to come.
+#[derive(Clone, Copy, Debug)]
+struct OpenContact {
+    slot: u32,
+    key: ConversationKey,
+    start: Timestamp,
+    /// What was counted of it already.
+    counted: Option<Bytes>,
+    connect: bool,
 }
 
 impl Detection {
     /// Empty tables with these bounds.
     #[must_use]
-    pub fn with_limits(_limits: &Limits) -> Self {
-        Self { policies: Arc::default(), reputation: Arc::default() }
+    pub fn with_limits(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            policies: Arc::default(),
+            reputation: Arc::default(),
+            participants: Participants::with_max(limits.processes_max),
+            table: Table::with_limits(limits),
+            open: Map::default(),
+            population: Population::with_bounds(limits.signatures_max, limits.signatures_per_workload_max),
+            denominators: Denominators::default(),
+            findings: OpenFindings::with_max(limits.findings_open_max),
+            timers: Timers::default(),
+            watched: None,
+            lost: 0,
+            dropped: 0,
+            day: 0,
+        }
     }
 
     /// The policies in force from now on.
     pub fn set_policies(&mut self, policies: Arc<PolicySet>) {
         self.policies = policies;
+        self.participants.policies_changed();
     }
 
     /// The destination lists in force from now on.
@@ -38,36 +99,169 @@ impl Detection {
     }
 
     /// A signature known before the start.
-    pub fn learn(&mut self, _entry: BaselineEntry) {}
+    pub fn learn(&mut self, entry: BaselineEntry) {
+        for (workload, signature) in identity::baseline_signatures(&entry) {
+            self.population.learn(workload, signature);
+        }
+    }
 
     /// Records were lost: open windows carry it.
-    pub fn lost(&mut self, _now: Timestamp, _count: u64) {}
+    pub fn lost(&mut self, _now: Timestamp, count: u64) {
+        self.lost = self.lost.saturating_add(count);
+    }
 
     /// Takes a contact; findings it opens or changes are appended to `out`.
-    pub fn contact(&mut self, _now: Timestamp, _c: Contact, _w: &Workloads, _out: &mut VecDeque<Finding>) {}
+    pub fn contact(&mut self, now: Timestamp, contact: Contact, w: &Workloads, out: &mut VecDeque<Finding>) {
+        if !is_judged(&contact) {
+            return;
+        }
+        self.watch(now);
+        let participant =
+            self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        let key = key_of(&contact, participant.scope);
+        let (originator, lost) = (participant.originator, self.lost);
+        let admitted = self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
+        let Admission::Slot(slot) = admitted else { return };
+        let Some(conversation) = self.table.get_mut(slot) else { return };
+        conversation.contact(&contact);
+        let contacts = conversation.contacts;
+        if contacts.is_power_of_two() {
+            self.population.see(&sighting(conversation, participant));
+        }
+        if contact.id != 0 {
+            self.expect_end(slot, key, &contact);
+        }
+        self.consider(slot, now, w, out);
+    }
 
     /// Takes the totals of a contact.
-    pub fn contact_end(
-        &mut self,
-        _now: Timestamp,
-        _e: ContactEnd,
-        _w: &Workloads,
-        _out: &mut VecDeque<Finding>,
-    ) {
+    pub fn contact_end(&mut self, now: Timestamp, end: ContactEnd, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let Some(open) = self.open.get(&end.id).copied() else { return };
+        if end.provisional {
+            if let Some(entry) = self.open.get_mut(&end.id) {
+                entry.counted = Some(end.bytes);
+                entry.connect = false;
+            }
+        } else {
+            self.open.remove(&end.id);
+        }
+        let Some(conversation) = self.table.get_mut(open.slot).filter(|c| c.key == open.key) else { return };
+        match open.counted {
+            None => conversation.sized(open.start, end.bytes),
+            Some(counted) => conversation.add(Bytes {
+                sent: end.bytes.sent.saturating_sub(counted.sent),
+                received: end.bytes.received.saturating_sub(counted.received),
+            }),
+        }
+        conversation.longest = conversation.longest.max(end.duration.as_secs_f32());
+        if open.connect {
+            conversation.answer(end.established);
+        }
+        self.consider(open.slot, now, w, out);
     }
 
     /// The next time something is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        None
+        self.timers.next()
     }
 
     /// Runs what is due.
-    pub fn handle_timeout(&mut self, _now: Timestamp, _w: &Workloads, _out: &mut VecDeque<Finding>) {}
+    pub fn handle_timeout(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        while let Some(deadline) = self.timers.pop(now) {
+            match deadline {
+                Deadline::Sweep => self.sweep(now, w, out),
+                Deadline::FindingIdle(id) => self.close_if_idle(id, now, out),
+            }
+        }
+    }
 
     /// Closes every open finding.
-    pub fn finish(&mut self, _now: Timestamp, _w: &Workloads, _out: &mut VecDeque<Finding>) {}
+    pub fn finish(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let input_secs = self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first));
+        let slots: Vec<u32> = self.table.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.judge(slot, now, input_secs, w, out);
+        }
+        self.close_all(now, out);
+    }
 
     /// Writes its own figures into the counters.
-    pub fn count(&self, _counters: &mut Counters) {}
+    pub fn count(&self, counters: &mut Counters) {
+        counters.conversations = self.table.len() as u64;
+        (counters.conversations_evicted, counters.conversations_refused) = self.table.losses();
+        counters.outputs_dropped = self.dropped;
+        self.findings.count(counters);
+    }
+
+    fn watch(&mut self, now: Timestamp) {
+        match &mut self.watched {
+            Some((_, last)) => *last = now,
+            None => {
+                self.watched = Some((now, now));
+                self.timers.set(now + SWEEP, Deadline::Sweep);
+            }
+        }
+    }
+
+    fn expect_end(&mut self, slot: u32, key: ConversationKey, contact: &Contact) {
+        if self.open.len() >= self.limits.sockets_max && !self.open.contains_key(&contact.id) {
+            return;
+        }
+        let connect = matches!(contact.kind, ContactKind::Connect { established: None });
+        let open = OpenContact { slot, key, start: contact.start, counted: contact.bytes, connect };
+        self.open.insert(contact.id, open);
+    }
+
+    /// Forgets what is idle, looks at connections that are still open, and ages what ages by the day.
+    fn sweep(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        self.timers.set(now + SWEEP, Deadline::Sweep);
+        let mut long: Vec<u32> = Vec::new();
+        for open in self.open.values().filter(|open| open.counted.is_none()) {
+            if let Some(conversation) = self.table.get_mut(open.slot).filter(|c| c.key == open.key) {
+                conversation.longest = conversation.longest.max(now.since(open.start).as_secs_f32());
+                long.push(open.slot);
+            }
+        }
+        long.sort_unstable();
+        long.dedup();
+        for slot in long {
+            self.consider(slot, now, w, out);
+        }
+        let idle: Vec<u32> = self.table.iter().filter(|(_, c)| self.is_idle(c, now)).map(|(slot, _)| slot).collect();
+        for slot in idle {
+            self.table.remove(slot);
+        }
+        let day = now.as_nanos() / (86_400 * 1_000_000_000);
+        if day != self.day {
+            self.day = day;
+            self.table.iter_mut().for_each(Conversation::forgive);
+            for vote in self.population.sweep(now) {
+                self.denominators.withdraw(vote);
+            }
+        }
+    }
+
+    fn is_idle(&self, conversation: &Conversation, now: Timestamp) -> bool {
+        let quiet = now.secs_since(conversation.last);
+        let idle = self.limits.conversation_idle.as_secs_f64();
+        let period = f64::from(crate::detector::beacon::period(conversation));
+        let proven = conversation.rhythm_bits >= 10.0;
+        let most = self.limits.conversation_idle_max.as_secs_f64();
+        conversation.judged.finding.is_none()
+            && quiet > if proven { (10.0 * period).clamp(idle, most.max(idle)) } else { idle }
+    }
+}
+
+/// Multicast, broadcast and unspecified destinations are nobody's home; what is asked of a resolver is judged by
+/// its questions, not by the flow that carries them.
+fn is_judged(contact: &Contact) -> bool {
+    let nobody = match contact.destination.address {
+        Some(std::net::IpAddr::V4(v4)) => v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified(),
+        Some(std::net::IpAddr::V6(v6)) => v6.is_multicast() || v6.is_unspecified(),
+        None => false,
+    };
+    let question = matches!(contact.kind, ContactKind::DnsQuery(_));
+    let resolver = contact.protocol == AppProtocol::Dns && contact.destination.port == 53;
+    !nobody && (question || !resolver)
 }

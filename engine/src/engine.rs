@@ -60,6 +60,8 @@ pub struct Counters {
     pub findings_open: u64,
     /// Findings opened.
     pub findings_opened: u64,
+    /// Findings that were not opened since too many were open.
+    pub findings_refused: u64,
     /// Findings that an exception kept silent (counted once per finding).
     pub findings_excepted: u64,
     /// Updates dropped because nobody polled.

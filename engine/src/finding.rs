@@ -106,6 +106,10 @@ pub enum Term {
     DnsPayload,
     /// User-supplied lists.
     Reputation,
+    /// Whether the peer answers.
+    Answer,
+    /// The application protocol itself, where it is a rare one.
+    Protocol,
 }
 
 /// Kind of a rhythm, by its shape.
@@ -261,6 +265,8 @@ impl Term {
             Self::Balance => "balance",
             Self::DnsPayload => "dns-payload",
             Self::Reputation => "reputation",
+            Self::Answer => "answer",
+            Self::Protocol => "protocol",
         }
     }
 }

@@ -33,12 +33,35 @@ pub struct Limits {
     pub names_max: usize,
     /// Baseline signatures that are remembered.
     pub signatures_max: usize,
+    /// ... of one workload.
+    pub signatures_per_workload_max: u32,
     /// Findings that are open at once.
     pub findings_open_max: usize,
     /// Check-in times that a finding carries to be drawn.
     pub finding_check_ins_max: usize,
+    /// A finding is closed when nothing was heard of its behaviour for ten periods, and at least this long.
+    pub finding_idle: Duration,
+    /// The input is a recording with an end. If it is shorter than a policy's minimum span, what fills most of
+    /// it counts as lasting once it ended: a capture of three minutes cannot show a quarter of an hour.
+    pub input_has_end: bool,
     /// Outputs that wait to be polled; the oldest update is dropped beyond, never an opened or closed state.
     pub outputs_max: usize,
+}
+
+impl Limits {
+    /// Bounds for a recording: it holds the hosts or nodes of a whole network, and it has an end.
+    #[must_use]
+    pub fn for_recording() -> Self {
+        Self {
+            conversations_max: 65_536,
+            conversations_per_workload_max: 1024,
+            pods_max: 65_536,
+            signatures_max: 262_144,
+            findings_open_max: 65_536,
+            input_has_end: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Limits {
@@ -59,8 +82,11 @@ impl Default for Limits {
             names_per_workload_max: 512,
             names_max: 65_536,
             signatures_max: 65_536,
+            signatures_per_workload_max: 1024,
             findings_open_max: 4096,
             finding_check_ins_max: 128,
+            finding_idle: Duration::from_secs(900),
+            input_has_end: false,
             outputs_max: 16_384,
         }
     }

@@ -5,9 +5,13 @@
 //! several of one kind the oldest, then the first by name (as Gateway API decides). Exceptions of every
 //! `ClusterBeaconPolicy` that selects the workload hold besides: what the platform approved stays approved.
 
+mod decide;
+
 use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub(crate) use decide::{Subject};
 
 use crate::protocol::AppProtocol;
 use crate::time::Timestamp;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actor::{Actor, ContainerId, Pod};
-use crate::collections::Map;
+use crate::collections::{Map, hash_of};
 use crate::input::WorkloadChange;
 
 /// Known pods, bounded.
@@ -14,12 +14,28 @@ pub struct Workloads {
     pods: Map<Arc<str>, Arc<Pod>>,
     by_container: Map<ContainerId, Arc<str>>,
     by_address: Map<IpAddr, Arc<str>>,
+    /// Pods held per namespace and owner.
+    siblings: Map<u64, u32>,
+    changes: u32,
     refused: u64,
 }
 
 impl Workloads {
+    /// A number that differs whenever a pod came, changed or went.
+    #[must_use]
+    pub fn changes(&self) -> u32 {
+        self.changes
+    }
+
+    /// Pods of the same owner that are held, that is, whose traffic can be seen here.
+    #[must_use]
+    pub fn siblings(&self, pod: &Pod) -> u32 {
+        self.siblings.get(&owner_hash(pod)).copied().unwrap_or_default()
+    }
+
     /// Takes a change; beyond `pods_max` a new pod is refused and counted.
     pub fn handle(&mut self, change: WorkloadChange, pods_max: usize) {
+        self.changes = self.changes.wrapping_add(1);
         match change {
             WorkloadChange::Applied(pod) => self.apply(pod, pods_max),
             WorkloadChange::Deleted { uid } => self.delete(&uid),
@@ -60,6 +76,7 @@ impl Workloads {
             return;
         }
         self.delete(&uid);
+        *self.siblings.entry(owner_hash(&pod)).or_default() += 1;
         for (container, _) in pod.containers.iter() {
             self.by_container.insert(Arc::clone(container), Arc::clone(&uid));
         }
@@ -71,6 +88,12 @@ impl Workloads {
 
     fn delete(&mut self, uid: &Arc<str>) {
         let Some(pod) = self.pods.remove(uid) else { return };
+        if let Some(count) = self.siblings.get_mut(&owner_hash(&pod)) {
+            *count -= 1;
+            if *count == 0 {
+                self.siblings.remove(&owner_hash(&pod));
+            }
+        }
         for (container, _) in pod.containers.iter() {
             self.by_container.remove(container);
         }
@@ -80,4 +103,8 @@ impl Workloads {
             }
         }
     }
+}
+
+fn owner_hash(pod: &Pod) -> u64 {
+    hash_of(&(&pod.namespace, &pod.owner))
 }

@@ -1,0 +1,246 @@
+//! The bounded table of conversations.
+//!
+//! Each originator has a share of it. At its share a newcomer may only push out a conversation of the same
+//! originator, the one with the least evidence, and only after it was turned to more often than that one: a
+//! flood of destinations that are used once changes nothing. When the whole table is full, the originator that
+//! holds most gives way. So nobody can push out what another one does.
+
+use std::collections::BTreeSet;
+
+use super::{Conversation, ConversationKey, Originator};
+use crate::collections::Map;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// Where a conversation lies in the table.
+type Slot = u32;
+
+/// What became of a newcomer.
+pub(crate) enum Admission {
+    /// It is here, known or new.
+    Slot(u32),
+    /// There is no room for it; it was counted.
+    Refused,
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    max: usize,
+    share_max: usize,
+    slots: Vec<Option<Conversation>>,
+    free: Vec<Slot>,
+    by_key: Map<ConversationKey, Slot>,
+    shares: Map<Originator, Share>,
+    /// (conversations held, originator), to find who holds most.
+    by_holding: BTreeSet<(usize, Originator)>,
+    /// Where the search for idle conversations goes on.
+    hand: Slot,
+    evicted: u64,
+    refused: u64,
+}
+
+/// What one originator holds.
+#[derive(Debug, Default)]
+struct Share {
+    slots: Vec<Slot>,
+    /// How often refused keys came, by hash; halved now and then. Only made when the share is full.
+    knocks: Option<Box<Knocks>>,
+}
+
+/// A count-min sketch of two rows.
+#[derive(Debug)]
+struct Knocks {
+    rows: [[u8; Self::ROW]; 2],
+    total: u16,
+}
+
+impl Knocks {
+    const ROW: usize = 512;
+    /// Everything is halved after this many knocks.
+    const MEMORY: u16 = 256;
+
+    /// Counts one more knock of a key and returns how many there were.
+    fn knock(&mut self, key: ConversationKey) -> u32 {
+        self.total += 1;
+        if self.total > Self::MEMORY {
+            self.total = 0;
+            for count in self.rows.iter_mut().flatten() {
+                *count /= 2;
+            }
+        }
+        let mut least = u8::MAX;
+        for (row, bits) in self.rows.iter_mut().zip([key.0, key.0 >> 32]) {
+            let index = usize::try_from(bits).unwrap_or(usize::MAX) % Self::ROW;
+            if let Some(count) = row.get_mut(index) {
+                *count = count.saturating_add(1);
+                least = least.min(*count);
+            }
+        }
+        u32::from(least)
+    }
+}
+
+impl Table {
+    pub(crate) fn with_limits(limits: &Limits) -> Self {
+        Self {
+            max: limits.conversations_max,
+            share_max: limits.conversations_per_workload_max,
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: Map::default(),
+            shares: Map::default(),
+            by_holding: BTreeSet::new(),
+            hand: 0,
+            evicted: 0,
+            refused: 0,
+        }
+    }
+
+    /// The slot of a conversation, made by `begin` if it is new and there is room for it.
+    pub(crate) fn admit(
+        &mut self,
+        key: ConversationKey,
+        originator: Originator,
+        now: Timestamp,
+        begin: impl FnOnce() -> Conversation,
+    ) -> Admission {
+        if let Some(slot) = self.by_key.get(&key) {
+            return Admission::Slot(*slot);
+        }
+        if !self.make_room(key, originator, now) {
+            self.refused += 1;
+            return Admission::Refused;
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            Slot::try_from(self.slots.len() - 1).unwrap_or(Slot::MAX)
+        });
+        if let Some(place) = self.slots.get_mut(index(slot)) {
+            *place = Some(begin());
+        }
+        self.by_key.insert(key, slot);
+        let share = self.shares.entry(originator).or_default();
+        self.by_holding.remove(&(share.slots.len(), originator));
+        share.slots.push(slot);
+        self.by_holding.insert((share.slots.len(), originator));
+        Admission::Slot(slot)
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<&Conversation> {
+        self.slots.get(index(slot)).and_then(Option::as_ref)
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Conversation> {
+        self.slots.get_mut(index(slot)).and_then(Option::as_mut)
+    }
+
+    /// The slot of a conversation that is held.
+    pub(crate) fn slot_of(&self, key: ConversationKey) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// All conversations with their slots, in the order of slots.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Conversation)> {
+        (0..).zip(&self.slots).filter_map(|(slot, c)| c.as_ref().map(|c| (slot, c)))
+    }
+
+    /// All conversations, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Conversation> {
+        self.slots.iter_mut().filter_map(Option::as_mut)
+    }
+
+    /// Forgets a conversation.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let Some(gone) = self.slots.get_mut(index(slot)).and_then(Option::take) else { return };
+        self.by_key.remove(&gone.key);
+        self.free.push(slot);
+        let Some(share) = self.shares.get_mut(&gone.originator) else { return };
+        self.by_holding.remove(&(share.slots.len(), gone.originator));
+        share.slots.retain(|held| *held != slot);
+        if share.slots.is_empty() {
+            self.shares.remove(&gone.originator);
+        } else {
+            self.by_holding.insert((share.slots.len(), gone.originator));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// (evicted, refused) so far.
+    pub(crate) fn losses(&self) -> (u64, u64) {
+        (self.evicted, self.refused)
+    }
+
+    fn make_room(&mut self, key: ConversationKey, originator: Originator, now: Timestamp) -> bool {
+        let held = self.shares.get(&originator).map_or(0, |share| share.slots.len());
+        let full = self.by_key.len() >= self.max;
+        if held < self.share_max && !full {
+            return true;
+        }
+        let most = self.by_holding.last().map_or((0, originator), |(count, who)| (*count, *who));
+        if held < self.share_max && most.0 > held + 1 {
+            return self.evict_least(most.1, u32::MAX, now);
+        }
+        if held == 0 {
+            return self.evict_idle(now);
+        }
+        let Some(share) = self.shares.get_mut(&originator) else { return false };
+        let knocks = share.knocks.get_or_insert_with(|| {
+            Box::new(Knocks { rows: [[0; Knocks::ROW]; 2], total: 0 })
+        });
+        let knocks = knocks.knock(key);
+        knocks > 1 && self.evict_least(originator, knocks, now)
+    }
+
+    /// Evicts the conversation of `originator` with the least evidence, then fewest contacts, then the oldest,
+    /// if it was turned to less often than `knocks` (or is idle) and nothing stands on it.
+    fn evict_least(&mut self, originator: Originator, knocks: u32, now: Timestamp) -> bool {
+        let Some(share) = self.shares.get(&originator) else { return false };
+        let held = share.slots.iter().filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
+        let least = held
+            .map(|(slot, c)| (slot, c.worth(), live_contacts(c, now), c.last, c.key))
+            .min_by(|a, b| a.1.total_cmp(&b.1).then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4))))
+            .map(|(slot, worth, contacts, ..)| (slot, worth, contacts));
+        match least {
+            Some((slot, worth, contacts)) if contacts < knocks && worth < WORTH_KEEPING => {
+                self.evict(slot);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Looks at the next few places for a conversation that is idle and shows nothing.
+    fn evict_idle(&mut self, now: Timestamp) -> bool {
+        for _ in 0..16 {
+            self.hand = if index(self.hand) + 1 < self.slots.len() { self.hand + 1 } else { 0 };
+            let idle = self.get(self.hand).is_some_and(|c| c.worth() < 4.0 && live_contacts(c, now) == 0);
+            if idle {
+                self.evict(self.hand);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn evict(&mut self, slot: Slot) {
+        self.remove(slot);
+        self.evicted += 1;
+    }
+}
+
+/// Bits of evidence from which a conversation is not given up for a newcomer.
+const WORTH_KEEPING: f32 = 10.0;
+/// Idle this long, seconds, a conversation's past contacts no longer hold its place.
+const STALE_SECS: f64 = 3600.0;
+
+fn live_contacts(conversation: &Conversation, now: Timestamp) -> u32 {
+    if now.secs_since(conversation.last) > STALE_SECS { 0 } else { conversation.contacts }
+}
+
+fn index(slot: Slot) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,108 @@
+//! Keys: of conversations, of signatures for the baseline, of destinations, of findings.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::collections::hash_of;
+use crate::contact::{Contact, ContactKind, Destination, NameSource, Transport};
+use crate::conversation::{Conversation, ConversationKey, Originator};
+use crate::detector::dns::registered_domain;
+use crate::evidence::{is_private, scope_of};
+use crate::finding::{FindingId, FindingKind};
+use crate::input::BaselineEntry;
+use crate::participant::{Participant, WorkloadKey, path_hash, workload_key};
+use crate::population::{Sighting, SignatureKey};
+
+/// Port under which questions to a resolver are kept, whatever the resolver's own.
+const DNS_PORT: u16 = 53;
+
+/// The conversation that a contact belongs to.
+pub(super) fn key_of(contact: &Contact, scope: u64) -> ConversationKey {
+    let to = &contact.destination;
+    ConversationKey(match &contact.kind {
+        ContactKind::DnsQuery(question) => hash_of(&(scope, 1_u8, registered_domain(&question.name))),
+        ContactKind::Connect { .. } | ContactKind::Burst => match (&to.name, to.address) {
+            (Some(name), _) => hash_of(&(scope, 2_u8, &**name, to.port, to.transport)),
+            (None, address) => hash_of(&(scope, 3_u8, address, to.port, to.transport)),
+        },
+    })
+}
+
+/// A new conversation; questions are kept under their registered domain.
+pub(super) fn begin(key: ConversationKey, originator: Originator, contact: &Contact, lost: u64) -> Conversation {
+    let mut conversation = Conversation::begin(key, originator, contact, lost);
+    if let ContactKind::DnsQuery(question) = &contact.kind {
+        conversation.destination.name = Some(Arc::from(registered_domain(&question.name)));
+        conversation.destination.name_source = Some(NameSource::Dns);
+    }
+    conversation
+}
+
+/// What a conversation is to the population.
+pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting {
+    Sighting {
+        at: c.last,
+        workload: participant.workload,
+        replica: participant.replica,
+        signature: signature(c, participant),
+        destination: destination_hash(&c.destination, c.dns.is_some()),
+        conversation: c.key,
+    }
+}
+
+fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
+    let dns = c.dns.is_some();
+    let to = &c.destination;
+    let port = if dns { DNS_PORT } else { to.port };
+    let place = Place { port, transport: to.transport, in_cluster: participant.in_cluster };
+    let class = destination_class(to.name.as_deref(), to.address, place);
+    SignatureKey(hash_of(&(participant.workload, participant.executable, class)))
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    port: u16,
+    transport: Transport,
+    in_cluster: bool,
+}
+
+/// A destination as a baseline knows it: by name; private addresses of a cluster by port, since pods come and
+/// go; other addresses by themselves.
+fn destination_class(name: Option<&str>, address: Option<IpAddr>, place: Place) -> u64 {
+    let Place { port, transport, in_cluster } = place;
+    let transport = if port == DNS_PORT { Transport::Udp } else { transport };
+    match (name, address) {
+        (Some(name), _) => hash_of(&(1_u8, name, port, transport)),
+        (None, Some(address)) if in_cluster && is_private(address) => hash_of(&(2_u8, port, transport)),
+        (None, address) => hash_of(&(3_u8, address, port, transport)),
+    }
+}
+
+/// The signatures of a baseline entry: under each of its names, and under its address.
+pub(super) fn baseline_signatures(entry: &BaselineEntry) -> Vec<(WorkloadKey, SignatureKey)> {
+    let workload = workload_key(&entry.namespace, &entry.owner);
+    let executable = path_hash(&entry.executable);
+    let place = Place { port: entry.port, transport: entry.transport, in_cluster: true };
+    let by_name = entry.names.iter().map(|name| destination_class(Some(name), None, place));
+    let by_address = entry.address.map(|_| destination_class(None, entry.address, place));
+    by_name
+        .chain(by_address)
+        .map(|class| (workload, SignatureKey(hash_of(&(workload, executable, class)))))
+        .collect()
+}
+
+fn destination_hash(to: &Destination, dns: bool) -> u64 {
+    match (&to.name, to.address) {
+        (Some(name), _) => hash_of(&(dns, &**name)),
+        (None, address) => hash_of(&(dns, address)),
+    }
+}
+
+/// Identity of a finding: the same for every replica and after a restart.
+pub(super) fn finding_id(c: &Conversation, participant: &Participant, kind: FindingKind) -> FindingId {
+    let scope = scope_of(&c.destination, participant.in_cluster, c.dns.is_some());
+    let exact = destination_hash(&c.destination, c.dns.is_some());
+    let class = if scope == crate::evidence::Scope::Internal { 0 } else { exact };
+    let signature = signature(c, participant);
+    FindingId(hash_of(&(signature, class, kind)))
+}

@@ -1,0 +1,258 @@
+//! When a conversation is judged, and what becomes of the judgement.
+
+use std::collections::VecDeque;
+
+use super::compose::{Composition, compose};
+use super::findings::OpenFinding;
+use super::identity::{finding_id, sighting};
+use super::{Detection, Deadline};
+use crate::collections::Set;
+use crate::conversation::Conversation;
+use crate::detector::{self, Lasting, beacon, ports};
+use crate::evidence::{Assessment, Circumstances, assess, levels_of, scope_of};
+use crate::finding::{Finding, FindingId, FindingKind, FindingState, Term};
+use crate::participant::Participant;
+use crate::policy::{BeaconKnobs, Policy, Subject};
+use crate::population::{Population, Sighting};
+use crate::reputation::ReputationList;
+use crate::rhythm::Shape;
+use crate::time::Timestamp;
+use crate::workload::Workloads;
+
+/// A conversation is judged at most this often, seconds.
+const JUDGE_SECS: f64 = 60.0;
+/// ... and counted among what the cluster does at least this often while it goes on.
+const PROFILE_SECS: f64 = 3600.0;
+/// Conversations with fewer contacts say nothing about what is usual.
+const PROFILE_CONTACTS: u32 = 4;
+/// Change of the score that is told, bits.
+const TELL_BITS: f32 = 1.0;
+
+impl Detection {
+    /// Something changed about a conversation: profiles and judges it if it is time.
+    pub(super) fn consider(&mut self, slot: u32, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let Some(c) = self.table.get(slot) else { return };
+        let judged = &c.judged;
+        let doubled = c.contacts >= PROFILE_CONTACTS && c.contacts >= judged.profiled_at.saturating_mul(2);
+        if doubled || (judged.profiled_at > 0 && now.secs_since(judged.profiled) >= PROFILE_SECS) {
+            self.profile(slot, now, w);
+        }
+        let Some(c) = self.table.get(slot) else { return };
+        if c.judged.at.is_none_or(|at| now.secs_since(at) >= JUDGE_SECS) {
+            self.judge(slot, now, None, w, out);
+        }
+    }
+
+    /// Counts a conversation among what the cluster does.
+    fn profile(&mut self, slot: u32, now: Timestamp, w: &Workloads) {
+        let Some(c) = self.table.get_mut(slot) else { return };
+        c.judged.profiled_at = c.contacts;
+        c.judged.profiled = now;
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
+        let seen = sighting(c, participant);
+        self.population.see(&seen);
+        let surroundings = Surroundings {
+            population: &self.population,
+            workloads: w,
+            reputation: &self.reputation,
+            watched_since: self.watched.map_or(now, |(first, _)| first),
+        };
+        let about = surroundings.about(c, participant, policy, &seen);
+        let levels = levels_of(&about);
+        let scope = about.scope;
+        let assessment = assess(levels, scope, &self.denominators);
+        if let Some(vote) = self.population.vote_mut(seen.signature) {
+            self.denominators.vote(vote, levels, scope);
+        }
+        self.population.admit(seen.signature, now, assessment.score_without_novelty);
+    }
+
+    /// Judges a conversation. `input_secs`: the input is over and lasted this long.
+    pub(super) fn judge(
+        &mut self,
+        slot: u32,
+        now: Timestamp,
+        input_secs: Option<f64>,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        let Some(c) = self.table.get(slot) else { return };
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else { return };
+        let lasting = Lasting { span_secs: c.span_secs(), input_secs };
+        let open = c.judged.finding;
+        let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
+        let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
+        let seen = sighting(c, participant);
+        let surroundings = Surroundings {
+            population: &self.population,
+            workloads: w,
+            reputation: &self.reputation,
+            watched_since: self.watched.map_or(now, |(first, _)| first),
+        };
+        let about = surroundings.about(c, participant, Some(policy), &seen);
+        let assessment = assess_as(kind, &about, &self.denominators);
+        let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
+        let replica = participant.replica;
+        let worth = policy.thresholds.severity(assessment.score).is_some() || self.findings.contains(id);
+        let finding = worth.then(|| {
+            let subject = Subject {
+                actor: &c.actor,
+                pod: participant.pod.as_deref(),
+                destination: &c.destination,
+                protocol: c.protocol,
+            };
+            let governing = participant.policy.unwrap_or_default();
+            let excepted = self.policies.exception(governing, &subject, now).is_some();
+            let lost = self.lost - c.lost_before;
+            let composition = Composition { id, kind, now, policy, assessment: &assessment, lost };
+            (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
+        });
+        if let Some(c) = self.table.get_mut(slot) {
+            c.judged.at = Some(now);
+            c.judged.score = assessment.score;
+            c.judged.rhythm_bits = c.rhythm_bits;
+        }
+        match finding {
+            Some((true, _)) => self.except(slot, id, now, out),
+            Some((false, finding)) => self.tell(slot, replica, finding, out),
+            None => {}
+        }
+    }
+
+    /// Opens or updates a finding.
+    fn tell(&mut self, slot: u32, replica: u64, mut finding: Finding, out: &mut VecDeque<Finding>) {
+        let (id, now) = (finding.id, finding.time);
+        let Some(c) = self.table.get_mut(slot) else { return };
+        let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
+        if let Some(open) = self.findings.get_mut(id) {
+            c.judged.finding = Some(id);
+            open.last = open.last.max(c.last);
+            open.idle_secs = idle_secs;
+            let joins = open.replicas.insert(replica);
+            let leads = open.leader == c.key || finding.score > open.told.score + TELL_BITS;
+            let changed = finding.severity != open.told.severity
+                || (finding.score - open.told.score).abs() >= TELL_BITS
+                || finding.check_ins > open.told.check_ins;
+            if leads {
+                open.leader = c.key;
+            }
+            if joins || (leads && changed) {
+                finding.state = FindingState::Updated;
+                if leads {
+                    open.told = finding.clone();
+                }
+                self.put(finding, out);
+            }
+            return;
+        }
+        let told = finding.clone();
+        let mut replicas = Set::default();
+        replicas.insert(replica);
+        let open = OpenFinding { told, leader: c.key, last: c.last, idle_secs, replicas };
+        let due = c.last + core::time::Duration::from_secs_f64(idle_secs);
+        if self.findings.open(id, open) {
+            c.judged.finding = Some(id);
+            self.timers.set(due.max(now), Deadline::FindingIdle(id));
+            self.put(finding, out);
+        }
+    }
+
+    /// An exception holds: nothing is told, and what was open is closed.
+    fn except(&mut self, slot: u32, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+        if let Some(c) = self.table.get_mut(slot) {
+            c.judged.finding = None;
+        }
+        self.findings.except(id);
+        self.close(id, now, out);
+    }
+
+    /// The idle time of a finding has passed since its last known check-in.
+    pub(super) fn close_if_idle(&mut self, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+        let Some(open) = self.findings.get_mut(id) else { return };
+        if let Some(c) = self.table.slot_of(open.leader).and_then(|slot| self.table.get(slot)) {
+            open.last = open.last.max(c.last);
+        }
+        let due = open.last + core::time::Duration::from_secs_f64(open.idle_secs);
+        if due <= now {
+            self.close(id, now, out);
+        } else {
+            self.timers.set(due, Deadline::FindingIdle(id));
+        }
+    }
+
+    pub(super) fn close_all(&mut self, now: Timestamp, out: &mut VecDeque<Finding>) {
+        for (_, open) in self.findings.take_all() {
+            self.put(Finding { state: FindingState::Closed, time: now, ..open.told }, out);
+        }
+        self.table.iter_mut().for_each(|c| c.judged.finding = None);
+    }
+
+    fn close(&mut self, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+        let Some(open) = self.findings.close(id) else { return };
+        for c in self.table.iter_mut().filter(|c| c.judged.finding == Some(id)) {
+            c.judged.finding = None;
+        }
+        self.put(Finding { state: FindingState::Closed, time: now, ..open.told }, out);
+    }
+
+    /// Beyond the bound an update is dropped, never an opened or closed state.
+    fn put(&mut self, finding: Finding, out: &mut VecDeque<Finding>) {
+        if finding.state == FindingState::Updated && out.len() >= self.limits.outputs_max {
+            self.dropped += 1;
+        } else {
+            out.push_back(finding);
+        }
+    }
+}
+
+/// Everything around a conversation that evidence depends on.
+pub(super) struct Surroundings<'a> {
+    pub(super) population: &'a Population,
+    pub(super) workloads: &'a Workloads,
+    pub(super) reputation: &'a ReputationList,
+    pub(super) watched_since: Timestamp,
+}
+
+impl Surroundings<'_> {
+    /// The circumstances of one conversation.
+    pub(super) fn about<'c>(
+        &self,
+        conversation: &'c Conversation,
+        participant: &'c Participant,
+        policy: Option<&Policy>,
+        seen: &Sighting,
+    ) -> Circumstances<'c> {
+        let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_else(BeaconKnobs::default);
+        let known_ports = policy.and_then(|policy| policy.detectors.ports.as_ref());
+        let timing_threshold = beacon::timing_threshold(conversation, &knobs);
+        let proven = conversation.rhythm_bits >= timing_threshold;
+        let to = &conversation.destination;
+        Circumstances {
+            conversation,
+            participant,
+            standings: self.population.standings(seen),
+            siblings: participant.pod.as_ref().map(|pod| self.workloads.siblings(pod)),
+            watched_since: self.watched_since,
+            port: ports::fit(to.port, conversation.protocol, known_ports),
+            listed: self.reputation.lookup(to),
+            scope: scope_of(to, participant.in_cluster, conversation.dns.is_some()),
+            timing_threshold,
+            shape: proven.then(|| Shape::of(conversation.best_tracker())).flatten(),
+        }
+    }
+}
+
+/// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, a missing one says nothing.
+pub(super) fn assess_as(
+    kind: FindingKind,
+    about: &Circumstances<'_>,
+    denominators: &crate::evidence::Denominators,
+) -> Assessment {
+    let mut levels = levels_of(about);
+    if !detector::claims_rhythm(kind) && about.rhythm() == crate::finding::RhythmKind::None {
+        levels.set(Term::Timing, 0);
+    }
+    assess(levels, about.scope, denominators)
+}

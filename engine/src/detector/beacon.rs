@@ -1,0 +1,58 @@
+//! Beacon-like intervals, or repetitive sizes, over connections.
+
+use crate::conversation::Conversation;
+use crate::detector::Lasting;
+use crate::policy::BeaconKnobs;
+use crate::rhythm::Shape;
+use crate::text::duration_text;
+
+/// Periods below this need more evidence, seconds: request trains of a page look like short rhythms.
+const SHORT_PERIOD: f32 = 10.0;
+
+/// A rhythm or a repeated size is proven, and it lasts.
+pub(crate) fn gate(c: &Conversation, knobs: &BeaconKnobs, lasting: Lasting) -> bool {
+    proven(c, knobs) && lasting.at_least(minimum_span(c, knobs))
+}
+
+/// Bits that a rhythm of this conversation needs.
+pub(crate) fn timing_threshold(c: &Conversation, knobs: &BeaconKnobs) -> f32 {
+    if period(c) < SHORT_PERIOD { knobs.short_period_threshold } else { knobs.timing_threshold }
+}
+
+/// Time that this conversation has to last.
+pub(crate) fn minimum_span(c: &Conversation, knobs: &BeaconKnobs) -> core::time::Duration {
+    let exec = c.actor.process.as_ref().and_then(|process| process.exec_session) == Some(true);
+    if exec { knobs.minimum_span_exec } else { knobs.minimum_span }
+}
+
+/// About how far check-ins lie apart, seconds.
+pub(crate) fn period(c: &Conversation) -> f32 {
+    let window = c.best_tracker().window();
+    if window.growth > 0.0 {
+        return 0.5 * (window.from + window.to);
+    }
+    let (gaps, len) = c.best_tracker().gaps();
+    let mut sorted = gaps;
+    let Some(sorted) = sorted.get_mut(..len) else { return 0.0 };
+    sorted.sort_unstable_by(f32::total_cmp);
+    sorted.get(len / 2).copied().unwrap_or_default()
+}
+
+fn proven(c: &Conversation, knobs: &BeaconKnobs) -> bool {
+    c.size.evidence() >= knobs.timing_threshold
+        || (c.rhythm_bits >= knobs.timing_threshold && c.rhythm_bits >= timing_threshold(c, knobs))
+}
+
+/// "calls every 60 s (±20 %), 41 times in 43 min".
+pub(crate) fn clause(c: &Conversation) -> String {
+    let span = duration_text(c.span_secs());
+    match Shape::of(c.best_tracker()) {
+        Some(shape) if c.rhythm_bits > 0.0 => {
+            let jitter = 50.0 * shape.width;
+            let jitter = if jitter < 1.0 { String::new() } else { format!(" (±{jitter:.0} %)") };
+            format!("every {}{jitter}, {} times in {span}", duration_text(f64::from(shape.period)), c.contacts)
+        }
+        Some(_) | None => format!("with requests of the same size, {} times in {span}", c.contacts),
+    }
+}
+

@@ -1,0 +1,312 @@
+//! From what is known about a conversation to a level of each item. What is not known gets no level.
+
+use core::net::IpAddr;
+use std::sync::Arc;
+
+use super::table::{Scope, index_of};
+use crate::actor::{ExecutableOrigin, Process};
+use crate::contact::{Destination, NameSource, Naming};
+use crate::conversation::Conversation;
+use crate::detector::dns::Payload;
+use crate::detector::ports::PortFit;
+use crate::finding::{RhythmKind, Term};
+use crate::participant::{Participant, is_job};
+use crate::protocol::AppProtocol;
+use crate::population::{Standing, Standings};
+use crate::rhythm::{Shape, kind_of};
+use crate::time::Timestamp;
+
+/// A level for each item, four bits each; 0: does not apply or is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Levels(u64);
+
+impl Levels {
+    /// The level of an item.
+    pub(crate) const fn get(self, term: Term) -> u8 {
+        ((self.0 >> (4 * index_of(term))) & 0xf) as u8
+    }
+
+    /// Sets the level of an item.
+    pub(crate) const fn set(&mut self, term: Term, level: u8) {
+        let shift = 4 * index_of(term);
+        self.0 = (self.0 & !(0xf << shift)) | ((level as u64 & 0xf) << shift);
+    }
+}
+
+/// Everything the levels depend on.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) conversation: &'a Conversation,
+    pub(crate) participant: &'a Participant,
+    pub(crate) standings: Standings,
+    /// Replicas of the workload whose traffic can be seen here; `None` if not known.
+    pub(crate) siblings: Option<u32>,
+    /// When the engine began to watch.
+    pub(crate) watched_since: Timestamp,
+    pub(crate) port: PortFit,
+    /// A user-supplied list that names the destination.
+    pub(crate) listed: Option<Arc<str>>,
+    pub(crate) scope: Scope,
+    /// Bits from which a rhythm counts as proven.
+    pub(crate) timing_threshold: f32,
+    pub(crate) shape: Option<Shape>,
+}
+
+/// A pod's conversations that begin within this long of its start belong to its start.
+const START_SECS: f64 = 600.0;
+/// What an older pod did before the engine watched it this long is not known.
+const SETTLING_SECS: f64 = 3600.0;
+
+/// The levels.
+pub(crate) fn levels_of(about: &Circumstances<'_>) -> Levels {
+    let mut levels = Levels::default();
+    let c = about.conversation;
+    let external = about.scope == Scope::External;
+    levels.set(Term::Who, who(about));
+    levels.set(Term::Ja4, c.ja4_odd.map_or(0, |odd| if odd { 1 } else { 2 }));
+    if external {
+        levels.set(Term::Naming, naming(c.naming));
+        levels.set(Term::Port, port(about.port));
+    }
+    levels.set(Term::Destination, destination(about));
+    levels.set(Term::Baseline, baseline(about.standings.standing));
+    levels.set(Term::Lag, lag(about));
+    levels.set(Term::Population, population(about));
+    levels.set(Term::Timing, timing(about.rhythm()));
+    levels.set(Term::Size, size(c));
+    levels.set(Term::Balance, balance(c));
+    levels.set(Term::Answer, answer(c));
+    levels.set(Term::DnsPayload, dns_payload(c));
+    levels.set(Term::Reputation, u8::from(about.listed.is_some()));
+    levels.set(Term::Protocol, protocol(c.protocol));
+    levels
+}
+
+impl Circumstances<'_> {
+    /// Kind of the rhythm; `None` unless it is proven.
+    pub(crate) fn rhythm(&self) -> RhythmKind {
+        match &self.shape {
+            Some(shape) if self.conversation.rhythm_bits >= self.timing_threshold => kind_of(shape),
+            Some(_) | None => RhythmKind::None,
+        }
+    }
+
+    /// The share of replicas that do this, and of how many; `None` where it cannot be told.
+    pub(crate) fn replicas(&self) -> Option<(u32, u32)> {
+        let pod = self.participant.pod.as_ref()?;
+        let seen = self.siblings?;
+        let of = pod.replicas.map_or(seen, |wanted| wanted.min(seen));
+        (of >= 2 && !is_job(&pod.owner)).then(|| (self.standings.replicas.min(of), of))
+    }
+}
+
+/// Out of the cluster, or inside? Where no cluster is known, private addresses may be anybody's.
+pub(crate) fn scope_of(destination: &Destination, in_cluster: bool, dns: bool) -> Scope {
+    if dns {
+        Scope::Dns
+    } else if in_cluster && is_inside(destination) {
+        Scope::Internal
+    } else {
+        Scope::External
+    }
+}
+
+fn is_inside(destination: &Destination) -> bool {
+    if destination.name_source == Some(NameSource::Proxy) {
+        return false;
+    }
+    match (&destination.name, destination.address) {
+        (_, Some(address)) => is_private(address),
+        (Some(name), None) => name.ends_with(".local") || !name.contains('.'),
+        (None, None) => false,
+    }
+}
+
+/// An address that nobody on the Internet answers for.
+pub(crate) fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_unspecified()
+                || (a == 100 && (64..128).contains(&b))
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
+        }
+    }
+}
+
+fn who(about: &Circumstances<'_>) -> u8 {
+    let Some(process) = &about.conversation.actor.process else { return 0 };
+    let job = about.participant.pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
+    match (process.origin, kind_of_program(process)) {
+        (ExecutableOrigin::Memfd, _) => 1,
+        (ExecutableOrigin::Deleted, _) if is_writable_place(&process.executable) => 1,
+        (ExecutableOrigin::Writable, _) => 2,
+        (ExecutableOrigin::Drift, _) => 3,
+        (ExecutableOrigin::Deleted, _) => 4,
+        (_, Program::NetworkTool) => 5 + u8::from(job),
+        (_, Program::Shell) => 7,
+        (_, Program::Interpreter) => 8,
+        (ExecutableOrigin::Image, Program::Other) => 9,
+        (ExecutableOrigin::Unknown, Program::Other) => 0,
+    }
+}
+
+enum Program {
+    NetworkTool,
+    Shell,
+    Interpreter,
+    Other,
+}
+
+fn kind_of_program(process: &Process) -> Program {
+    let name = process.executable.rsplit('/').next().unwrap_or_default();
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    match stem {
+        "curl" | "wget" | "nc" | "ncat" | "netcat" | "socat" | "openssl" | "telnet" => Program::NetworkTool,
+        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "busybox" | "fish" => Program::Shell,
+        "python" | "node" | "nodejs" | "ruby" | "perl" | "java" | "php" | "php-fpm" | "lua" | "deno" | "bun" => {
+            Program::Interpreter
+        }
+        _ => Program::Other,
+    }
+}
+
+fn is_writable_place(path: &str) -> bool {
+    ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/run/"].iter().any(|place| path.starts_with(place))
+}
+
+fn naming(naming: Naming) -> u8 {
+    match naming {
+        Naming::Unknown => 0,
+        Naming::NoLookup => 1,
+        Naming::SniMismatch => 2,
+        Naming::SniMissing => 3,
+        Naming::Consistent => 4,
+    }
+}
+
+fn port(fit: PortFit) -> u8 {
+    match fit {
+        PortFit::Unknown => 0,
+        PortFit::Usual => 1,
+        PortFit::Registered => 2,
+        PortFit::Unusual | PortFit::Mismatch => 3,
+    }
+}
+
+fn destination(about: &Circumstances<'_>) -> u8 {
+    match (about.scope, about.standings.workloads) {
+        (Scope::Internal, _) => 4,
+        (_, 0) => 0,
+        (_, 1) => 1,
+        (_, 2 | 3) => 2,
+        (_, _) => 3,
+    }
+}
+
+fn baseline(standing: Standing) -> u8 {
+    match standing {
+        Standing::Unknown | Standing::Unvetted => 0,
+        Standing::New => 1,
+        Standing::Known => 2,
+    }
+}
+
+fn lag(about: &Circumstances<'_>) -> u8 {
+    let Some(started) = about.participant.pod.as_ref().and_then(|pod| pod.started) else { return 0 };
+    let first = about.conversation.first;
+    let older = started < about.watched_since;
+    if older && first.secs_since(about.watched_since) < SETTLING_SECS {
+        0
+    } else if !older && first.secs_since(started) < START_SECS {
+        2
+    } else {
+        1
+    }
+}
+
+fn population(about: &Circumstances<'_>) -> u8 {
+    match about.replicas() {
+        None => 0,
+        Some((doing, of)) if doing * 5 >= of * 4 => 3,
+        Some((1, _)) => 1,
+        Some(_) => 2,
+    }
+}
+
+fn timing(kind: RhythmKind) -> u8 {
+    match kind {
+        RhythmKind::None => 1,
+        RhythmKind::Ticker => 2,
+        RhythmKind::WallClock => 3,
+        RhythmKind::Fixed => 4,
+        RhythmKind::Narrow => 5,
+        RhythmKind::Medium => 6,
+        RhythmKind::Wide => 7,
+    }
+}
+
+fn size(c: &Conversation) -> u8 {
+    if c.size.trials() < 3.0 {
+        0
+    } else if c.size.share() >= 0.6 || c.size.evidence() >= 30.0 {
+        1
+    } else if c.size.evidence() >= 10.0 {
+        2
+    } else {
+        3
+    }
+}
+
+/// (sent - received) / (sent + received).
+#[expect(clippy::cast_precision_loss, reason = "a ratio")]
+pub(crate) fn producer_consumer_ratio(c: &Conversation) -> Option<f32> {
+    let (sent, received) = (c.bytes.sent as f32, c.bytes.received as f32);
+    (sent + received > 0.0).then(|| (sent - received) / (sent + received))
+}
+
+/// From this much on a one-sided exchange is bulk.
+pub(crate) const BULK_BYTES: u64 = 10 << 20;
+
+fn balance(c: &Conversation) -> u8 {
+    match producer_consumer_ratio(c) {
+        None => 0,
+        Some(ratio) if ratio > 0.9 && c.bytes.sent >= BULK_BYTES => 4,
+        Some(ratio) if ratio > 0.6 => 1,
+        Some(ratio) if ratio < -0.6 => 3,
+        Some(_) => 2,
+    }
+}
+
+fn protocol(protocol: AppProtocol) -> u8 {
+    match protocol {
+        AppProtocol::Irc => 1,
+        AppProtocol::Unknown => 0,
+        _ => 2,
+    }
+}
+
+fn answer(c: &Conversation) -> u8 {
+    let tries = c.answered.saturating_add(c.unanswered);
+    if tries < 5 {
+        0
+    } else if c.answered == 0 {
+        1
+    } else if c.unanswered > c.answered {
+        2
+    } else {
+        3
+    }
+}
+
+fn dns_payload(c: &Conversation) -> u8 {
+    c.dns.as_ref().map_or(0, |dns| match dns.payload(c.last) {
+        Payload::High => 1,
+        Payload::Some => 2,
+        Payload::None => 3,
+    })
+}

@@ -1,0 +1,128 @@
+//! Who an actor is to the detectors: its workload, its pod if known by now, and the policy that governs it.
+//!
+//! Looked up once per actor, and again when a pod or a policy changed. Bounded; what was forgotten is looked up
+//! again.
+
+use std::sync::Arc;
+
+use crate::actor::{Actor, ActorKey, Owner, Pod};
+use crate::collections::{Map, hash_of};
+use crate::conversation::Originator;
+use crate::policy::PolicySet;
+use crate::workload::Workloads;
+
+/// Identity of a workload: namespace and owner; for an actor without pod, its container, cgroup or address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WorkloadKey(pub(crate) u64);
+
+/// One actor, as the detectors see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Participant {
+    pub(crate) workload: WorkloadKey,
+    pub(crate) originator: Originator,
+    /// What identifies the originator among the replicas of its workload: its pod, else itself.
+    pub(crate) replica: u64,
+    /// Hash of the path of the executable; 0 if unknown.
+    pub(crate) executable: u64,
+    /// What keeps its conversations apart: the actor, or workload and executable for jobs.
+    pub(crate) scope: u64,
+    pub(crate) pod: Option<Arc<Pod>>,
+    /// Runs in a container or pod, so that private addresses are the cluster's own.
+    pub(crate) in_cluster: bool,
+    /// Index of the governing policy.
+    pub(crate) policy: Option<usize>,
+    epoch: (u32, u32),
+}
+
+/// Actors seen lately.
+#[derive(Debug)]
+pub(crate) struct Participants {
+    max: usize,
+    known: Map<ActorKey, Participant>,
+    policies_epoch: u32,
+}
+
+impl Participants {
+    pub(crate) fn with_max(max: usize) -> Self {
+        Self { max: max.max(1), known: Map::default(), policies_epoch: 0 }
+    }
+
+    /// Policies changed: everybody's is looked up again.
+    pub(crate) fn policies_changed(&mut self) {
+        self.policies_epoch = self.policies_epoch.wrapping_add(1);
+    }
+
+    /// The participant behind an actor.
+    pub(crate) fn resolve(
+        &mut self,
+        key: ActorKey,
+        actor: &Actor,
+        workloads: &Workloads,
+        policies: &PolicySet,
+    ) -> &Participant {
+        let epoch = (workloads.changes(), self.policies_epoch);
+        if self.known.len() >= self.max && !self.known.contains_key(&key) {
+            // Everything here can be looked up again, so forgetting is cheap and rare.
+            self.known.clear();
+        }
+        let entry = self.known.entry(key);
+        let participant = entry.or_insert_with(|| participant(actor, workloads, policies, epoch));
+        if participant.epoch != epoch {
+            *participant = self::participant(actor, workloads, policies, epoch);
+        }
+        participant
+    }
+}
+
+fn participant(
+    actor: &Actor,
+    workloads: &Workloads,
+    policies: &PolicySet,
+    epoch: (u32, u32),
+) -> Participant {
+    let pod = workloads.pod_of(actor).cloned();
+    let originator = originator(actor);
+    let executable = executable_hash(actor);
+    let workload = pod.as_ref().map_or(WorkloadKey(originator.0), |pod| workload_key(&pod.namespace, &pod.owner));
+    let job = pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
+    let scope = if job { hash_of(&(workload, executable)) } else { actor.key().0 };
+    let policy = policies.governing(actor, pod.as_deref());
+    Participant {
+        workload,
+        originator: if job { Originator(workload.0) } else { originator },
+        replica: pod.as_ref().map_or(originator.0, |pod| hash_of(&pod.uid)),
+        executable,
+        scope,
+        in_cluster: pod.is_some() || actor.container.is_some(),
+        pod,
+        policy,
+        epoch,
+    }
+}
+
+/// The key of a workload of Kubernetes.
+pub(crate) fn workload_key(namespace: &str, owner: &Owner) -> WorkloadKey {
+    WorkloadKey(hash_of(&(namespace, owner)))
+}
+
+/// Pods of jobs come and go with each run, so the owner stands for them.
+pub(crate) fn is_job(owner: &Owner) -> bool {
+    matches!(&*owner.kind, "CronJob" | "Job")
+}
+
+pub(crate) fn executable_hash(actor: &Actor) -> u64 {
+    actor.process.as_ref().map_or(0, |process| path_hash(&process.executable))
+}
+
+/// Hash of a path; 0 for an empty one.
+pub(crate) fn path_hash(path: &str) -> u64 {
+    if path.is_empty() { 0 } else { hash_of(&path) }
+}
+
+fn originator(actor: &Actor) -> Originator {
+    Originator(match (&actor.container, actor.cgroup) {
+        (Some(container), _) => hash_of(&(1_u8, container)),
+        (None, 0) => hash_of(&(2_u8, &actor.address)),
+        (None, cgroup) => hash_of(&(3_u8, cgroup)),
+    })
+}

@@ -1,0 +1,205 @@
+//! The window in which the next gap should fall, fitted to the last gaps.
+
+use super::tracker::RING;
+use crate::numeric::{growth_bits, normal_cdf};
+
+/// Least deviation of the log-normal null: an "irregular" process is at least this spread.
+const SIGMA_MIN: f32 = 0.9;
+/// Widest window, upper bound over lower.
+const RATIO_MAX: f32 = 8.0;
+/// Smallest half-width of a window, relative.
+const PAD_MIN: f32 = 0.004;
+/// Shares of the gaps that a window may cover, tried in turn.
+const COVERAGES: [f32; 8] = [0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.93, 1.0];
+/// Shortest gap that counts, seconds, after the dead time is taken off.
+pub(super) const GAP_MIN: f32 = 1e-3;
+
+/// A window and the odds of a bet on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Window {
+    /// From, seconds.
+    pub(crate) from: f32,
+    /// To, seconds.
+    pub(crate) to: f32,
+    /// Expected share of gaps inside.
+    pub(crate) share: f32,
+    /// Largest probability of a gap inside under the irregular nulls.
+    pub(crate) chance: f32,
+    /// Expected growth of the wealth per bet, bits; 0: no window.
+    pub(crate) growth: f32,
+}
+
+impl Window {
+    /// The gap lies inside.
+    pub(crate) fn holds(&self, gap: f32) -> bool {
+        self.from <= gap && gap <= self.to
+    }
+
+    /// The best window for these gaps, which are at least `dead` seconds long by construction.
+    pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
+        let mut sorted = [0.0_f32; RING];
+        let Some(sorted) = sorted.get_mut(..gaps.len()) else { return Self::default() };
+        sorted.copy_from_slice(gaps);
+        sorted.sort_unstable_by(f32::total_cmp);
+        let nulls = Nulls::of(sorted, dead);
+        let mut points = [Point::default(); RING];
+        for (point, gap) in points.iter_mut().zip(sorted.iter()) {
+            *point = nulls.point(*gap);
+        }
+        let points = points.get(..sorted.len()).unwrap_or_default();
+        let Some((low, high, covered)) = tightest_of_all(points) else { return Self::default() };
+        let pad = ((high - low) / (covered - 1.0)).max(PAD_MIN * high);
+        let (from, to) = ((low - pad).max(0.5 * low), high + pad);
+        let inside = sorted.iter().filter(|gap| from <= **gap && **gap <= to).count();
+        let chance = nulls.chance(from, to);
+        let share = share_of(inside, sorted.len());
+        if chance >= share {
+            return Self::default();
+        }
+        Self { from, to, share, chance, growth: growth_bits(share, chance) }
+    }
+}
+
+/// Laplace's share, with one success and two failures assumed.
+#[expect(clippy::cast_precision_loss, reason = "at most 32")]
+fn share_of(inside: usize, of: usize) -> f32 {
+    (inside as f32 + 1.0) / (of as f32 + 3.0)
+}
+
+/// (lowest gap, highest gap, gaps covered) of the window with the best growth, over all coverages.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 32"
+)]
+fn tightest_of_all(points: &[Point]) -> Option<(f32, f32, f32)> {
+    let total = points.len();
+    let mut best: Option<(f32, f32, f32)> = None;
+    let mut best_growth = 0.0;
+    let mut last = 0;
+    for coverage in COVERAGES {
+        let covered = (total as f32 * coverage).ceil() as usize;
+        if covered < 4 || covered == last {
+            continue;
+        }
+        last = covered;
+        let Some((chance, low, high)) = tightest(points, covered) else { continue };
+        let count = covered as f32;
+        let chance = chance * (count + 1.0) / (count - 1.0) + 0.004;
+        let share = share_of(covered, total);
+        if chance >= share {
+            continue;
+        }
+        let growth = growth_bits(share, chance);
+        if growth > best_growth {
+            best_growth = growth;
+            best = Some((low, high, count));
+        }
+    }
+    best
+}
+
+/// (chance, lowest gap, highest gap) of the least probable run of `covered` sorted gaps.
+fn tightest(points: &[Point], covered: usize) -> Option<(f32, f32, f32)> {
+    let mut best: Option<(f32, f32, f32)> = None;
+    let mut least = 2.0;
+    for (low, high) in points.iter().zip(points.iter().skip(covered - 1)) {
+        let chance = high.beyond(low);
+        if chance < least && high.gap <= RATIO_MAX * low.gap {
+            least = chance;
+            best = Some((chance, low.gap, high.gap));
+        }
+    }
+    best
+}
+
+/// A gap with its place in the three null distributions.
+#[derive(Clone, Copy, Default)]
+struct Point {
+    gap: f32,
+    by_mean: f32,
+    by_median: f32,
+    by_log: f32,
+}
+
+impl Point {
+    /// Largest probability between `low` and this under the nulls.
+    fn beyond(&self, low: &Self) -> f32 {
+        (self.by_mean - low.by_mean).max(self.by_median - low.by_median).max(self.by_log - low.by_log)
+    }
+}
+
+/// Three irregular processes fitted to the same gaps: exponential by mean, exponential by median, log-normal.
+struct Nulls {
+    dead: f32,
+    mean_rate: f32,
+    median_rate: f32,
+    mu: f32,
+    sigma_inverse: f32,
+}
+
+impl Nulls {
+    #[expect(clippy::cast_precision_loss, reason = "at most 32")]
+    fn of(sorted: &[f32], dead: f32) -> Self {
+        let count = sorted.len().max(1) as f32;
+        let live = |gap: &f32| (gap - dead).max(GAP_MIN);
+        let mut logs = [0.0_f32; RING];
+        let (mut sum, mut log_sum) = (0.0, 0.0);
+        for (log, gap) in logs.iter_mut().zip(sorted) {
+            let gap = live(gap);
+            *log = gap.ln();
+            sum += gap;
+            log_sum += *log;
+        }
+        let mu = log_sum / count;
+        let spread: f32 = logs.iter().take(sorted.len()).map(|log| (log - mu) * (log - mu)).sum();
+        let sigma = (spread / count).sqrt().max(SIGMA_MIN);
+        let median = sorted.get(sorted.len() / 2).map_or(GAP_MIN, live);
+        Self {
+            dead,
+            mean_rate: count / sum.max(GAP_MIN),
+            median_rate: 1.0 / (median * core::f32::consts::LOG2_E),
+            mu,
+            sigma_inverse: 1.0 / sigma,
+        }
+    }
+
+    fn place(&self, gap: f32, live: f32) -> Point {
+        Point {
+            gap,
+            by_mean: 1.0 - (-live * self.mean_rate).exp(),
+            by_median: 1.0 - (-live * self.median_rate).exp(),
+            by_log: normal_cdf((live.ln() - self.mu) * self.sigma_inverse),
+        }
+    }
+
+    fn point(&self, gap: f32) -> Point {
+        self.place(gap, (gap - self.dead).max(GAP_MIN))
+    }
+
+    /// Largest probability of a gap in `[from, to]`.
+    fn chance(&self, from: f32, to: f32) -> f32 {
+        let low = self.place(from, (from - self.dead).max(1e-6));
+        let high = self.place(to, (to - self.dead).max(2e-6));
+        high.beyond(&low).max(1e-6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_gaps_give_a_narrow_window_around_them() {
+        let window = Window::fit(&[60.0, 60.2, 59.9, 60.1, 60.0, 60.1], 0.3);
+        assert!(window.from > 59.0 && window.to < 61.0, "{window:?}");
+        assert!(window.chance < 0.05 && window.growth > 2.0, "{window:?}");
+    }
+
+    #[test]
+    fn gaps_of_every_size_give_no_window_worth_a_bet() {
+        let window = Window::fit(&[1.0, 90.0, 7.0, 600.0, 31.0, 3.0, 2000.0, 0.4], 0.3);
+        assert!(window.growth < 0.15, "{window:?}");
+    }
+}

@@ -1,0 +1,40 @@
+//! One queue of deadlines for every expiry and window.
+
+use std::collections::BTreeSet;
+
+use crate::finding::FindingId;
+use crate::time::Timestamp;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Deadline {
+    /// Idle conversations are forgotten, long connections looked at; once an hour.
+    Sweep,
+    /// An open finding may have ended.
+    FindingIdle(FindingId),
+}
+
+/// Deadlines in order of time; of equal times in the order of [`Deadline`].
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    due: BTreeSet<(Timestamp, Deadline)>,
+}
+
+impl Timers {
+    /// Adds a deadline.
+    pub(crate) fn set(&mut self, at: Timestamp, what: Deadline) {
+        self.due.insert((at, what));
+    }
+
+    /// The first deadline.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the first deadline that is due at `now`.
+    pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Deadline> {
+        let first = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.due.remove(&first);
+        Some(first.1)
+    }
+}
