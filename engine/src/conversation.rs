@@ -58,6 +58,7 @@ pub(crate) struct Conversation {
     pub(crate) protocol: AppProtocol,
     pub(crate) ja4: Option<Arc<str>>,
     pub(crate) ja4_odd: Option<bool>,
+    pub(crate) sni: Option<Arc<str>>,
     /// Only with DNS questions.
     pub(crate) dns: Option<Box<DnsPayload>>,
     /// Best evidence of the trackers, bits, and which tracker has it.
@@ -111,6 +112,7 @@ impl Conversation {
             protocol: AppProtocol::Unknown,
             ja4: None,
             ja4_odd: None,
+            sni: None,
             dns: None,
             rhythm_bits: 0.0,
             best: 0,
@@ -137,6 +139,11 @@ impl Conversation {
             && self.ja4.as_ref() != Some(ja4)
         {
             self.ja4 = Some(Arc::clone(ja4));
+        }
+        if let Some(sni) = &contact.sni
+            && self.sni.as_ref() != Some(sni)
+        {
+            self.sni = Some(Arc::clone(sni));
         }
         self.ja4_odd = contact.ja4_odd.or(self.ja4_odd);
         self.vote_naming(contact.naming);

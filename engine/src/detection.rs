@@ -116,11 +116,11 @@ impl Detection {
             return;
         }
         self.watch(now);
-        let participant =
-            self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let key = key_of(&contact, participant.scope);
         let (originator, lost) = (participant.originator, self.lost);
-        let admitted = self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
+        let admitted =
+            self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
         let Admission::Slot(slot) = admitted else { return };
         let Some(conversation) = self.table.get_mut(slot) else { return };
         conversation.contact(&contact);
@@ -135,7 +135,13 @@ impl Detection {
     }
 
     /// Takes the totals of a contact.
-    pub fn contact_end(&mut self, now: Timestamp, end: ContactEnd, w: &Workloads, out: &mut VecDeque<Finding>) {
+    pub fn contact_end(
+        &mut self,
+        now: Timestamp,
+        end: ContactEnd,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
         let Some(open) = self.open.get(&end.id).copied() else { return };
         if end.provisional {
             if let Some(entry) = self.open.get_mut(&end.id) {
@@ -178,7 +184,8 @@ impl Detection {
 
     /// Closes every open finding.
     pub fn finish(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
-        let input_secs = self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first));
+        let input_secs =
+            self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first));
         let slots: Vec<u32> = self.table.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.judge(slot, now, input_secs, w, out);
@@ -228,7 +235,8 @@ impl Detection {
         for slot in long {
             self.consider(slot, now, w, out);
         }
-        let idle: Vec<u32> = self.table.iter().filter(|(_, c)| self.is_idle(c, now)).map(|(slot, _)| slot).collect();
+        let idle: Vec<u32> =
+            self.table.iter().filter(|(_, c)| self.is_idle(c, now)).map(|(slot, _)| slot).collect();
         for slot in idle {
             self.table.remove(slot);
         }

@@ -46,9 +46,13 @@ pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option
     let retries = || on.retries.as_ref().filter(|k| retries::gate(c, k)).map(|_| FindingKind::FailedRetries);
     let balance =
         || on.balance.as_ref().filter(|k| balance::gate(c, k, lasting)).map(|_| FindingKind::Unbalanced);
-    let ports = || on.ports.as_ref().filter(|k| ports::gate(c, k)).map(|_| FindingKind::UnexpectedPort);
+    let ports =
+        || on.ports.as_ref().filter(|k| ports::gate(c, k, lasting)).map(|_| FindingKind::UnexpectedPort);
     let long = || {
-        on.long_connection.as_ref().filter(|k| long_connection::gate(c, k)).map(|_| FindingKind::LongConnection)
+        on.long_connection
+            .as_ref()
+            .filter(|k| long_connection::gate(c, k))
+            .map(|_| FindingKind::LongConnection)
     };
     irc().or_else(dns).or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)
 }

@@ -46,16 +46,13 @@ pub(crate) struct Assessment {
     pub(crate) score_without_novelty: f32,
 }
 
-/// Weighs levels against what is usual in `scope`.
-pub(crate) fn assess(levels: Levels, scope: Scope, denominators: &Denominators) -> Assessment {
+/// Weighs levels against what is usual in `scope`, the signature's own vote left out.
+pub(crate) fn assess(levels: Levels, scope: Scope, own: Vote, denominators: &Denominators) -> Assessment {
     let mut bits = [0.0; TERMS.len()];
     for (slot, term) in bits.iter_mut().zip(TERMS) {
         let level = levels.get(term);
-        *slot = if level == 0 {
-            0.0
-        } else {
-            denominators.bits(scope, term, level).clamp(CLIP.0, CLIP.1)
-        };
+        *slot =
+            if level == 0 { 0.0 } else { denominators.bits(scope, term, level, own).clamp(CLIP.0, CLIP.1) };
     }
     let mut without = bits;
     for term in [Term::Baseline, Term::Lag] {
@@ -63,12 +60,7 @@ pub(crate) fn assess(levels: Levels, scope: Scope, denominators: &Denominators) 
             *slot = 0.0;
         }
     }
-    Assessment {
-        levels,
-        score: weigh(&mut bits),
-        score_without_novelty: weigh(&mut without),
-        bits,
-    }
+    Assessment { levels, score: weigh(&mut bits), score_without_novelty: weigh(&mut without), bits }
 }
 
 /// Within each group keeps the strongest positive item, halves the other positive ones, and sums up.
@@ -99,11 +91,11 @@ mod tests {
         let mut levels = Levels::default();
         levels.set(Term::Naming, 1);
         levels.set(Term::Port, 3);
-        let assessed = assess(levels, Scope::External, &Denominators::default());
+        let assessed = assess(levels, Scope::External, Vote::default(), &Denominators::default());
         let alone = |term, level| {
             let mut one = Levels::default();
             one.set(term, level);
-            assess(one, Scope::External, &Denominators::default()).score
+            assess(one, Scope::External, Vote::default(), &Denominators::default()).score
         };
         let (naming, port) = (alone(Term::Naming, 1), alone(Term::Port, 3));
         assert!(naming > port && port > 0.0);
@@ -112,7 +104,7 @@ mod tests {
 
     #[test]
     fn unknown_counts_nothing() {
-        let assessed = assess(Levels::default(), Scope::Internal, &Denominators::default());
+        let assessed = assess(Levels::default(), Scope::Internal, Vote::default(), &Denominators::default());
         assert!(assessed.score.abs() < f32::EPSILON);
     }
 }

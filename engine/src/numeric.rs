@@ -9,8 +9,8 @@ pub(crate) fn normal_cdf(z: f32) -> f32 {
     const SQRT_HALF: f32 = core::f32::consts::FRAC_1_SQRT_2;
     let x = (z * SQRT_HALF).abs();
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let poly = t
-        * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152_1 + t * 1.061_405_4))));
+    let poly =
+        t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152_1 + t * 1.061_405_4))));
     let tail = 0.5 * poly * (-x * x).exp();
     if z < 0.0 { tail } else { 1.0 - tail }
 }

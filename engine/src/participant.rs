@@ -74,16 +74,12 @@ impl Participants {
     }
 }
 
-fn participant(
-    actor: &Actor,
-    workloads: &Workloads,
-    policies: &PolicySet,
-    epoch: (u32, u32),
-) -> Participant {
+fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch: (u32, u32)) -> Participant {
     let pod = workloads.pod_of(actor).cloned();
     let originator = originator(actor);
     let executable = executable_hash(actor);
-    let workload = pod.as_ref().map_or(WorkloadKey(originator.0), |pod| workload_key(&pod.namespace, &pod.owner));
+    let workload =
+        pod.as_ref().map_or(WorkloadKey(originator.0), |pod| workload_key(&pod.namespace, &pod.owner));
     let job = pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
     let scope = if job { hash_of(&(workload, executable)) } else { actor.key().0 };
     let policy = policies.governing(actor, pod.as_deref());

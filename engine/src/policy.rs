@@ -11,7 +11,7 @@ use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub(crate) use decide::{Subject};
+pub(crate) use decide::Subject;
 
 use crate::protocol::AppProtocol;
 use crate::time::Timestamp;

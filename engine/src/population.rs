@@ -6,7 +6,6 @@
 use core::time::Duration;
 
 use crate::collections::Map;
-use crate::conversation::ConversationKey;
 use crate::evidence::Vote;
 use crate::participant::WorkloadKey;
 use crate::time::Timestamp;
@@ -65,7 +64,6 @@ pub(crate) struct Sighting {
     pub(crate) signature: SignatureKey,
     /// Hash of the destination alone.
     pub(crate) destination: u64,
-    pub(crate) conversation: ConversationKey,
 }
 
 /// What the population knows about a conversation.
@@ -170,6 +168,11 @@ impl Population {
             replicas: signature.map_or(1, Signature::replicas),
             workloads: prevalence.map_or(0, |p| p.workloads.iter().fold(0, |n, w| n + u32::from(*w != 0))),
         }
+    }
+
+    /// The signature's vote.
+    pub(crate) fn vote(&self, signature: SignatureKey) -> Vote {
+        self.signatures.get(&signature).map(|s| s.vote).unwrap_or_default()
     }
 
     /// The signature's vote, to be replaced.

@@ -68,6 +68,7 @@ fn limits() -> Limits {
         signatures_max: 1 << 20,
         findings_open_max: 1 << 16,
         outputs_max: 1 << 17,
+        input_has_end: true,
         ..Limits::default()
     }
 }

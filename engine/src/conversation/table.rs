@@ -188,9 +188,8 @@ impl Table {
             return self.evict_idle(now);
         }
         let Some(share) = self.shares.get_mut(&originator) else { return false };
-        let knocks = share.knocks.get_or_insert_with(|| {
-            Box::new(Knocks { rows: [[0; Knocks::ROW]; 2], total: 0 })
-        });
+        let knocks =
+            share.knocks.get_or_insert_with(|| Box::new(Knocks { rows: [[0; Knocks::ROW]; 2], total: 0 }));
         let knocks = knocks.knock(key);
         knocks > 1 && self.evict_least(originator, knocks, now)
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::actor::Pod;
+use crate::contact::NameSource;
 use crate::conversation::Conversation;
 use crate::detector;
 use crate::evidence::{Assessment, Circumstances, TERMS, level_name, sentence};
 use crate::finding::{Evidence, Finding, FindingId, FindingKind, FindingState, Rhythm, RhythmKind, Severity};
-use crate::contact::NameSource;
 use crate::policy::Policy;
 use crate::rhythm::Shape;
 use crate::time::Timestamp;
@@ -42,7 +42,7 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         pod,
         container_name,
         destination: c.destination.clone(),
-        sni: c.destination.name.clone().filter(|_| named_by_sni),
+        sni: c.sni.clone().or_else(|| c.destination.name.clone().filter(|_| named_by_sni)),
         ja4: c.ja4.clone(),
         protocol: c.protocol,
         window: (c.first, c.last),
@@ -91,7 +91,8 @@ pub(super) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
 
 fn who(about: &Circumstances<'_>) -> String {
     let actor = &about.conversation.actor;
-    let executable = actor.process.as_ref().map(|process| &*process.executable).filter(|path| !path.is_empty());
+    let executable =
+        actor.process.as_ref().map(|process| &*process.executable).filter(|path| !path.is_empty());
     let place = match (&about.participant.pod, &actor.container, actor.address) {
         (Some(pod), _, _) => Some(format!("{}/{}", pod.owner.kind, pod.owner.name)),
         (None, Some(container), _) => Some(format!("container {}", container.get(..12).unwrap_or(container))),

@@ -29,7 +29,12 @@ pub(super) fn key_of(contact: &Contact, scope: u64) -> ConversationKey {
 }
 
 /// A new conversation; questions are kept under their registered domain.
-pub(super) fn begin(key: ConversationKey, originator: Originator, contact: &Contact, lost: u64) -> Conversation {
+pub(super) fn begin(
+    key: ConversationKey,
+    originator: Originator,
+    contact: &Contact,
+    lost: u64,
+) -> Conversation {
     let mut conversation = Conversation::begin(key, originator, contact, lost);
     if let ContactKind::DnsQuery(question) = &contact.kind {
         conversation.destination.name = Some(Arc::from(registered_domain(&question.name)));
@@ -46,7 +51,6 @@ pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting 
         replica: participant.replica,
         signature: signature(c, participant),
         destination: destination_hash(&c.destination, c.dns.is_some()),
-        conversation: c.key,
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 use super::compose::{Composition, compose};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
-use super::{Detection, Deadline};
+use super::{Deadline, Detection};
 use crate::collections::Set;
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
-use crate::evidence::{Assessment, Circumstances, assess, levels_of, scope_of};
+use crate::evidence::{Assessment, Circumstances, Denominators, Vote, assess, levels_of, scope_of};
 use crate::finding::{Finding, FindingId, FindingKind, FindingState, Term};
 use crate::participant::Participant;
-use crate::policy::{BeaconKnobs, Policy, Subject};
+use crate::policy::{Policy, Subject};
 use crate::population::{Population, Sighting};
 use crate::reputation::ReputationList;
 use crate::rhythm::Shape;
@@ -61,7 +61,8 @@ impl Detection {
         let about = surroundings.about(c, participant, policy, &seen);
         let levels = levels_of(&about);
         let scope = about.scope;
-        let assessment = assess(levels, scope, &self.denominators);
+        let own = self.population.vote(seen.signature);
+        let assessment = assess(levels, scope, own, &self.denominators);
         if let Some(vote) = self.population.vote_mut(seen.signature) {
             self.denominators.vote(vote, levels, scope);
         }
@@ -79,7 +80,9 @@ impl Detection {
     ) {
         let Some(c) = self.table.get(slot) else { return };
         let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
-        let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else { return };
+        let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else {
+            return;
+        };
         let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let open = c.judged.finding;
         let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
@@ -92,7 +95,8 @@ impl Detection {
             watched_since: self.watched.map_or(now, |(first, _)| first),
         };
         let about = surroundings.about(c, participant, Some(policy), &seen);
-        let assessment = assess_as(kind, &about, &self.denominators);
+        let own = self.population.vote(seen.signature);
+        let assessment = assess_as(kind, &about, own, &self.denominators);
         let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
         let replica = participant.replica;
         let worth = policy.thresholds.severity(assessment.score).is_some() || self.findings.contains(id);
@@ -224,7 +228,7 @@ impl Surroundings<'_> {
         policy: Option<&Policy>,
         seen: &Sighting,
     ) -> Circumstances<'c> {
-        let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_else(BeaconKnobs::default);
+        let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_default();
         let known_ports = policy.and_then(|policy| policy.detectors.ports.as_ref());
         let timing_threshold = beacon::timing_threshold(conversation, &knobs);
         let proven = conversation.rhythm_bits >= timing_threshold;
@@ -248,11 +252,12 @@ impl Surroundings<'_> {
 pub(super) fn assess_as(
     kind: FindingKind,
     about: &Circumstances<'_>,
-    denominators: &crate::evidence::Denominators,
+    own: Vote,
+    denominators: &Denominators,
 ) -> Assessment {
     let mut levels = levels_of(about);
     if !detector::claims_rhythm(kind) && about.rhythm() == crate::finding::RhythmKind::None {
         levels.set(Term::Timing, 0);
     }
-    assess(levels, about.scope, denominators)
+    assess(levels, about.scope, own, denominators)
 }

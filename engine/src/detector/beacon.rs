@@ -50,9 +50,12 @@ pub(crate) fn clause(c: &Conversation) -> String {
         Some(shape) if c.rhythm_bits > 0.0 => {
             let jitter = 50.0 * shape.width;
             let jitter = if jitter < 1.0 { String::new() } else { format!(" (±{jitter:.0} %)") };
-            format!("every {}{jitter}, {} times in {span}", duration_text(f64::from(shape.period)), c.contacts)
+            format!(
+                "every {}{jitter}, {} times in {span}",
+                duration_text(f64::from(shape.period)),
+                c.contacts
+            )
         }
         Some(_) | None => format!("with requests of the same size, {} times in {span}", c.contacts),
     }
 }
-

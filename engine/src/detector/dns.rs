@@ -188,7 +188,6 @@ fn below_registered(name: &str) -> &str {
 }
 
 /// (bytes of the labels, entropy of their bytes in bits).
-#[expect(clippy::cast_precision_loss, reason = "a name has at most 255 bytes")]
 fn label_information(labels: &str) -> (f32, f32) {
     let mut counts = [0_u16; 256];
     let mut total = 0.0_f32;

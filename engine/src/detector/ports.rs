@@ -1,6 +1,9 @@
 //! Protocols on unexpected ports (KnownPortsToMonitor).
 
+use core::time::Duration;
+
 use crate::conversation::Conversation;
+use crate::detector::Lasting;
 use crate::policy::PortKnobs;
 use crate::protocol::AppProtocol;
 
@@ -20,6 +23,9 @@ pub(crate) enum PortFit {
 }
 
 use AppProtocol as P;
+
+/// Passing contacts on an odd port are nobody's habit.
+const LASTING: Duration = Duration::from_secs(900);
 
 /// Ports of the system range and what is spoken there.
 const WELL_KNOWN: &[(u16, &[AppProtocol])] = &[
@@ -47,10 +53,10 @@ const WELL_KNOWN: &[(u16, &[AppProtocol])] = &[
 
 /// Ports above 1023 that common software uses.
 const REGISTERED: &[u16] = &[
-    1433, 1521, 1883, 2181, 2375, 2376, 2379, 2380, 3000, 3128, 3306, 3389, 3478, 4317, 4318, 4443, 5000, 5044,
-    5222, 5223, 5228, 5432, 5601, 5671, 5672, 6379, 6443, 6514, 8000, 8008, 8080, 8081, 8086, 8125, 8200, 8222,
-    8300, 8301, 8443, 8500, 8530, 8531, 8600, 8883, 8888, 9000, 9042, 9090, 9091, 9092, 9093, 9094, 9100, 9200,
-    9300, 9411, 9418, 10250, 10443, 11211, 14268, 15692, 16379, 24224, 27017, 30443, 50051,
+    1433, 1521, 1883, 2181, 2375, 2376, 2379, 2380, 3000, 3128, 3306, 3389, 3478, 4317, 4318, 4443, 5000,
+    5044, 5222, 5223, 5228, 5432, 5601, 5671, 5672, 6379, 6443, 6514, 8000, 8008, 8080, 8081, 8086, 8125,
+    8200, 8222, 8300, 8301, 8443, 8500, 8530, 8531, 8600, 8883, 8888, 9000, 9042, 9090, 9091, 9092, 9093,
+    9094, 9100, 9200, 9300, 9411, 9418, 10250, 10443, 11211, 14268, 15692, 16379, 24224, 27017, 30443, 50051,
 ];
 
 /// How `port` fits `protocol`. The policy's own list wins over the built-in one.
@@ -58,7 +64,8 @@ pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -
     if port == 0 {
         return PortFit::Unknown;
     }
-    if let Some((_, protocols)) = knobs.and_then(|knobs| knobs.known.iter().find(|(known, _)| *known == port)) {
+    if let Some((_, protocols)) = knobs.and_then(|knobs| knobs.known.iter().find(|(known, _)| *known == port))
+    {
         return if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch };
     }
     if let Ok(index) = WELL_KNOWN.binary_search_by_key(&port, |(known, _)| *known)
@@ -69,11 +76,12 @@ pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -
     if REGISTERED.binary_search(&port).is_ok() { PortFit::Registered } else { PortFit::Unusual }
 }
 
-/// A recognised protocol on another protocol's port, more than once.
-pub(crate) fn gate(c: &Conversation, knobs: &PortKnobs) -> bool {
+/// A recognised protocol on another protocol's port, more than once and for long enough.
+pub(crate) fn gate(c: &Conversation, knobs: &PortKnobs, lasting: Lasting) -> bool {
     c.protocol != AppProtocol::Unknown
         && c.dns.is_none()
         && c.contacts >= 3
+        && lasting.at_least(LASTING)
         && fit(c.destination.port, c.protocol, Some(knobs)) == PortFit::Mismatch
 }
 

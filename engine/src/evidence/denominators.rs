@@ -46,23 +46,30 @@ impl Denominators {
         }
     }
 
-    /// Bits of a level before clipping: positive speaks for a call home.
-    pub(crate) fn bits(&self, scope: Scope, term: Term, level: u8) -> f32 {
+    /// Bits of a level before clipping: positive speaks for a call home. The vote of the signature that is judged
+    /// (`own`) is left out: nothing is usual because it does it itself.
+    pub(crate) fn bits(&self, scope: Scope, term: Term, level: u8, own: Vote) -> f32 {
         let rows = rows(term);
-        let Some(row) = usize::from(level).checked_sub(1).and_then(|index| rows.get(index)) else { return 0.0 };
-        (row.prior / self.share(scope, term, level, row)).log2()
+        let Some(row) = usize::from(level).checked_sub(1).and_then(|index| rows.get(index)) else {
+            return 0.0;
+        };
+        (row.prior / self.share(scope, term, level, own, row)).log2()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are bounded by the table of signatures")]
-    fn share(&self, scope: Scope, term: Term, level: u8, row: &Row) -> f32 {
+    fn share(&self, scope: Scope, term: Term, level: u8, own: Vote, row: &Row) -> f32 {
         // A list that names a destination is not made usual by many turning to it.
         if term == Term::Reputation {
             return row.usual;
         }
         let counts = self.counts.get(scope.index()).and_then(|terms| terms.get(index_of(term)));
         let Some(counts) = counts else { return row.usual };
-        let total: u32 = counts.iter().skip(1).sum();
-        let count = counts.get(usize::from(level)).copied().unwrap_or_default();
+        let own = own
+            .cast
+            .filter(|(_, voted)| usize::from(*voted) == scope.index())
+            .map_or(0, |(own, _)| own.get(term));
+        let total: u32 = counts.iter().skip(1).sum::<u32>() - u32::from(own != 0);
+        let count = counts.get(usize::from(level)).copied().unwrap_or_default() - u32::from(own == level);
         let share = (count as f32 + WEIGHT * row.usual) / (total as f32 + WEIGHT);
         share.clamp(row.usual / GUARD, row.usual * GUARD)
     }
@@ -90,22 +97,22 @@ mod tests {
     #[test]
     fn what_is_common_here_is_worth_less() {
         let mut learned = Denominators::default();
-        let before = learned.bits(Scope::External, Term::Naming, 1);
+        let before = learned.bits(Scope::External, Term::Naming, 1, Vote::default());
         for _ in 0..50 {
             learned.vote(&mut Vote::default(), levels(Term::Naming, 1), Scope::External);
         }
-        assert!(learned.bits(Scope::External, Term::Naming, 1) < before - 1.0);
-        assert!((learned.bits(Scope::Internal, Term::Naming, 1) - before).abs() < 1e-6);
+        assert!(learned.bits(Scope::External, Term::Naming, 1, Vote::default()) < before - 1.0);
+        assert!((learned.bits(Scope::Internal, Term::Naming, 1, Vote::default()) - before).abs() < 1e-6);
     }
 
     #[test]
     fn a_mass_compromise_cannot_make_itself_usual() {
         let mut learned = Denominators::default();
-        let before = learned.bits(Scope::External, Term::Who, 2);
+        let before = learned.bits(Scope::External, Term::Who, 2, Vote::default());
         for _ in 0..100_000 {
             learned.vote(&mut Vote::default(), levels(Term::Who, 2), Scope::External);
         }
-        assert!(learned.bits(Scope::External, Term::Who, 2) > before - 2.01);
+        assert!(learned.bits(Scope::External, Term::Who, 2, Vote::default()) > before - 2.01);
     }
 
     #[test]
@@ -119,7 +126,7 @@ mod tests {
         let fresh = Denominators::default();
         for level in 1..=3 {
             let (a, b) = (&learned, &fresh);
-            let bits = |d: &Denominators| d.bits(Scope::External, Term::Port, level);
+            let bits = |d: &Denominators| d.bits(Scope::External, Term::Port, level, Vote::default());
             assert!((bits(a) - bits(b)).abs() < 1e-6);
         }
     }

@@ -11,8 +11,8 @@ use crate::detector::dns::Payload;
 use crate::detector::ports::PortFit;
 use crate::finding::{RhythmKind, Term};
 use crate::participant::{Participant, is_job};
-use crate::protocol::AppProtocol;
 use crate::population::{Standing, Standings};
+use crate::protocol::AppProtocol;
 use crate::rhythm::{Shape, kind_of};
 use crate::time::Timestamp;
 
@@ -168,9 +168,8 @@ fn kind_of_program(process: &Process) -> Program {
     match stem {
         "curl" | "wget" | "nc" | "ncat" | "netcat" | "socat" | "openssl" | "telnet" => Program::NetworkTool,
         "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "busybox" | "fish" => Program::Shell,
-        "python" | "node" | "nodejs" | "ruby" | "perl" | "java" | "php" | "php-fpm" | "lua" | "deno" | "bun" => {
-            Program::Interpreter
-        }
+        "python" | "node" | "nodejs" | "ruby" | "perl" | "java" | "php" | "php-fpm" | "lua" | "deno"
+        | "bun" => Program::Interpreter,
         _ => Program::Other,
     }
 }
@@ -283,10 +282,12 @@ fn balance(c: &Conversation) -> u8 {
 }
 
 fn protocol(protocol: AppProtocol) -> u8 {
-    match protocol {
-        AppProtocol::Irc => 1,
-        AppProtocol::Unknown => 0,
-        _ => 2,
+    if protocol == AppProtocol::Irc {
+        1
+    } else if protocol == AppProtocol::Unknown {
+        0
+    } else {
+        2
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) fn sentence(term: Term, level: u8, about: &Circumstances<'_>) -> Stri
         Term::Size => size(level, about),
         Term::Balance => balance(level, about),
         Term::Answer => {
-            let (c, tries) = (about.conversation, about.conversation.answered + about.conversation.unanswered);
+            let (c, tries) =
+                (about.conversation, about.conversation.answered + about.conversation.unanswered);
             format!("the peer answered {} of {tries} connections", c.answered)
         }
         Term::DnsPayload => dns(about),

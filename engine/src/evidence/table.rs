@@ -84,60 +84,88 @@ pub(crate) const fn index_of(term: Term) -> usize {
 /// Levels of an item; level numbers begin with 1, 0 is "does not apply or is not known".
 pub(crate) const fn rows(term: Term) -> &'static [Row] {
     match term {
-        Term::Who => const { &[
-            row("memory-or-unlinked", 0.10, 0.002),
-            row("not-in-image-writable", 0.22, 0.006),
-            row("not-in-image", 0.20, 0.01),
-            row("unlinked", 0.05, 0.005),
-            row("network-tool", 0.15, 0.02),
-            row("network-tool-in-job", 0.02, 0.03),
-            row("shell", 0.04, 0.01),
-            row("interpreter", 0.15, 0.30),
-            row("image", 0.07, 0.617),
-        ] },
+        Term::Who => {
+            const {
+                &[
+                    row("memory-or-unlinked", 0.10, 0.002),
+                    row("not-in-image-writable", 0.22, 0.006),
+                    row("not-in-image", 0.20, 0.01),
+                    row("unlinked", 0.05, 0.005),
+                    row("network-tool", 0.15, 0.02),
+                    row("network-tool-in-job", 0.02, 0.03),
+                    row("shell", 0.04, 0.01),
+                    row("interpreter", 0.15, 0.30),
+                    row("image", 0.07, 0.617),
+                ]
+            }
+        }
         Term::Ja4 => const { &[row("unusual", 0.35, 0.02), row("usual", 0.65, 0.98)] },
-        Term::Naming => const { &[
-            row("no-lookup", 0.30, 0.06),
-            row("sni-mismatch", 0.06, 0.01),
-            row("sni-missing", 0.12, 0.05),
-            row("consistent", 0.52, 0.88),
-        ] },
-        Term::Port => const { &[
-            row("usual", 0.70, 0.90),
-            row("registered", 0.12, 0.05),
-            row("unusual", 0.18, 0.05),
-        ] },
-        Term::Destination => const { &[
-            row("one-workload", 0.72, 0.40),
-            row("few-workloads", 0.06, 0.10),
-            row("many-workloads", 0.17, 0.30),
-            row("inside", 0.05, 0.20),
-        ] },
+        Term::Naming => {
+            const {
+                &[
+                    row("no-lookup", 0.30, 0.06),
+                    row("sni-mismatch", 0.06, 0.01),
+                    row("sni-missing", 0.12, 0.05),
+                    row("consistent", 0.52, 0.88),
+                ]
+            }
+        }
+        Term::Port => {
+            const { &[row("usual", 0.70, 0.90), row("registered", 0.12, 0.05), row("unusual", 0.18, 0.05)] }
+        }
+        Term::Destination => {
+            const {
+                &[
+                    row("one-workload", 0.72, 0.40),
+                    row("few-workloads", 0.06, 0.10),
+                    row("many-workloads", 0.17, 0.30),
+                    row("inside", 0.05, 0.20),
+                ]
+            }
+        }
         Term::Baseline => const { &[row("new", 0.97, 0.15), row("known", 0.03, 0.85)] },
         Term::Lag => const { &[row("later", 0.85, 0.30), row("at-start", 0.15, 0.70)] },
-        Term::Population => const { &[
-            row("one-replica", 0.70, 0.10),
-            row("some-replicas", 0.12, 0.10),
-            row("most-replicas", 0.18, 0.80),
-        ] },
-        Term::Timing => const { &[
-            row("none", 0.12, 0.40),
-            row("ticker", 0.06, 0.25),
-            row("wall-clock", 0.07, 0.05),
-            row("fixed", 0.25, 0.12),
-            row("narrow", 0.15, 0.06),
-            row("medium", 0.30, 0.08),
-            row("wide", 0.05, 0.04),
-        ] },
-        Term::Size => const { &[row("constant", 0.70, 0.5), row("mostly-constant", 0.20, 0.2), row("varies", 0.10, 0.3)] },
-        Term::Balance => const { &[
-            row("push", 0.10, 0.24),
-            row("balanced", 0.65, 0.45),
-            row("pull", 0.20, 0.30),
-            row("bulk-push", 0.05, 0.01),
-        ] },
-        Term::Answer => const { &[row("never", 0.12, 0.015), row("seldom", 0.05, 0.025), row("answers", 0.83, 0.96)] },
-        Term::DnsPayload => const { &[row("high", 0.40, 0.03), row("some", 0.30, 0.07), row("none", 0.30, 0.90)] },
+        Term::Population => {
+            const {
+                &[
+                    row("one-replica", 0.70, 0.10),
+                    row("some-replicas", 0.12, 0.10),
+                    row("most-replicas", 0.18, 0.80),
+                ]
+            }
+        }
+        Term::Timing => {
+            const {
+                &[
+                    row("none", 0.12, 0.40),
+                    row("ticker", 0.06, 0.25),
+                    row("wall-clock", 0.07, 0.05),
+                    row("fixed", 0.25, 0.12),
+                    row("narrow", 0.15, 0.06),
+                    row("medium", 0.30, 0.08),
+                    row("wide", 0.05, 0.04),
+                ]
+            }
+        }
+        Term::Size => {
+            const { &[row("constant", 0.70, 0.5), row("mostly-constant", 0.20, 0.2), row("varies", 0.10, 0.3)] }
+        }
+        Term::Balance => {
+            const {
+                &[
+                    row("push", 0.10, 0.24),
+                    row("balanced", 0.65, 0.45),
+                    row("pull", 0.20, 0.30),
+                    row("bulk-push", 0.05, 0.01),
+                ]
+            }
+        }
+        Term::Answer => {
+            const { &[row("never", 0.12, 0.015), row("seldom", 0.05, 0.025), row("answers", 0.83, 0.96)] }
+        }
+        Term::DnsPayload => {
+            const { &[row("high", 0.40, 0.03), row("some", 0.30, 0.07), row("none", 0.30, 0.90)] }
+        }
         Term::Reputation => const { &[row("listed", 0.20, 0.002)] },
         Term::Protocol => const { &[row("irc", 0.06, 0.002), row("other", 0.94, 0.998)] },
     }

@@ -39,7 +39,8 @@ impl PolicySet {
         about: &Subject<'_>,
         now: Timestamp,
     ) -> Option<&Exception> {
-        let cluster_wide = |policy: &Policy| policy.id.namespace.is_none() && policy.selects(about.actor, about.pod);
+        let cluster_wide =
+            |policy: &Policy| policy.id.namespace.is_none() && policy.selects(about.actor, about.pod);
         let holding = self.policies.iter().enumerate();
         let holding = holding.filter(|(index, policy)| *index == governing || cluster_wide(policy));
         holding.flat_map(|(_, policy)| &policy.exceptions).find(|exception| exception.tolerates(about, now))
@@ -145,7 +146,9 @@ fn name_matches(wanted: &str, name: &str) -> bool {
     match wanted.strip_prefix("*.") {
         Some(domain) => {
             let rest = name.len().checked_sub(domain.len()).and_then(|at| name.get(..at).zip(name.get(at..)));
-            rest.is_some_and(|(below, end)| end.eq_ignore_ascii_case(domain) && below.len() > 1 && below.ends_with('.'))
+            rest.is_some_and(|(below, end)| {
+                end.eq_ignore_ascii_case(domain) && below.len() > 1 && below.ends_with('.')
+            })
         }
         None => wanted.eq_ignore_ascii_case(name),
     }
@@ -178,7 +181,8 @@ fn path_matches(glob: &str, path: &str) -> bool {
         } else if let Some(after) = glob.strip_prefix(b"*") {
             retry = Some((after, path, false));
             glob = after;
-        } else if let (Some((want, glob_rest)), Some((got, path_rest))) = (glob.split_first(), path.split_first())
+        } else if let (Some((want, glob_rest)), Some((got, path_rest))) =
+            (glob.split_first(), path.split_first())
             && want == got
         {
             (glob, path) = (glob_rest, path_rest);
@@ -287,7 +291,8 @@ mod tests {
             name_source: None,
         };
         let actor = Actor::default();
-        let about = Subject { actor: &actor, pod: None, destination: &destination, protocol: AppProtocol::Tls };
+        let about =
+            Subject { actor: &actor, pod: None, destination: &destination, protocol: AppProtocol::Tls };
         let now = Timestamp::from_nanos(10);
         let exception = Exception {
             names: vec!["*.debian.org".into()],

@@ -83,8 +83,7 @@ fn serial(gaps: &[f32], mean: f32) -> (f32, f32) {
     let joint: f32 = gaps.iter().zip(gaps.iter().skip(1)).map(|(a, b)| (a - mean) * (b - mean)).sum();
     let fours = gaps.windows(4).map(|four| four.iter().sum::<f32>() - 4.0 * mean);
     let (count, sum) = fours.fold((0_usize, 0.0_f32), |(n, sum), d| (n + 1, sum + d * d));
-    let ratio =
-        if count > 3 { (sum / count as f32) / (4.0 * spread / gaps.len() as f32) } else { 1.0 };
+    let ratio = if count > 3 { (sum / count as f32) / (4.0 * spread / gaps.len() as f32) } else { 1.0 };
     (joint / spread, ratio)
 }
 

@@ -77,9 +77,6 @@ pub(crate) struct Tracker {
     by_window: Purse,
     by_ratio: [Purse; 2],
     odds: [Odds; 2],
-    /// Bets on the window, of which `hits` were won; halved together at 65535.
-    bets: u16,
-    hits: u16,
 }
 
 impl Tracker {
@@ -113,11 +110,6 @@ impl Tracker {
     /// The window bet on now; growth 0 if there is none.
     pub(crate) fn window(&self) -> &Window {
         &self.window
-    }
-
-    /// (won, made) bets on the window.
-    pub(crate) fn bets(&self) -> (u32, u32) {
-        (u32::from(self.hits), u32::from(self.bets))
     }
 
     /// The last gaps, oldest first, and how many there are.
@@ -167,12 +159,6 @@ impl Tracker {
             return;
         }
         let hit = self.window.holds(gap);
-        if self.bets == u16::MAX {
-            self.bets /= 2;
-            self.hits /= 2;
-        }
-        self.bets += 1;
-        self.hits += u16::from(hit);
         let bits = if hit {
             won_bits(share, chance)
         } else {
