@@ -1,0 +1,41 @@
+#!/bin/bash
+# run.sh [FILTER...]: the scenarios of e2e/tests on a real cluster. With KUBECONFIG set, on that one (its nodes must have the
+# images of e2e/images.sh; BEACONWATCH_E2E_LOAD names a command that gives it image archives, such as "kind load
+# image-archive"). Without, on one that is started here and ended at the end, whatever happens; BEACONWATCH_E2E_KEEP=1
+# leaves it up. Where none can be started it says so in one line and that is no failure.
+set -euo pipefail
+. "$(dirname "$(realpath "$0")")/cluster/paths.sh"
+cd "$repository"
+
+if [ -n "${KUBECONFIG:-}" ]; then
+  inside=(env) load=(${BEACONWATCH_E2E_LOAD:-true})
+elif [ "$(id -u)" != 0 ] || [ ! -e $cgroups/unified/cgroup.procs ] || ! command -v go >/dev/null; then
+  say "skipped: the scenarios need root, Go and hybrid cgroups to start a cluster here, or KUBECONFIG of another"
+  exit 0
+else
+  inside=("$here/enter.sh") load=("$here/load.sh")
+  [ -n "${BEACONWATCH_E2E_KEEP:-}" ] || trap '"$here/down.sh"' EXIT
+  "$here/up.sh" 2
+fi
+"$here/build.sh" helm otelcol
+
+archives=$cache/run/$name/product-images
+e2e/images.sh "$archives"
+for archive in "$archives"/*.tar "$images/tools.tar"; do "${load[@]}" "$archive"; done
+
+say "building the scenarios"
+declare -A tests
+while IFS=$'\t' read -r test executable; do tests[$test]=$executable; done < <(
+  cargo test --quiet --no-run --package beaconwatch-e2e --message-format json |
+    jq -r 'select(.executable != null and .target.kind == ["test"]) | [.target.name, .executable] | @tsv')
+
+failed=()
+# In this order: what installs comes first, what removes comes last.
+for test in install policies findings outages uninstall; do
+  [ $# -eq 0 ] || [[ " $* install " == *" $test "* ]] || continue
+  started=$SECONDS
+  say "scenarios: $test"
+  BEACONWATCH_E2E=1 "${inside[@]}" "${tests[$test]}" --test-threads="${BEACONWATCH_E2E_THREADS:-6}" || failed+=("$test")
+  say "scenarios: $test took $((SECONDS - started)) s"
+done
+[ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}"
