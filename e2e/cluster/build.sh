@@ -23,6 +23,8 @@ program() { # NAME PACKAGE, with the recipe's $tags and $ldflags
 build_set() (
   set_dir=$here/programs/$1 tags='' ldflags=''
   stamp=$bin/.$1.stamp
+  exec 9>"$bin/.$1.lock"
+  flock -n 9 || { say "$1 is being built already, waiting for it"; flock 9; }
   wanted=$({ cat "$set_dir"/{go.mod,go.sum,recipe}; cat "$set_dir"/*.go 2>/dev/null || true; go version; } | sha256sum)
   [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && return
   say "building $1 (usually ${usual_minutes[$1]:-?} min on two cores, once)"
@@ -35,8 +37,6 @@ build_set() (
 
 command -v go >/dev/null || fail "Go is needed to build the cluster's programs ($(sed -n 's/^go //p' "$here/programs/kubernetes/go.mod") or newer)"
 mkdir -p "$bin"
-exec 9>"$bin/.lock"
-flock -n 9 || { say "another build is running, waiting for it"; flock 9; }
 [ $# -gt 0 ] || set -- $(ls "$here/programs")
 for name in "$@"; do
   [ -f "$here/programs/$name/recipe" ] || fail "no such set of programs: $name (there are: $(ls "$here/programs" | tr '\n' ' '))"

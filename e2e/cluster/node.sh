@@ -118,7 +118,7 @@ start containerd nsenter --net="/run/netns/$netns" unshare --mount --cgroup --pr
   bash "$here/node-namespace.sh" "$files" "$bin/containerd" -c "$files/containerd.toml" -l info
 ctr=("$bin/ctr" -a "$sockets/containerd.sock" -n k8s.io)
 until_true 30 "containerd of $node" "${ctr[@]}" version
-for image in "$images"/*.tar; do "${ctr[@]}" images import "$image" >/dev/null; done
+import "$sockets/containerd.sock" "$images"/*.tar
 
 start kube-proxy nsenter --net="/run/netns/$netns" "$bin/kube-proxy" --config "$files/proxy.yaml"
 start kubelet nsenter -t "$(cat "$sockets/containerd.pid")" --mount --net --cgroup "$bin/kubelet" \

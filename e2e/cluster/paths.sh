@@ -35,3 +35,11 @@ until_true() {
     sleep 0.1
   done
 }
+
+# import SOCKET IMAGE.tar...: gives images to a containerd; its warnings matter only if it fails.
+import() {
+  local socket=$1 image said; shift
+  for image in "$@"; do
+    said=$("$bin/ctr" -a "$socket" -n k8s.io images import "$image" 2>&1) || { printf '%s\n' "$said" >&2; return 1; }
+  done
+}

@@ -31,10 +31,8 @@ mkdir -p "$work"/{etcd,logs} "$run" $cgroups/unified/$name/control-plane
 
 ip netns add "$name"
 ip -n "$name" link set lo up
-ip -n "$name" link add outside type dummy
-ip -n "$name" addr add "$outside/32" dev outside
-ip -n "$name" link set outside up
-ip -n "$name" route add local "$internet" dev outside
+ip -n "$name" addr add "$outside/32" dev lo
+ip -n "$name" route add local "$internet" dev lo
 in_control_plane sysctl -qw net.ipv4.ip_forward=1
 
 start() { # NAME COMMAND...
@@ -86,7 +84,7 @@ for index in $(seq "$nodes"); do
 done
 until_true 30 "the default service account" kubectl_admin get serviceaccount default
 kubectl_admin apply -f "$here/manifests/dns.yaml" >/dev/null
-until_true 60 "cluster DNS" kubectl_admin -n kube-system rollout status deployment/coredns --timeout=5s
+until_true 60 "cluster DNS" kubectl_admin -n kube-system wait --for=condition=Available --timeout=5s deployment/coredns
 echo "$nodes" >"$run/nodes"
 trap - ERR INT TERM
 say "up after $((SECONDS - started)) s: $nodes nodes, Kubernetes $(kubectl_admin version -o json | jq -r .serverVersion.gitVersion)"
