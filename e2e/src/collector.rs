@@ -38,7 +38,8 @@ impl Collector {
     /// It was not built, or its ports are taken.
     pub async fn start() -> Result<Self> {
         let records = Arc::new(Mutex::new(Vec::new()));
-        let listener = TcpListener::bind("127.0.0.1:14319").await.context("cannot listen for the collector")?;
+        let listener =
+            TcpListener::bind("127.0.0.1:14319").await.context("cannot listen for the collector")?;
         let receiver = tokio::spawn(receive(listener, Arc::clone(&records)));
         let process = Command::new(cluster_cache().join("bin/otelcol"))
             .arg("--config")

@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 
 pub mod chart;
+pub mod collector;
+pub mod outside;
+pub mod scenario;
 
 /// The root of the repository.
 #[must_use]

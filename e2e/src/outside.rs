@@ -55,7 +55,8 @@ impl Server {
     /// The address cannot be bound: it is taken, or this machine is not outside the cluster under test.
     pub async fn start(number: u8, port: u16, speaks: Speaks) -> Result<Self> {
         let address = SocketAddr::new(host(number), port);
-        let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         let visits = Arc::new(Mutex::new(Vec::new()));
         let task = tokio::spawn(accept(listener, Arc::clone(&visits), speaks));
         Ok(Self { visits, task })

@@ -62,7 +62,11 @@ pub fn run(name: &str, body: impl AsyncFnOnce(&Scenario) -> Result<()>) -> Resul
 /// # Errors
 ///
 /// That `what` never came, with the last error of `look` if there was one.
-pub async fn until<T>(what: &str, limit: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
+pub async fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
     let started = Instant::now();
     loop {
         let last = match look().await {
@@ -106,10 +110,13 @@ impl Scenario {
         let kind = GroupVersionKind::try_from(&types)?;
         let (resource, capabilities) = kube::discovery::pinned_kind(&self.client, &kind).await?;
         let api: Api<DynamicObject> = match capabilities.scope {
-            kube::discovery::Scope::Namespaced => Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
+            kube::discovery::Scope::Namespaced => {
+                Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+            }
             kube::discovery::Scope::Cluster => Api::all_with(self.client.clone(), &resource),
         };
-        api.patch(&object.name_any(), &PatchParams::apply("beaconwatch-e2e").force(), &Patch::Apply(&object)).await?;
+        api.patch(&object.name_any(), &PatchParams::apply("beaconwatch-e2e").force(), &Patch::Apply(&object))
+            .await?;
         Ok(())
     }
 
@@ -130,7 +137,8 @@ impl Scenario {
     ///
     /// What kubectl said.
     pub fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        let output = Command::new("kubectl").arg("--namespace").arg(&self.namespace).args(arguments).output()?;
+        let output =
+            Command::new("kubectl").arg("--namespace").arg(&self.namespace).args(arguments).output()?;
         if !output.status.success() {
             bail!("kubectl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim());
         }
@@ -156,7 +164,13 @@ impl Scenario {
             &["get", "beaconpolicies,beaconfindings", "--output=yaml"],
             &["get", "events", "--sort-by=.lastTimestamp"],
             &["get", "beaconnodes", "--output=yaml"],
-            &["logs", "--namespace=beaconwatch", "--selector=app.kubernetes.io/part-of=beaconwatch", "--tail=40", "--prefix"],
+            &[
+                "logs",
+                "--namespace=beaconwatch",
+                "--selector=app.kubernetes.io/part-of=beaconwatch",
+                "--tail=40",
+                "--prefix",
+            ],
         ];
         for question in questions {
             let answer = self.kubectl(question).unwrap_or_else(|error| format!("{error:#}\n"));
