@@ -1,0 +1,86 @@
+//! `BeaconPolicy`: what to watch in a namespace, what to tolerate, when to tell.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::detectors::Detectors;
+use crate::exceptions::Exception;
+use crate::policy_status::PolicyStatus;
+use crate::protocol::Protocol;
+use crate::selectors::Workloads;
+use crate::thresholds::Thresholds;
+
+/// What to watch in this namespace, what to tolerate, and when to tell.
+///
+/// One policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of
+/// one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold
+/// besides. `status.overlaps` names the policies that select the same pods.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "beaconwatch.io",
+    version = "v1alpha1",
+    kind = "BeaconPolicy",
+    plural = "beaconpolicies",
+    namespaced,
+    status = "PolicyStatus",
+    shortname = "bp",
+    category = "beaconwatch",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "What to watch in a namespace, what to tolerate, and when to tell.\n\nOne policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "What is done with findings."),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "Whether the policy is valid."
+    ),
+    printcolumn(
+        name = "Programmed",
+        type_ = "string",
+        json_path = ".status.programmed",
+        description = "Nodes that run it, of all nodes."
+    ),
+    printcolumn(
+        name = "Findings",
+        type_ = "integer",
+        json_path = ".status.findings",
+        description = "Findings recorded under it."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(inline)]
+pub struct BeaconPolicySpec {
+    /// Which workloads of the namespace are watched. Absent: all.
+    pub workloads: Workloads,
+    /// What is done with findings.
+    pub mode: Mode,
+    /// Scores at which something happens, in bits of evidence.
+    pub thresholds: Thresholds,
+    /// Detectors and their knobs; all are on unless switched off.
+    pub detectors: Detectors,
+    /// Application protocols that are watched; `other` is whatever is not recognised. Absent or empty: all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub protocols: Vec<Protocol>,
+    /// Approved automation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 128),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub exceptions: Vec<Exception>,
+}
+
+/// What is done with findings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Mode {
+    /// Findings and metrics only.
+    Observe,
+    /// Events too.
+    #[default]
+    Alert,
+}

@@ -1,0 +1,198 @@
+//! From a policy as users write it to a policy as the engine runs it: the only place where wire becomes domain.
+//!
+//! Every problem is reported, not only the first, each with the path of its field and what is allowed. The API
+//! server has refused most of them already (schema and CEL rules); files, older objects and what neither can say
+//! (ranges across units, addresses) are held here.
+
+mod detectors;
+mod exceptions;
+mod selectors;
+
+use core::fmt;
+use std::sync::Arc;
+
+use beaconwatch_engine::policy::{self, Policy, PolicyId};
+use beaconwatch_engine::time::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::beacon_policy::{BeaconPolicy, Mode};
+use crate::cluster_beacon_policy::ClusterBeaconPolicy;
+use crate::detectors::Detectors;
+use crate::exceptions::Exception;
+use crate::protocol::Protocol;
+use crate::thresholds::{THRESHOLDS_ALLOWED, Thresholds};
+
+/// One problem of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("{path} {problem}")]
+pub struct FieldError {
+    /// The field, as `spec.exceptions[0].match`.
+    pub path: String,
+    /// What is wrong with it and what is allowed, as a predicate: `must be ...`.
+    pub problem: String,
+}
+
+/// Why a policy cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileError {
+    /// Every problem, in the order of the fields; never empty.
+    pub problems: Vec<FieldError>,
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if n == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// Where problems go, with the path of the field that is looked at.
+pub(crate) struct Field<'a> {
+    path: String,
+    problems: &'a mut Vec<FieldError>,
+}
+
+impl Field<'_> {
+    /// The field `name` inside this one.
+    pub(crate) fn field(&mut self, name: &str) -> Field<'_> {
+        Field { path: format!("{}.{name}", self.path), problems: self.problems }
+    }
+
+    /// The entry `index` of this list.
+    pub(crate) fn entry(&mut self, index: usize) -> Field<'_> {
+        Field { path: format!("{}[{index}]", self.path), problems: self.problems }
+    }
+
+    /// Reports a problem of this field.
+    pub(crate) fn refuse(&mut self, problem: impl Into<String>) {
+        self.problems.push(FieldError { path: self.path.clone(), problem: problem.into() });
+    }
+
+    /// Reports `value` if it lies outside the bounds.
+    pub(crate) fn bounded(&mut self, value: f32, least: f32, most: f32) -> f32 {
+        if !(least..=most).contains(&value) {
+            self.refuse(format!("must be from {least} to {most}, but is {value}"));
+        }
+        value
+    }
+}
+
+/// Compiles a `BeaconPolicy`.
+///
+/// # Errors
+/// Every problem that keeps it from being run.
+pub fn beacon_policy(object: &BeaconPolicy) -> Result<Policy, CompileError> {
+    let spec = &object.spec;
+    compile(
+        &object.metadata,
+        true,
+        Parts {
+            mode: spec.mode,
+            thresholds: &spec.thresholds,
+            detectors: &spec.detectors,
+            protocols: &spec.protocols,
+            exceptions: &spec.exceptions,
+        },
+        |field| selectors::workloads(&spec.workloads, field),
+    )
+}
+
+/// Compiles a `ClusterBeaconPolicy`.
+///
+/// # Errors
+/// Every problem that keeps it from being run.
+pub fn cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Result<Policy, CompileError> {
+    let spec = &object.spec;
+    compile(
+        &object.metadata,
+        false,
+        Parts {
+            mode: spec.mode,
+            thresholds: &spec.thresholds,
+            detectors: &spec.detectors,
+            protocols: &spec.protocols,
+            exceptions: &spec.exceptions,
+        },
+        |field| selectors::cluster_workloads(&spec.workloads, field),
+    )
+}
+
+/// What both kinds of policy have in common.
+struct Parts<'a> {
+    mode: Mode,
+    thresholds: &'a Thresholds,
+    detectors: &'a Detectors,
+    protocols: &'a [Protocol],
+    exceptions: &'a [Exception],
+}
+
+fn compile(
+    metadata: &ObjectMeta,
+    namespaced: bool,
+    parts: Parts<'_>,
+    workloads: impl FnOnce(&mut Field<'_>) -> policy::WorkloadSelector,
+) -> Result<Policy, CompileError> {
+    let mut problems = Vec::new();
+    let id = name(metadata, namespaced, &mut Field { path: "metadata".into(), problems: &mut problems });
+    let mut spec = Field { path: "spec".into(), problems: &mut problems };
+    let workloads = workloads(&mut spec.field("workloads"));
+    let thresholds = thresholds(parts.thresholds, &mut spec.field("thresholds"));
+    let detectors = detectors::compile(parts.detectors, &mut spec.field("detectors"));
+    let mut exceptions = exceptions::compile(parts.exceptions, &mut spec.field("exceptions"));
+    exceptions.extend(exceptions::unwatched(parts.protocols));
+    if !problems.is_empty() {
+        return Err(CompileError { problems });
+    }
+    Ok(Policy {
+        id,
+        generation: metadata.generation.unwrap_or(0),
+        created: created(metadata),
+        workloads,
+        mode: match parts.mode {
+            Mode::Observe => policy::Mode::Observe,
+            Mode::Alert => policy::Mode::Alert,
+        },
+        thresholds,
+        detectors,
+        exceptions,
+    })
+}
+
+fn name(metadata: &ObjectMeta, namespaced: bool, field: &mut Field<'_>) -> PolicyId {
+    let name = metadata.name.as_deref().unwrap_or_default();
+    if name.is_empty() {
+        field.field("name").refuse("must be given");
+    }
+    let namespace = metadata.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    match (namespaced, namespace) {
+        (true, None) => field
+            .field("namespace")
+            .refuse("must be given: a BeaconPolicy watches one namespace (a ClusterBeaconPolicy watches all)"),
+        (false, Some(_)) => field
+            .field("namespace")
+            .refuse("must not be given: a ClusterBeaconPolicy belongs to no namespace (a BeaconPolicy does)"),
+        (true, Some(_)) | (false, None) => {}
+    }
+    PolicyId { namespace: namespace.map(Arc::from), name: Arc::from(name) }
+}
+
+fn created(metadata: &ObjectMeta) -> Timestamp {
+    let nanos = metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_nanosecond());
+    Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
+fn thresholds(wire: &Thresholds, field: &mut Field<'_>) -> policy::Thresholds {
+    let Thresholds { record, alert, high, critical, budget } = wire;
+    let mut level = |name: &str, value: f32| field.field(name).bounded(value, 0.0, 1000.0);
+    let (record, alert) = (level("record", *record), level("alert", *alert));
+    let (high, critical) = (level("high", *high), level("critical", *critical));
+    let budget = budget.map(|budget| field.field("budget").bounded(budget, 0.001, 100_000.0));
+    if !(record <= alert && alert <= high && high <= critical) {
+        field.refuse(THRESHOLDS_ALLOWED);
+    }
+    policy::Thresholds { record, alert, high, critical, budget }
+}
