@@ -2,6 +2,7 @@
 //! Written by the agent of the pod's node, or by the operator for what no single node sees.
 //!
 //! A finding has no spec and no status, like an Event: it is a record, and one write stores it.
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -23,15 +24,30 @@ use crate::units::TimeText;
     derive = "PartialEq",
     derive = "Default",
     doc = "Behaviour that looks like calling home: who, where, when, how much, and the evidence for it, in bits. One row per workload, executable, destination and kind; updated in place.",
-    printcolumn(name = "Workload", type_ = "string", json_path = ".who.workload", description = "Owner of the pod."),
-    printcolumn(name = "Process", type_ = "string", json_path = ".who.executable", description = "Executable."),
+    printcolumn(
+        name = "Workload",
+        type_ = "string",
+        json_path = ".who.workload",
+        description = "Owner of the pod."
+    ),
+    printcolumn(
+        name = "Process",
+        type_ = "string",
+        json_path = ".who.executable",
+        description = "Executable."
+    ),
     printcolumn(
         name = "Destination",
         type_ = "string",
         json_path = ".where.destination",
         description = "Name (else address) and port."
     ),
-    printcolumn(name = "Kind", type_ = "string", json_path = ".behavior", description = "Kind of behaviour."),
+    printcolumn(
+        name = "Kind",
+        type_ = "string",
+        json_path = ".behavior",
+        description = "Kind of behaviour."
+    ),
     printcolumn(
         name = "Every",
         type_ = "string",
@@ -44,8 +60,18 @@ use crate::units::TimeText;
         json_path = ".scoreText",
         description = "Evidence in bits."
     ),
-    printcolumn(name = "Severity", type_ = "string", json_path = ".severity", description = "Low, Medium, High, Critical."),
-    printcolumn(name = "Last seen", type_ = "date", json_path = ".when.last", description = "Last check-in."),
+    printcolumn(
+        name = "Severity",
+        type_ = "string",
+        json_path = ".severity",
+        description = "Low, Medium, High, Critical."
+    ),
+    printcolumn(
+        name = "Last seen",
+        type_ = "date",
+        json_path = ".when.last",
+        description = "Last check-in."
+    ),
     printcolumn(
         name = "Summary",
         type_ = "string",

@@ -1,5 +1,6 @@
 //! `BeaconNode`: what one node's agent can see, what it lost, and which policies it runs. Written by that node's
 //! agent only.
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::CustomResource;

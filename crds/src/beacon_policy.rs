@@ -1,4 +1,5 @@
 //! `BeaconPolicy`: what to watch in a namespace, what to tolerate, when to tell.
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -29,7 +30,12 @@ use crate::thresholds::Thresholds;
     derive = "PartialEq",
     derive = "Default",
     doc = "What to watch in a namespace, what to tolerate, and when to tell.\n\nOne policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
-    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "What is done with findings."),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        json_path = ".spec.mode",
+        description = "What is done with findings."
+    ),
     printcolumn(
         name = "Accepted",
         type_ = "string",

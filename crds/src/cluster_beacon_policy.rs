@@ -1,4 +1,5 @@
 //! `ClusterBeaconPolicy`: the same as `BeaconPolicy` for all namespaces, with a namespace selector.
+#![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -25,7 +26,12 @@ use crate::thresholds::Thresholds;
     derive = "PartialEq",
     derive = "Default",
     doc = "What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to tell. A BeaconPolicy of a pod's own namespace goes before; exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
-    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", description = "What is done with findings."),
+    printcolumn(
+        name = "Mode",
+        type_ = "string",
+        json_path = ".spec.mode",
+        description = "What is done with findings."
+    ),
     printcolumn(
         name = "Accepted",
         type_ = "string",
@@ -69,4 +75,3 @@ pub struct ClusterBeaconPolicySpec {
     )]
     pub exceptions: Vec<Exception>,
 }
-

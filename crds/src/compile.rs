@@ -169,9 +169,9 @@ fn name(metadata: &ObjectMeta, namespaced: bool, field: &mut Field<'_>) -> Polic
     }
     let namespace = metadata.namespace.as_deref().filter(|namespace| !namespace.is_empty());
     match (namespaced, namespace) {
-        (true, None) => field
-            .field("namespace")
-            .refuse("must be given: a BeaconPolicy watches one namespace (a ClusterBeaconPolicy watches all)"),
+        (true, None) => field.field("namespace").refuse(
+            "must be given: a BeaconPolicy watches one namespace (a ClusterBeaconPolicy watches all)",
+        ),
         (false, Some(_)) => field
             .field("namespace")
             .refuse("must not be given: a ClusterBeaconPolicy belongs to no namespace (a BeaconPolicy does)"),

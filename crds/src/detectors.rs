@@ -6,16 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::cel;
 use crate::protocol::Protocol;
-use crate::units::{BytesText, DurationText};
+use crate::units::{BytesText, DURATION_RULE, DurationText};
 
 /// The longest span a knob may ask for: beyond it nothing is remembered.
 pub const SPAN_MAX_HOURS: u64 = 168;
 /// What is wrong with a longer one.
 pub const SPAN_ALLOWED: &str = "must be at most 168h: nothing is remembered for longer";
 
-/// Rule and message for a span.
-const SPAN_RULE: (&str, &str) =
-    ("!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) <= duration('168h')", SPAN_ALLOWED);
+/// Rules for a span: a duration, and not too long.
+const SPAN_RULES: &[(&str, &str)] = &[
+    DURATION_RULE,
+    ("!self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') || duration(self) <= duration('168h')", SPAN_ALLOWED),
+];
 
 /// Detectors; all are on unless switched off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,10 +55,10 @@ pub struct Beacon {
     #[schemars(range(min = 1, max = 1000))]
     pub short_period_threshold: f32,
     /// Check-ins must have gone on for this long.
-    #[schemars(extend("x-kubernetes-validations" = cel(&[SPAN_RULE])))]
+    #[schemars(extend("x-kubernetes-validations" = cel(SPAN_RULES)))]
     pub minimum_span: DurationText,
     /// The same for processes that were started by `kubectl exec`, where people debug.
-    #[schemars(extend("x-kubernetes-validations" = cel(&[SPAN_RULE])))]
+    #[schemars(extend("x-kubernetes-validations" = cel(SPAN_RULES)))]
     pub minimum_span_exec: DurationText,
 }
 
@@ -118,7 +120,7 @@ pub struct Balance {
     /// Exchanges of fewer bytes are not judged.
     pub minimum_bytes: BytesText,
     /// Exchanges that have not gone on for this long are not judged.
-    #[schemars(extend("x-kubernetes-validations" = cel(&[SPAN_RULE])))]
+    #[schemars(extend("x-kubernetes-validations" = cel(SPAN_RULES)))]
     pub minimum_span: DurationText,
 }
 
@@ -171,7 +173,7 @@ pub struct LongConnection {
     /// Whether it is on.
     pub enabled: bool,
     /// Connections open for less are not judged.
-    #[schemars(extend("x-kubernetes-validations" = cel(&[SPAN_RULE])))]
+    #[schemars(extend("x-kubernetes-validations" = cel(SPAN_RULES)))]
     pub minimum_duration: DurationText,
 }
 

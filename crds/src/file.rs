@@ -54,7 +54,9 @@ pub enum PolicyFileProblem {
     #[error("is not YAML: {0}")]
     Yaml(String),
     /// There is no policy in it.
-    #[error("has no policy in it: a document with apiVersion {API_VERSION} and kind BeaconPolicy or ClusterBeaconPolicy is expected")]
+    #[error(
+        "has no policy in it: a document with apiVersion {API_VERSION} and kind BeaconPolicy or ClusterBeaconPolicy is expected"
+    )]
     Empty,
     /// A field is wrong.
     #[error("{0}")]
@@ -135,11 +137,13 @@ fn read(file: &Path, placed: &mut Vec<PlacedPolicy>, problems: &mut Vec<PolicyFi
     use std::io::Read;
 
     let mut text = String::new();
-    let outcome = std::fs::File::open(file)
-        .and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+    let outcome =
+        std::fs::File::open(file).and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
     match outcome {
         Err(error) => problems.push(whole(file, PolicyFileProblem::Read(error))),
-        Ok(_) if text.len() as u64 > FILE_BYTES_MAX => problems.push(whole(file, PolicyFileProblem::TooLarge)),
+        Ok(_) if text.len() as u64 > FILE_BYTES_MAX => {
+            problems.push(whole(file, PolicyFileProblem::TooLarge))
+        }
         Ok(_) => parse_into(file, &text, placed, problems),
     }
 }

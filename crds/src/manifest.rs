@@ -38,30 +38,43 @@ const FORMATS_KNOWN: [&str; 5] = ["int32", "int64", "float", "double", "date-tim
 
 /// Makes a definition small and free of warnings.
 fn tidy(mut definition: Value) -> Value {
-    if let Some(schema) = definition.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
-        tidy_schema(schema);
+    let properties = definition
+        .pointer_mut("/spec/versions/0/schema/openAPIV3Schema/properties")
+        .and_then(Value::as_object_mut);
+    for (name, schema) in properties.into_iter().flatten() {
+        // Users write the spec and see its defaults; what programs report has none.
+        tidy_schema(schema, name == "spec");
     }
     definition
 }
 
-fn tidy_schema(schema: &mut Value) {
+fn tidy_schema(schema: &mut Value, defaults: bool) {
     let Value::Object(node) = schema else { return };
-    tidy_node(node);
+    tidy_node(node, defaults);
     for (key, child) in node.iter_mut() {
         match (key.as_str(), child) {
-            ("properties", Value::Object(properties)) => properties.values_mut().for_each(tidy_schema),
-            ("items" | "additionalProperties", child) => tidy_schema(child),
+            ("properties", Value::Object(properties)) => {
+                properties.values_mut().for_each(|property| tidy_schema(property, defaults));
+            }
+            ("items" | "additionalProperties", child) => tidy_schema(child, defaults),
             _ => {}
         }
     }
 }
 
-fn tidy_node(node: &mut Map<String, Value>) {
+fn tidy_node(node: &mut Map<String, Value>, defaults: bool) {
     if node.get("format").and_then(Value::as_str).is_some_and(|format| !FORMATS_KNOWN.contains(&format)) {
         node.remove("format");
     }
-    // The defaults of the fields inside say the same, and say it once.
-    if node.get("default").is_some_and(Value::is_object) {
+    if !defaults {
+        node.remove("default");
+    }
+    // Null would be kept where the default is meant.
+    if node.contains_key("x-kubernetes-int-or-string") && node.contains_key("default") {
+        node.remove("nullable");
+    }
+    // The defaults of the fields inside say the same, and say it once; rules need them whole.
+    if node.get("default").is_some_and(Value::is_object) && !node.contains_key("x-kubernetes-validations") {
         node.insert("default".into(), Value::Object(Map::new()));
     }
 }

@@ -69,10 +69,7 @@ impl Protocol {
     /// The word users write.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Other => "other",
-            known => AppProtocol::from(known).as_str(),
-        }
+        if self == Self::Other { "other" } else { AppProtocol::from(self).as_str() }
     }
 }
 

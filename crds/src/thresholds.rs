@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::cel;
 
 /// What is wrong with thresholds out of order.
-pub const THRESHOLDS_ALLOWED: &str = "must not fall from one level to the next: record <= alert <= high <= critical";
+pub const THRESHOLDS_ALLOWED: &str =
+    "must not fall from one level to the next: record <= alert <= high <= critical";
 
 /// Scores, in bits of evidence, at which something happens. One bit more means twice as unlikely to be ordinary
 /// traffic.

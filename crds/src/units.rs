@@ -13,6 +13,9 @@ use crate::cel;
 
 /// What is wrong with a duration.
 pub const DURATION_ALLOWED: &str = "must be a duration such as 90s, 15m or 1h30m (units h, m, s, ms)";
+/// Rule and message for a duration.
+pub(crate) const DURATION_RULE: (&str, &str) =
+    ("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')", DURATION_ALLOWED);
 /// What is wrong with a quantity of bytes.
 pub const BYTES_ALLOWED: &str = "must be a number of bytes such as 512, 64k, 10Mi or 1Gi";
 /// What is wrong with a point in time.
@@ -77,8 +80,7 @@ impl JsonSchema for DurationText {
         json_schema!({
             "type": "string",
             "maxLength": 24,
-            "x-kubernetes-validations":
-                cel(&[("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$')", DURATION_ALLOWED)]),
+            "x-kubernetes-validations": cel(&[DURATION_RULE]),
         })
     }
 }

@@ -1,4 +1,5 @@
 //! Policy files: what is read, and what people are told when it cannot be.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
 use std::path::Path;
 
@@ -195,7 +196,10 @@ fn the_same_name_twice_is_refused_across_files() {
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!(problems.len(), 1);
     let text = problems[0].to_string();
-    assert!(text.contains("two.yml:1: metadata.name is used twice: ClusterBeaconPolicy all is also in"), "{text}");
+    assert!(
+        text.contains("two.yml:1: metadata.name is used twice: ClusterBeaconPolicy all is also in"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use beaconwatch_engine::policy;
 
 use super::Field;
 use crate::detectors::{
-    Balance, Beacon, Detectors, Dns, Irc, KnownPort, LongConnection, Ports, Retries, SPAN_ALLOWED, SPAN_MAX_HOURS,
+    Balance, Beacon, Detectors, Dns, Irc, KnownPort, LongConnection, Ports, Retries, SPAN_ALLOWED,
+    SPAN_MAX_HOURS,
 };
 use crate::units::{BYTES_ALLOWED, BytesText, DURATION_ALLOWED, DurationText};
 
@@ -25,7 +26,8 @@ pub(super) fn compile(wire: &Detectors, field: &mut Field<'_>) -> policy::Detect
         field.field("dns").field("informationRate").bounded(*information_rate, 1.0, 1_000_000_000.0);
     let Irc { enabled: irc_on } = irc;
     let LongConnection { enabled: _, minimum_duration } = long_connection;
-    let minimum_duration = span(minimum_duration, &mut field.field("longConnection").field("minimumDuration"));
+    let minimum_duration =
+        span(minimum_duration, &mut field.field("longConnection").field("minimumDuration"));
     let Retries { enabled: retries_on, minimum_tries } = retries;
     if !(2..=1_000_000).contains(minimum_tries) {
         field.field("retries").field("minimumTries").refuse("must be from 2 to 1000000");
@@ -42,12 +44,15 @@ pub(super) fn compile(wire: &Detectors, field: &mut Field<'_>) -> policy::Detect
 }
 
 fn beacon_knobs(wire: &Beacon, field: &mut Field<'_>) -> policy::BeaconKnobs {
-    let Beacon { enabled: _, timing_threshold, short_period_threshold, minimum_span, minimum_span_exec } = wire;
+    let Beacon { enabled: _, timing_threshold, short_period_threshold, minimum_span, minimum_span_exec } =
+        wire;
     policy::BeaconKnobs {
         timing_threshold: field.field("timingThreshold").bounded(*timing_threshold, 1.0, 1000.0),
-        short_period_threshold: field
-            .field("shortPeriodThreshold")
-            .bounded(*short_period_threshold, 1.0, 1000.0),
+        short_period_threshold: field.field("shortPeriodThreshold").bounded(
+            *short_period_threshold,
+            1.0,
+            1000.0,
+        ),
         minimum_span: span(minimum_span, &mut field.field("minimumSpan")),
         minimum_span_exec: span(minimum_span_exec, &mut field.field("minimumSpanExec")),
     }

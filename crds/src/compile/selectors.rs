@@ -6,7 +6,8 @@ use beaconwatch_engine::policy::{Requirement, WorkloadSelector};
 
 use super::Field;
 use crate::selectors::{
-    ClusterWorkloads, LabelOperator, LabelRequirement, LabelSelector, OwnerReference, VALUES_ALLOWED, Workloads,
+    ClusterWorkloads, LabelOperator, LabelRequirement, LabelSelector, OwnerReference, VALUES_ALLOWED,
+    Workloads,
 };
 
 pub(super) fn workloads(wire: &Workloads, field: &mut Field<'_>) -> WorkloadSelector {

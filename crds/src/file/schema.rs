@@ -49,10 +49,13 @@ fn node(value: &Node, schema: &Value, path: &str, problems: &mut Vec<FieldError>
         return;
     }
     if schema.get("x-kubernetes-int-or-string").is_some() {
-        match &value.content {
-            Content::Text(_) => {}
-            Content::Number(number) if number.is_i64() => {}
-            other => refuse(path, format!("must be a number or text, but is {}", named(other)), problems),
+        let whole = matches!(&value.content, Content::Number(number) if number.is_i64());
+        if !whole && value.text().is_none() {
+            refuse(
+                path,
+                format!("must be a whole number or text, but is {}", named(&value.content)),
+                problems,
+            );
         }
         return;
     }
@@ -63,7 +66,9 @@ fn node(value: &Node, schema: &Value, path: &str, problems: &mut Vec<FieldError>
         ("array", Content::List(entries)) => list(entries, schema, path, problems),
         ("string", Content::Text(text)) => words(text, schema, path, problems),
         ("boolean", Content::Bool(_)) => {}
-        ("integer", Content::Number(number)) if number.is_i64() => bounds(number.as_f64(), schema, path, problems),
+        ("integer", Content::Number(number)) if number.is_i64() => {
+            bounds(number.as_f64(), schema, path, problems)
+        }
         ("number", Content::Number(number)) => bounds(number.as_f64(), schema, path, problems),
         (wanted, found) => {
             let (wanted, found) = (in_words(wanted, schema), named(found));
@@ -80,7 +85,8 @@ fn object(fields: &[(String, usize, Node)], schema: &Value, path: &str, problems
         match (properties.and_then(|properties| properties.get(name)), others) {
             (Some(schema), _) | (None, Some(schema)) => node(field, schema, &inside(name), problems),
             (None, None) => {
-                let allowed: Vec<&str> = properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+                let allowed: Vec<&str> =
+                    properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
                 let problem = format!("is not a field; allowed here: {}", allowed.join(", "));
                 refuse(&inside(name), problem, problems);
             }

@@ -70,7 +70,9 @@ impl Node {
     pub(super) fn text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) => Some(text),
-            Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) | Content::Map(_) => None,
+            Content::Null | Content::Bool(_) | Content::Number(_) | Content::List(_) | Content::Map(_) => {
+                None
+            }
         }
     }
 
@@ -79,9 +81,11 @@ impl Node {
         let (mut node, mut line) = (self, self.line);
         for step in path.split(['.', '[']).filter(|step| !step.is_empty()) {
             let next = match (&node.content, step.strip_suffix(']')) {
-                (Content::List(entries), Some(index)) => {
-                    index.parse().ok().and_then(|index: usize| entries.get(index)).map(|entry| (entry.line, entry))
-                }
+                (Content::List(entries), Some(index)) => index
+                    .parse()
+                    .ok()
+                    .and_then(|index: usize| entries.get(index))
+                    .map(|entry| (entry.line, entry)),
                 (Content::Map(fields), None) => {
                     fields.iter().find(|(key, ..)| key == step).map(|(_, line, node)| (*line, node))
                 }
