@@ -1,0 +1,206 @@
+//! Capture files: which format, and one packet after the other.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use beaconwatch_engine::time::Timestamp;
+use flate2::read::MultiGzDecoder;
+
+use super::CaptureCounters;
+use super::pcapng::Pcapng;
+use super::read_buffer::ReadBuffer;
+
+/// Largest packet that is believed; a longer record is damage.
+pub(super) const PACKET_BYTES_MAX: usize = 256 << 10;
+const FILE_HEADER_BYTES: usize = 24;
+const RECORD_HEADER_BYTES: usize = 16;
+
+/// Why a capture cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file cannot be opened.
+    #[error("cannot open the capture {path}")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Reading failed.
+    #[error("cannot read on in the capture")]
+    Read(#[from] io::Error),
+    /// Neither pcap nor pcapng.
+    #[error("not a capture: it begins with {begin:02x?}, which is neither pcap nor pcapng")]
+    Format {
+        /// First bytes of the file.
+        begin: Vec<u8>,
+    },
+}
+
+/// One packet of a capture, borrowed from the read buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// Number in the file, from 1.
+    pub number: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Link type (a `LINKTYPE_` number).
+    pub link: u16,
+    /// Bytes that the packet had on the wire.
+    pub wire_len: usize,
+    /// What the file holds of it.
+    pub data: &'a [u8],
+}
+
+/// A capture that is read packet by packet.
+pub struct Capture {
+    input: ReadBuffer,
+    format: Format,
+    counters: CaptureCounters,
+}
+
+enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+/// What the file header of a pcap says.
+#[derive(Clone, Copy, Debug)]
+struct Pcap {
+    big_endian: bool,
+    /// Nanoseconds of one unit of the second time field.
+    fraction_ns: u64,
+    link: u16,
+}
+
+/// A record, before it is borrowed: where its data are and what else is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record {
+    pub(super) time: Timestamp,
+    pub(super) link: u16,
+    pub(super) wire_len: usize,
+    /// Bytes from the begin of the record to its data, length of the data, and of the whole record.
+    pub(super) data_at: usize,
+    pub(super) data_len: usize,
+    pub(super) record_len: usize,
+}
+
+impl Capture {
+    /// Opens a file; gzip is recognised by its content.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened or read, or is no capture.
+    pub fn open(path: &Path) -> Result<Self, CaptureError> {
+        let opened = || -> io::Result<Box<dyn Read + Send>> {
+            let mut file = File::open(path)?;
+            let mut magic = [0; 2];
+            let read = file.read(&mut magic)?;
+            let whole = magic.get(..read).unwrap_or_default().to_vec();
+            let chained = io::Cursor::new(whole).chain(file);
+            Ok(if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(chained)) } else { Box::new(chained) })
+        };
+        let reader = opened().map_err(|source| CaptureError::Open { path: path.to_owned(), source })?;
+        Self::read(reader)
+    }
+
+    /// Reads a capture from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails, or it is no capture.
+    pub fn read(reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
+        let mut input = ReadBuffer::over(reader);
+        let header = input.peek(FILE_HEADER_BYTES)?;
+        let format = if header.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
+            Format::Pcapng(Pcapng::default())
+        } else {
+            let pcap = Pcap::read(header)
+                .ok_or_else(|| CaptureError::Format { begin: header.get(..4).unwrap_or(header).to_vec() })?;
+            input.consume(FILE_HEADER_BYTES);
+            Format::Pcap(pcap)
+        };
+        Ok(Self { input, format, counters: CaptureCounters::default() })
+    }
+
+    /// The next packet; `None` at the end of the file, also when that is in the middle of a record.
+    ///
+    /// # Errors
+    ///
+    /// When reading fails.
+    pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        let record = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
+            Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
+        };
+        let Some(record) = record else { return Ok(None) };
+        let number = self.counters.packets + 1;
+        self.counters.packets = number;
+        self.counters.captured_bytes += record.data_len as u64;
+        self.counters.wire_bytes += record.wire_len as u64;
+        self.counters.snapped += u64::from(record.wire_len > record.data_len);
+        self.input.consume(record.record_len);
+        let data = self.input.consumed(record.record_len, record.data_at, record.data_len);
+        Ok(Some(Packet { number, time: record.time, link: record.link, wire_len: record.wire_len, data }))
+    }
+
+    /// What was read so far.
+    pub fn counters(&self) -> CaptureCounters {
+        self.counters
+    }
+}
+
+impl Pcap {
+    fn read(header: &[u8]) -> Option<Self> {
+        let (big_endian, fraction_ns) = match header.first_chunk::<4>()? {
+            [0xd4, 0xc3, 0xb2, 0xa1] => (false, 1000),
+            [0xa1, 0xb2, 0xc3, 0xd4] => (true, 1000),
+            [0x4d, 0x3c, 0xb2, 0xa1] => (false, 1),
+            [0xa1, 0xb2, 0x3c, 0x4d] => (true, 1),
+            _ => return None,
+        };
+        // The upper bits say whether a checksum follows each packet.
+        let link = u32_at(header, 20, big_endian)? & 0xffff;
+        Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()? })
+    }
+
+    fn next_record(&self, input: &mut ReadBuffer, counters: &mut CaptureCounters) -> io::Result<Option<Record>> {
+        let header = input.peek(RECORD_HEADER_BYTES)?;
+        let fields = || {
+            let [s, f, c, w] = [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));
+            Some((s?, f?, usize::try_from(c?).ok()?, usize::try_from(w?).ok()?))
+        };
+        let Some((seconds, fraction, data_len, wire_len)) = fields() else {
+            counters.file_cut |= !header.is_empty();
+            return Ok(None);
+        };
+        let record_len = RECORD_HEADER_BYTES + data_len;
+        if data_len > PACKET_BYTES_MAX || input.peek(record_len)?.len() < record_len {
+            counters.file_cut = true;
+            return Ok(None);
+        }
+        let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_ns;
+        Ok(Some(Record {
+            time: Timestamp::from_nanos(nanos),
+            link: self.link,
+            wire_len: wire_len.max(data_len),
+            data_at: RECORD_HEADER_BYTES,
+            data_len,
+            record_len,
+        }))
+    }
+}
+
+/// A 32-bit field of the file's byte order.
+pub(super) fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
+    let field = *bytes.get(at..)?.first_chunk::<4>()?;
+    Some(if big_endian { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
+}
+
+/// A 16-bit field of the file's byte order.
+pub(super) fn u16_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u16> {
+    let field = *bytes.get(at..)?.first_chunk::<2>()?;
+    Some(if big_endian { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) })
+}

@@ -1,0 +1,93 @@
+//! IPv4 and IPv6.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::{Decoded, FragmentKey, FragmentPlace, Layer, transport};
+
+const IPV4_HEADER_BYTES: usize = 20;
+const IPV6_HEADER_BYTES: usize = 40;
+/// Extension headers of IPv6 that are followed.
+const EXTENSIONS_MAX: u8 = 8;
+
+pub(super) fn ipv4(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
+    read_ipv4(packet, layers).unwrap_or(Decoded::Malformed)
+}
+
+fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
+    let header = packet.data.first_chunk::<IPV4_HEADER_BYTES>()?;
+    let [first, _, len_high, len_low, id_high, id_low, flags, offset_low, _, protocol, _, _, addresses @ ..] = header;
+    let [s0, s1, s2, s3, d0, d1, d2, d3] = *addresses;
+    let header_len = usize::from(first & 0xf) * 4;
+    if first >> 4 != 4 || header_len < IPV4_HEADER_BYTES {
+        return None;
+    }
+    // Segmentation offload leaves the length zero.
+    let total = match usize::from(u16::from_be_bytes([*len_high, *len_low])) {
+        0 => packet.wire_len,
+        total => total,
+    };
+    let source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
+    let destination = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
+    let inside = packet.limited_to(total).behind(header_len)?;
+    let offset = usize::from(u16::from_be_bytes([flags & 0x1f, *offset_low])) * 8;
+    let more = flags & 0x20 != 0;
+    if offset > 0 || more {
+        let id = u32::from(u16::from_be_bytes([*id_high, *id_low]));
+        let key = FragmentKey { source, destination, id, protocol: *protocol };
+        return Some(Decoded::Fragment(key, FragmentPlace { id, offset, more }, inside.data));
+    }
+    Some(transport::follow(source, destination, *protocol, inside, layers))
+}
+
+pub(super) fn ipv6(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
+    read_ipv6(packet, layers).unwrap_or(Decoded::Malformed)
+}
+
+fn read_ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
+    let header = packet.data.first_chunk::<IPV6_HEADER_BYTES>()?;
+    let (fixed, addresses) = header.split_first_chunk::<8>()?;
+    let [first, _, _, _, len_high, len_low, next, _] = *fixed;
+    if first >> 4 != 6 {
+        return None;
+    }
+    let (source, destination) = addresses.split_first_chunk::<16>()?;
+    let source = IpAddr::V6(Ipv6Addr::from(*source));
+    let destination = IpAddr::V6(Ipv6Addr::from(*destination.first_chunk::<16>()?));
+    let mut inside = packet.behind(IPV6_HEADER_BYTES)?;
+    // Zero: a jumbo packet, or segmentation offload.
+    let payload_len = usize::from(u16::from_be_bytes([len_high, len_low]));
+    if payload_len > 0 {
+        inside = inside.limited_to(payload_len);
+    }
+    let mut next = next;
+    for _ in 0..EXTENSIONS_MAX {
+        match next {
+            // Hop-by-hop, routing, destination options, mobility, HIP, shim6
+            0 | 43 | 60 | 135 | 139 | 140 => {
+                let [kind, len] = *inside.data.first_chunk::<2>()?;
+                inside = inside.behind((usize::from(len) + 1) * 8)?;
+                next = kind;
+            }
+            // Authentication header counts in words
+            51 => {
+                let [kind, len] = *inside.data.first_chunk::<2>()?;
+                inside = inside.behind((usize::from(len) + 2) * 4)?;
+                next = kind;
+            }
+            44 => {
+                let [kind, _, offset_high, offset_low, id @ ..] = *inside.data.first_chunk::<8>()?;
+                let field = u16::from_be_bytes([offset_high, offset_low]);
+                inside = inside.behind(8)?;
+                next = kind;
+                let (offset, more) = (usize::from(field & !7), field & 1 == 1);
+                if offset > 0 || more {
+                    let id = u32::from_be_bytes(id);
+                    let key = FragmentKey { source, destination, id, protocol: kind };
+                    return Some(Decoded::Fragment(key, FragmentPlace { id, offset, more }, inside.data));
+                }
+            }
+            _ => break,
+        }
+    }
+    Some(transport::follow(source, destination, next, inside, layers))
+}

@@ -1,0 +1,392 @@
+//! Packets to flows: who opened them, their payload in order, when they woke up, how they ended.
+//!
+//! Bounded in flows, in bytes that wait for their turn, and in time: a flow that is silent for long is closed.
+//! Packets must come in about the order of their times.
+
+mod event;
+mod expiry;
+mod key;
+mod stream;
+
+use std::time::Duration;
+
+use beaconwatch_engine::collections::Map;
+use beaconwatch_engine::time::Timestamp;
+
+use super::capture::Packet;
+use super::decode::{self, ACK, Decoded, FIN, RST, SYN, Segment, SegmentTransport};
+use super::fragments::Fragments;
+use super::{CaptureCounters, decode::sctp_data};
+pub use event::{
+    FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTotals, PayloadLimit,
+};
+use expiry::Expiry;
+use key::FlowKey;
+use stream::{Delivery, Half, HeldBudget};
+
+/// Flows that are followed at once.
+const FLOWS_MAX: usize = 1 << 18;
+/// A pause after which sending again is a burst of its own.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// All flows that are followed.
+pub struct FlowTable {
+    index: Map<FlowKey, u32>,
+    flows: Vec<Flow>,
+    free: Vec<u32>,
+    expiry: Expiry,
+    fragments: Fragments,
+    budget: HeldBudget,
+    limit: PayloadLimit,
+    opened: u64,
+    now: Timestamp,
+    counters: CaptureCounters,
+}
+
+/// One flow.
+#[derive(Debug)]
+struct Flow {
+    id: u64,
+    key: FlowKey,
+    /// The originator is the lower end of the key.
+    originator_low: bool,
+    begun: bool,
+    answered: bool,
+    ending: bool,
+    live: bool,
+    first: Timestamp,
+    last: Timestamp,
+    last_payload: Timestamp,
+    originator: Half,
+    responder: Half,
+}
+
+impl FlowTable {
+    /// An empty table that gives this much payload of each flow.
+    pub fn with_payload(limit: PayloadLimit) -> Self {
+        Self {
+            index: Map::default(),
+            flows: Vec::new(),
+            free: Vec::new(),
+            expiry: Expiry::default(),
+            fragments: Fragments::default(),
+            budget: HeldBudget::default(),
+            limit,
+            opened: 0,
+            now: Timestamp::ZERO,
+            counters: CaptureCounters::default(),
+        }
+    }
+
+    /// Takes a packet; what it means is given to `sink`.
+    pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        self.now = self.now.max(packet.time);
+        if self.expiry.is_due(self.now) {
+            self.expire(sink);
+        }
+        let decoded = decode::packet(packet.link, packet.data, packet.wire_len);
+        self.push_decoded(decoded, packet, sink);
+    }
+
+    fn push_decoded(&mut self, decoded: Decoded<'_>, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        match decoded {
+            Decoded::Segment(segment) => self.push_segment(&segment, packet, sink),
+            Decoded::Fragment(key, place, data) => {
+                if let Some(whole) = self.fragments.push(key, place, data) {
+                    self.push_decoded(decode::reassembled(&key, &whole), packet, sink);
+                }
+            }
+            Decoded::NotIp => self.counters.not_ip += 1,
+            Decoded::Malformed => self.counters.malformed += 1,
+            Decoded::Other => self.counters.other_transports += 1,
+        }
+    }
+
+    fn push_segment(&mut self, segment: &Segment<'_>, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let (key, source_low) = FlowKey::of(segment);
+        let flags = match segment.transport {
+            SegmentTransport::Tcp { flags, .. } => flags,
+            SegmentTransport::Udp | SegmentTransport::Sctp => 0,
+        };
+        let mut slot = self.index.get(&key).copied();
+        if let Some(old) = slot
+            && flags & (SYN | ACK) == SYN
+            && self.flows.get(slot_index(old)).is_some_and(|flow| flow.is_opened_anew(segment, source_low))
+        {
+            self.close(old, sink);
+            slot = None;
+        }
+        let slot = slot.unwrap_or_else(|| self.open(key, source_low, segment, sink));
+        let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
+        flow.last = flow.last.max(packet.time);
+        let side = if source_low == flow.originator_low { FlowSide::Originator } else { FlowSide::Responder };
+        let place = Place { slot, side, packet: packet.number, time: packet.time, limit: self.limit };
+        flow.push(segment, &place, &mut self.budget, sink);
+        if flow.ending && flags & (FIN | RST) != 0 {
+            self.expiry.note_ending(slot, flow.id, self.now);
+        }
+    }
+
+    fn open(
+        &mut self,
+        key: FlowKey,
+        source_low: bool,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) -> u32 {
+        if self.index.len() >= FLOWS_MAX {
+            self.evict(sink);
+        }
+        let originator_low = source_low == key::source_is_originator(segment);
+        let begun = match segment.transport {
+            SegmentTransport::Tcp { flags, .. } => flags & SYN != 0,
+            SegmentTransport::Udp | SegmentTransport::Sctp => true,
+        };
+        let id = self.opened;
+        self.opened += 1;
+        let now = self.now;
+        let flow = Flow {
+            id,
+            key,
+            originator_low,
+            begun,
+            answered: false,
+            ending: false,
+            live: true,
+            first: now,
+            last: now,
+            last_payload: Timestamp::ZERO,
+            originator: Half::default(),
+            responder: Half::default(),
+        };
+        let (originator, responder) = key.ends(originator_low);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                if let Some(place) = self.flows.get_mut(slot_index(slot)) {
+                    *place = flow;
+                }
+                slot
+            }
+            None => {
+                self.flows.push(flow);
+                u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
+            }
+        };
+        self.index.insert(key, slot);
+        self.expiry.note_open(slot, id, key.protocol(), now);
+        let protocol = key.protocol();
+        let slot_number = slot_index(slot);
+        let opened = FlowOpened { flow: id, slot: slot_number, time: now, protocol, originator, responder, begun };
+        sink(FlowEvent::Opened(opened));
+        slot
+    }
+
+    fn expire(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        while let Some((slot, id)) = self.expiry.next_due(self.now) {
+            let Some(flow) = self.flows.get(slot_index(slot)).filter(|f| f.live && f.id == id) else { continue };
+            if !self.expiry.keep(slot, id, flow.key.protocol(), flow.ending, flow.last, self.now) {
+                self.close(slot, sink);
+            }
+        }
+    }
+
+    fn evict(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        while let Some((slot, id)) = self.expiry.oldest() {
+            if self.flows.get(slot_index(slot)).is_some_and(|f| f.live && f.id == id) {
+                self.counters.flows_evicted += 1;
+                self.close(slot, sink);
+                return;
+            }
+        }
+    }
+
+    fn close(&mut self, slot: u32, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
+        flow.live = false;
+        for side in [FlowSide::Originator, FlowSide::Responder] {
+            let place = Place { slot, side, packet: 0, time: flow.last, limit: self.limit };
+            flow.flush(&place, &mut self.budget, sink);
+        }
+        self.counters.stream_bytes_lost += flow.originator.lost + flow.responder.lost;
+        self.index.remove(&flow.key);
+        self.free.push(slot);
+        sink(FlowEvent::Closed(flow.closed(slot)));
+    }
+
+    /// The capture ends: closes every flow.
+    pub fn finish(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        for slot in 0..self.flows.len() {
+            if self.flows.get(slot).is_some_and(|flow| flow.live) {
+                self.close(u32::try_from(slot).unwrap_or(u32::MAX), sink);
+            }
+        }
+    }
+
+    /// What could not be used so far.
+    pub fn counters(&self) -> CaptureCounters {
+        CaptureCounters { fragments_lost: self.fragments.lost(), ..self.counters }
+    }
+}
+
+fn slot_index(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}
+
+/// Where and when something of a flow was seen.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    slot: u32,
+    side: FlowSide,
+    packet: u64,
+    time: Timestamp,
+    limit: PayloadLimit,
+}
+
+impl Flow {
+    /// Whether this SYN is another connection with the ports of this one.
+    fn is_opened_anew(&self, segment: &Segment<'_>, source_low: bool) -> bool {
+        let SegmentTransport::Tcp { sequence, .. } = segment.transport else { return false };
+        self.ending || source_low != self.originator_low || !self.originator.began_with(sequence)
+    }
+
+    fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        self.half(place.side).packets += 1;
+        self.answered |= place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
+        match segment.transport {
+            SegmentTransport::Tcp { sequence, acknowledged, flags } => {
+                self.push_tcp(segment, sequence, acknowledged, flags, place, budget, sink);
+            }
+            SegmentTransport::Udp => {
+                self.note_burst(segment.payload_len, place, sink);
+                let delivery = Delivery::of(segment.payload, segment.payload_len);
+                self.deliver(&delivery, place, sink);
+            }
+            SegmentTransport::Sctp => {
+                for data in sctp_data(segment.payload) {
+                    self.note_burst(data.len(), place, sink);
+                    self.deliver(&Delivery::of(data, data.len()), place, sink);
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "fields of one header, on the hottest path")]
+    fn push_tcp(
+        &mut self,
+        segment: &Segment<'_>,
+        sequence: u32,
+        acknowledged: u32,
+        flags: u8,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        self.answered |= flags & SYN != 0 && place.side == FlowSide::Responder;
+        if flags & ACK != 0 && self.half(place.side.other()).is_acknowledged_behind_gap(acknowledged) {
+            let peer = Place { side: place.side.other(), ..*place };
+            self.flush(&peer, budget, sink);
+        }
+        let wants = self.half(place.side).delivered < place.limit.packets;
+        let half = self.half(place.side);
+        let begin = half.begin_at(sequence, flags & SYN != 0);
+        if segment.payload_len > 0 {
+            let place_in_stream = half.place(begin, segment, place, wants, budget);
+            match place_in_stream {
+                stream::Verdict::Next(delivery) => {
+                    self.note_burst(delivery.wire_len, place, sink);
+                    self.deliver(&delivery, place, sink);
+                    self.deliver_held(place, budget, sink);
+                }
+                stream::Verdict::Held => {}
+                stream::Verdict::Overfull => self.flush(place, budget, sink),
+                stream::Verdict::Seen => {}
+            }
+        }
+        self.half(place.side).finished |= flags & FIN != 0;
+        self.ending |= flags & RST != 0 || self.originator.finished && self.responder.finished;
+    }
+
+    /// The first sending after a pause is told apart from the flow's begin.
+    fn note_burst(&mut self, payload_len: usize, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        if payload_len == 0 {
+            return;
+        }
+        let paused = place.time.since(self.last_payload) >= PAUSE;
+        if place.side == FlowSide::Originator && paused && self.originator.bytes > 0 {
+            let totals = self.totals();
+            sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
+        }
+        self.last_payload = self.last_payload.max(place.time);
+    }
+
+    fn deliver(&mut self, delivery: &Delivery<'_>, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let id = self.id;
+        let half = self.half(place.side);
+        half.bytes += delivery.wire_len as u64;
+        if half.delivered >= place.limit.packets || delivery.wire_len == 0 {
+            return;
+        }
+        half.delivered += 1;
+        let bytes = delivery.bytes.get(..place.limit.bytes).unwrap_or(delivery.bytes);
+        sink(FlowEvent::Payload(FlowPayload {
+            flow: id,
+            slot: slot_index(place.slot),
+            time: place.time,
+            packet: if delivery.packet == 0 { place.packet } else { delivery.packet },
+            side: place.side,
+            bytes,
+            wire_len: delivery.wire_len,
+            gap_before: delivery.gap_before,
+        }));
+    }
+
+    /// Delivers what waited for the bytes that just came.
+    fn deliver_held(&mut self, place: &Place, budget: &mut HeldBudget, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        while let Some(held) = self.half(place.side).next_held(false, budget) {
+            self.deliver(&held.delivery(), place, sink);
+        }
+    }
+
+    /// Gives up on what is missing: delivers all that waits.
+    fn flush(&mut self, place: &Place, budget: &mut HeldBudget, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        while let Some(held) = self.half(place.side).next_held(true, budget) {
+            self.deliver(&held.delivery(), place, sink);
+        }
+    }
+
+    fn half(&mut self, side: FlowSide) -> &mut Half {
+        match side {
+            FlowSide::Originator => &mut self.originator,
+            FlowSide::Responder => &mut self.responder,
+        }
+    }
+
+    fn totals(&self) -> FlowTotals {
+        FlowTotals {
+            originator_bytes: self.originator.bytes,
+            responder_bytes: self.responder.bytes,
+            originator_packets: self.originator.packets,
+            responder_packets: self.responder.packets,
+        }
+    }
+
+    fn closed(&self, slot: u32) -> FlowClosed {
+        FlowClosed {
+            flow: self.id,
+            slot: slot_index(slot),
+            first: self.first,
+            last: self.last,
+            totals: self.totals(),
+            answered: self.begun.then_some(self.answered),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! What tells flows apart, the same for both directions.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::FlowProtocol;
+use crate::source::pcap::decode::{ACK, SYN, Segment, SegmentTransport};
+
+/// Both ends in order, and the transport. IPv4 addresses are kept as mapped ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FlowKey {
+    low: (u128, u16),
+    high: (u128, u16),
+    protocol: u8,
+}
+
+impl FlowKey {
+    /// The key of a segment, and whether its source is the lower end.
+    pub(super) fn of(segment: &Segment<'_>) -> (Self, bool) {
+        let source = (number(segment.source), segment.source_port);
+        let destination = (number(segment.destination), segment.destination_port);
+        let protocol = match segment.transport {
+            SegmentTransport::Tcp { .. } => 6,
+            SegmentTransport::Udp => 17,
+            SegmentTransport::Sctp => 132,
+        };
+        let source_low = source <= destination;
+        let (low, high) = if source_low { (source, destination) } else { (destination, source) };
+        (Self { low, high, protocol }, source_low)
+    }
+
+    pub(super) fn protocol(&self) -> FlowProtocol {
+        match self.protocol {
+            6 => FlowProtocol::Tcp,
+            17 => FlowProtocol::Udp,
+            _ => FlowProtocol::Sctp,
+        }
+    }
+
+    /// Originator and responder.
+    pub(super) fn ends(&self, originator_low: bool) -> (SocketAddr, SocketAddr) {
+        let (low, high) = (address(self.low), address(self.high));
+        if originator_low { (low, high) } else { (high, low) }
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => 0xffff_0000_0000 | u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+fn address((number, port): (u128, u16)) -> SocketAddr {
+    let v6 = Ipv6Addr::from(number);
+    SocketAddr::new(v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4), port)
+}
+
+/// Whether the sender of the first packet that is seen opened the flow. When the begin was not seen, the
+/// lower port is taken for the server's.
+pub(super) fn source_is_originator(segment: &Segment<'_>) -> bool {
+    let (source, destination) = (segment.source_port, segment.destination_port);
+    match segment.transport {
+        SegmentTransport::Tcp { flags, .. } if flags & SYN != 0 => flags & ACK == 0,
+        SegmentTransport::Tcp { .. } => source >= destination,
+        SegmentTransport::Udp | SegmentTransport::Sctp => !(source < 1024 && destination >= 1024),
+    }
+}

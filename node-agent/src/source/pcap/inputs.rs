@@ -1,0 +1,159 @@
+//! Flow events to inputs of the engine: what the live agent would have seen of the same traffic, without the
+//! processes. The originators are addresses only.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, SocketId, SocketOpened};
+use beaconwatch_engine::time::Timestamp;
+
+use super::flows::{FlowEvent, FlowOpened, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit};
+use super::{Capture, CaptureCounters, CaptureError};
+
+/// The inputs of a capture, in order.
+///
+/// `PcapInputs::over(Capture::open(path)?, PayloadLimit { packets: 3, bytes: 2048 })` sees what the payload
+/// ring of the live agent gives.
+pub struct PcapInputs {
+    capture: Capture,
+    table: FlowTable,
+    ready: VecDeque<(Timestamp, Input)>,
+    /// What is known of each open flow, by slot.
+    opened: Vec<Option<FlowOpened>>,
+    ended: bool,
+    last: Timestamp,
+}
+
+impl PcapInputs {
+    /// Inputs of this capture, with this much payload of each flow.
+    pub fn over(capture: Capture, limit: PayloadLimit) -> Self {
+        Self {
+            capture,
+            table: FlowTable::with_payload(limit),
+            ready: VecDeque::new(),
+            opened: Vec::new(),
+            ended: false,
+            last: Timestamp::ZERO,
+        }
+    }
+
+    /// The next input; `None` at the end of the capture.
+    ///
+    /// # Errors
+    ///
+    /// When the capture cannot be read on.
+    pub fn next_input(&mut self) -> Result<Option<(Timestamp, Input)>, CaptureError> {
+        while self.ready.is_empty() && !self.ended {
+            self.read_packet()?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// Time of the last packet so far.
+    pub fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    /// What was read so far, and what could not be used.
+    pub fn counters(&self) -> CaptureCounters {
+        self.capture.counters().with_flows(self.table.counters())
+    }
+
+    fn read_packet(&mut self) -> Result<(), CaptureError> {
+        let Self { capture, table, ready, opened, ended, last } = self;
+        let mut sink = |event: FlowEvent<'_>| push(ready, opened, event);
+        match capture.next_packet()? {
+            Some(packet) => {
+                *last = packet.time.max(*last);
+                table.push(&packet, &mut sink);
+            }
+            None => {
+                table.finish(&mut sink);
+                *ended = true;
+                let counters = capture.counters().with_flows(table.counters());
+                let count = counters.snapped + counters.fragments_lost + counters.flows_evicted;
+                if count > 0 {
+                    ready.push_back((*last, Input::Lost { place: LossPlace::Capture, count }));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push(ready: &mut VecDeque<(Timestamp, Input)>, opened: &mut Vec<Option<FlowOpened>>, event: FlowEvent<'_>) {
+    let (time, event) = match event {
+        FlowEvent::Opened(flow) => {
+            if opened.len() <= flow.slot {
+                opened.resize(flow.slot + 1, None);
+            }
+            if let Some(slot) = opened.get_mut(flow.slot) {
+                *slot = Some(flow);
+            }
+            (flow.time, Event::SocketOpened(Box::new(socket_opened(&flow))))
+        }
+        FlowEvent::Payload(payload) => {
+            let Some(flow) = opened.get(payload.slot).copied().flatten() else { return };
+            let payload_event = Payload {
+                socket: SocketId(payload.flow),
+                cgroup: 0,
+                direction: match payload.side {
+                    FlowSide::Originator => Direction::Sent,
+                    FlowSide::Responder => Direction::Received,
+                },
+                transport: transport(flow.protocol),
+                ports: (flow.originator.port(), flow.responder.port()),
+                remote: Some(flow.responder),
+                bytes: Arc::from(payload.bytes),
+                wire_len: u32::try_from(payload.wire_len).unwrap_or(u32::MAX),
+                gap_before: payload.gap_before > 0,
+            };
+            (payload.time, Event::Payload(payload_event))
+        }
+        FlowEvent::Burst { flow, slot: _, time, totals } => {
+            (time, Event::SocketBurst { socket: SocketId(flow), bytes: bytes(&totals) })
+        }
+        FlowEvent::Closed(closed) => {
+            if let Some(slot) = opened.get_mut(closed.slot) {
+                *slot = None;
+            }
+            let event = Event::SocketClosed {
+                socket: SocketId(closed.flow),
+                bytes: bytes(&closed.totals),
+                packets: Bytes { sent: closed.totals.originator_packets, received: closed.totals.responder_packets },
+                provisional: false,
+                established: closed.answered,
+            };
+            (closed.last, event)
+        }
+    };
+    ready.push_back((time, Input::Event(event)));
+}
+
+fn socket_opened(flow: &FlowOpened) -> SocketOpened {
+    SocketOpened {
+        socket: SocketId(flow.flow),
+        cgroup: 0,
+        pid: 0,
+        uid: None,
+        netns: 0,
+        transport: transport(flow.protocol),
+        local: Some(flow.originator),
+        remote: flow.responder,
+        outbound: true,
+        snapshot: !flow.begun,
+    }
+}
+
+fn transport(protocol: FlowProtocol) -> Transport {
+    match protocol {
+        FlowProtocol::Tcp => Transport::Tcp,
+        FlowProtocol::Udp => Transport::Udp,
+        FlowProtocol::Sctp => Transport::Other,
+    }
+}
+
+fn bytes(totals: &FlowTotals) -> Bytes {
+    Bytes { sent: totals.originator_bytes, received: totals.responder_bytes }
+}

@@ -1,0 +1,75 @@
+//! A read buffer of which records are borrowed.
+
+use std::io::{self, Read};
+
+/// Bytes read at once: small enough for the second-level cache.
+const READ_BYTES: usize = 256 << 10;
+
+/// Reads ahead in one fixed buffer, which grows only for a record larger than it.
+pub(super) struct ReadBuffer {
+    reader: Box<dyn Read + Send>,
+    bytes: Vec<u8>,
+    begin: usize,
+    end: usize,
+}
+
+impl ReadBuffer {
+    pub(super) fn over(reader: Box<dyn Read + Send>) -> Self {
+        Self { reader, bytes: vec![0; READ_BYTES], begin: 0, end: 0 }
+    }
+
+    /// The next `len` bytes without taking them; fewer at the end of the input.
+    pub(super) fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
+        if self.end - self.begin < len {
+            self.fill(len)?;
+        }
+        let available = len.min(self.end - self.begin);
+        Ok(self.bytes.get(self.begin..self.begin + available).unwrap_or_default())
+    }
+
+    /// Bytes that were peeked are done with.
+    pub(super) fn consume(&mut self, len: usize) {
+        self.begin = self.end.min(self.begin + len);
+    }
+
+    /// `len` bytes from `at` on of the record of `record_len` bytes that was consumed last.
+    pub(super) fn consumed(&self, record_len: usize, at: usize, len: usize) -> &[u8] {
+        let begin = self.begin.saturating_sub(record_len) + at;
+        self.bytes.get(begin..begin + len).unwrap_or_default()
+    }
+
+    /// Passes over `len` bytes; false when the input ends before.
+    pub(super) fn skip(&mut self, mut len: usize) -> io::Result<bool> {
+        while len > 0 {
+            let part = self.peek(len.min(READ_BYTES))?.len();
+            if part == 0 {
+                return Ok(false);
+            }
+            self.consume(part);
+            len -= part;
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn fill(&mut self, len: usize) -> io::Result<()> {
+        self.bytes.copy_within(self.begin..self.end, 0);
+        self.end -= self.begin;
+        self.begin = 0;
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+        while self.end < len {
+            let Some(room) = self.bytes.get_mut(self.end..) else { break };
+            match self.reader.read(room) {
+                Ok(0) => break,
+                Ok(read) => self.end += read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                // A compressed file that was cut gives what it holds.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+}
