@@ -21,6 +21,7 @@ pub mod feed;
 pub mod inputs;
 pub mod joined;
 pub mod merge;
+pub mod observations;
 pub mod reorder;
 pub mod score;
 mod summary;

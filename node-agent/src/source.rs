@@ -12,6 +12,7 @@ pub mod conn_csv;
 pub mod events;
 pub mod flat_json;
 pub mod lines;
+pub mod pcap;
 pub mod record;
 pub mod refusals;
 pub mod value;

@@ -13,7 +13,8 @@ use beaconwatch_engine::protocol::{Carrier, Detail, Direction, FlowParser, Obser
 use serde_json::{Map, Value};
 
 use crate::source::pcap::{
-    Capture, CaptureError, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable, PayloadLimit,
+    Capture, CaptureError, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable,
+    PayloadLimit,
 };
 use record::Ends;
 

@@ -19,7 +19,8 @@ mod read_buffer;
 
 pub use capture::{Capture, CaptureError, Packet};
 pub use flows::{
-    FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit,
+    FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable, FlowTotals,
+    PayloadLimit,
 };
 pub use inputs::PcapInputs;
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use beaconwatch_engine::protocol::{
-    Banner, Direction, DnsData, DnsMessage, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Text,
-    TlsCarrier, TlsClientHello, TlsServerHello,
+    Banner, Direction, DnsData, DnsMessage, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind,
+    Text, TlsCarrier, TlsClientHello, TlsServerHello,
 };
 use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
@@ -37,7 +37,10 @@ impl Ends {
         };
         let mut record = Map::new();
         record.insert("frame".to_owned(), json!(self.packet));
-        record.insert("ts".to_owned(), json!(format!("{}.{:09}", self.time_ns / 1_000_000_000, self.time_ns % 1_000_000_000)));
+        record.insert(
+            "ts".to_owned(),
+            json!(format!("{}.{:09}", self.time_ns / 1_000_000_000, self.time_ns % 1_000_000_000)),
+        );
         record.insert("src".to_owned(), json!(source.ip().to_string()));
         record.insert("dst".to_owned(), json!(destination.ip().to_string()));
         record.insert("sport".to_owned(), json!(port(source.port())));
@@ -151,9 +154,15 @@ fn dns(record: &mut Map<String, Value>, message: &DnsMessage) -> &'static str {
     let [_, answers, ..] = message.counts;
     set("dns.flags.response", json!(u8::from(message.response).to_string()));
     set("dns.id", hex(u64::from(message.id), 4));
-    set("dns.qry.name", json!(message.questions.iter().map(|q| root_as_shown(q.name.as_str())).collect::<Vec<_>>()));
+    set(
+        "dns.qry.name",
+        json!(message.questions.iter().map(|q| root_as_shown(q.name.as_str())).collect::<Vec<_>>()),
+    );
     set("dns.qry.type", json!(message.questions.iter().map(|q| q.kind.0.to_string()).collect::<Vec<_>>()));
-    set("dns.qry.type.name", json!(message.questions.iter().map(|q| q.kind.name()).collect::<Vec<Cow<'_, str>>>()));
+    set(
+        "dns.qry.type.name",
+        json!(message.questions.iter().map(|q| q.kind.name()).collect::<Vec<Cow<'_, str>>>()),
+    );
     if message.response {
         set("dns.flags.rcode", json!(message.rcode.to_string()));
     }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use beaconwatch_engine::time::Timestamp;
 use flate2::read::MultiGzDecoder;
@@ -59,6 +61,21 @@ pub struct Capture {
     input: ReadBuffer,
     format: Format,
     counters: CaptureCounters,
+    file_bytes: Arc<AtomicU64>,
+}
+
+/// Counts what is read of a file, before it is decompressed.
+struct Counted {
+    reader: Box<dyn Read + Send>,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 enum Format {
@@ -94,16 +111,8 @@ impl Capture {
     ///
     /// When the file cannot be opened or read, or is no capture.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
-        let opened = || -> io::Result<Box<dyn Read + Send>> {
-            let mut file = File::open(path)?;
-            let mut magic = [0; 2];
-            let read = file.read(&mut magic)?;
-            let whole = magic.get(..read).unwrap_or_default().to_vec();
-            let chained = io::Cursor::new(whole).chain(file);
-            Ok(if magic == [0x1f, 0x8b] { Box::new(MultiGzDecoder::new(chained)) } else { Box::new(chained) })
-        };
-        let reader = opened().map_err(|source| CaptureError::Open { path: path.to_owned(), source })?;
-        Self::read(reader)
+        let file = File::open(path).map_err(|source| CaptureError::Open { path: path.to_owned(), source })?;
+        Self::read(Box::new(file))
     }
 
     /// Reads a capture from anywhere.
@@ -112,7 +121,14 @@ impl Capture {
     ///
     /// When reading fails, or it is no capture.
     pub fn read(reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
-        let mut input = ReadBuffer::over(reader);
+        let file_bytes = Arc::new(AtomicU64::new(0));
+        let mut counted = Counted { reader, bytes: Arc::clone(&file_bytes) };
+        let mut magic = Vec::with_capacity(2);
+        counted.by_ref().take(2).read_to_end(&mut magic)?;
+        let zipped = magic == [0x1f, 0x8b];
+        let whole = io::Cursor::new(magic).chain(counted);
+        let mut input =
+            ReadBuffer::over(if zipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) });
         let header = input.peek(FILE_HEADER_BYTES)?;
         let format = if header.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
             Format::Pcapng(Pcapng::default())
@@ -122,7 +138,12 @@ impl Capture {
             input.consume(FILE_HEADER_BYTES);
             Format::Pcap(pcap)
         };
-        Ok(Self { input, format, counters: CaptureCounters::default() })
+        Ok(Self { input, format, counters: CaptureCounters::default(), file_bytes })
+    }
+
+    /// Bytes of the file that were read, as they are stored.
+    pub fn bytes_read(&self) -> u64 {
+        self.file_bytes.load(Ordering::Relaxed)
     }
 
     /// The next packet; `None` at the end of the file, also when that is in the middle of a record.
@@ -166,7 +187,11 @@ impl Pcap {
         Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()? })
     }
 
-    fn next_record(&self, input: &mut ReadBuffer, counters: &mut CaptureCounters) -> io::Result<Option<Record>> {
+    fn next_record(
+        &self,
+        input: &mut ReadBuffer,
+        counters: &mut CaptureCounters,
+    ) -> io::Result<Option<Record>> {
         let header = input.peek(RECORD_HEADER_BYTES)?;
         let fields = || {
             let [s, f, c, w] = [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));

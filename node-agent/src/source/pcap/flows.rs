@@ -88,7 +88,12 @@ impl FlowTable {
         self.push_decoded(decoded, packet, sink);
     }
 
-    fn push_decoded(&mut self, decoded: Decoded<'_>, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
+    fn push_decoded(
+        &mut self,
+        decoded: Decoded<'_>,
+        packet: &Packet<'_>,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
         match decoded {
             Decoded::Segment(segment) => self.push_segment(&segment, packet, sink),
             Decoded::Fragment(key, place, data) => {
@@ -102,7 +107,12 @@ impl FlowTable {
         }
     }
 
-    fn push_segment(&mut self, segment: &Segment<'_>, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
+    fn push_segment(
+        &mut self,
+        segment: &Segment<'_>,
+        packet: &Packet<'_>,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
         let (key, source_low) = FlowKey::of(segment);
         let flags = match segment.transport {
             SegmentTransport::Tcp { flags, .. } => flags,
@@ -176,14 +186,17 @@ impl FlowTable {
         self.expiry.note_open(slot, id, key.protocol(), now);
         let protocol = key.protocol();
         let slot_number = slot_index(slot);
-        let opened = FlowOpened { flow: id, slot: slot_number, time: now, protocol, originator, responder, begun };
+        let opened =
+            FlowOpened { flow: id, slot: slot_number, time: now, protocol, originator, responder, begun };
         sink(FlowEvent::Opened(opened));
         slot
     }
 
     fn expire(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
         while let Some((slot, id)) = self.expiry.next_due(self.now) {
-            let Some(flow) = self.flows.get(slot_index(slot)).filter(|f| f.live && f.id == id) else { continue };
+            let Some(flow) = self.flows.get(slot_index(slot)).filter(|f| f.live && f.id == id) else {
+                continue;
+            };
             if !self.expiry.keep(slot, id, flow.key.protocol(), flow.ending, flow.last, self.now) {
                 self.close(slot, sink);
             }
@@ -257,7 +270,8 @@ impl Flow {
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
         self.half(place.side).packets += 1;
-        self.answered |= place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
+        self.answered |=
+            place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
         match segment.transport {
             SegmentTransport::Tcp { sequence, acknowledged, flags } => {
                 self.push_tcp(segment, sequence, acknowledged, flags, place, budget, sink);

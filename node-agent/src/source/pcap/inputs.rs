@@ -2,20 +2,24 @@
 //! processes. The originators are addresses only.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, SocketId, SocketOpened};
 use beaconwatch_engine::time::Timestamp;
 
+use crate::source::{OrderedSource, Reason, Refusals};
+
 use super::flows::{FlowEvent, FlowOpened, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit};
 use super::{Capture, CaptureCounters, CaptureError};
 
 /// The inputs of a capture, in order.
 ///
-/// `PcapInputs::over(Capture::open(path)?, PayloadLimit { packets: 3, bytes: 2048 })` sees what the payload
-/// ring of the live agent gives.
+/// [`PcapInputs::open`] with `PayloadLimit { packets: 3, bytes: 2048 }` gives what the payload ring of the live
+/// agent gives. Times never go back: a packet or an end that comes late has the time of what came before it.
 pub struct PcapInputs {
+    file: Arc<str>,
     capture: Capture,
     table: FlowTable,
     ready: VecDeque<(Timestamp, Input)>,
@@ -26,9 +30,19 @@ pub struct PcapInputs {
 }
 
 impl PcapInputs {
-    /// Inputs of this capture, with this much payload of each flow.
-    pub fn over(capture: Capture, limit: PayloadLimit) -> Self {
+    /// Inputs of a capture file, with this much payload of each flow.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be opened, or is no capture.
+    pub fn open(path: &Path, limit: PayloadLimit) -> Result<Self, CaptureError> {
+        Ok(Self::over(Capture::open(path)?, &path.to_string_lossy(), limit))
+    }
+
+    /// Inputs of an opened capture; `name` stands for it where it is refused.
+    pub fn over(capture: Capture, name: &str, limit: PayloadLimit) -> Self {
         Self {
+            file: Arc::from(name),
             capture,
             table: FlowTable::with_payload(limit),
             ready: VecDeque::new(),
@@ -50,7 +64,7 @@ impl PcapInputs {
         Ok(self.ready.pop_front())
     }
 
-    /// Time of the last packet so far.
+    /// Time of the last input so far.
     pub fn last(&self) -> Timestamp {
         self.last
     }
@@ -61,18 +75,19 @@ impl PcapInputs {
     }
 
     fn read_packet(&mut self) -> Result<(), CaptureError> {
-        let Self { capture, table, ready, opened, ended, last } = self;
-        let mut sink = |event: FlowEvent<'_>| push(ready, opened, event);
+        let Self { file: _, capture, table, ready, opened, ended, last } = self;
+        let mut sink = |event: FlowEvent<'_>| {
+            let Some((time, input)) = input_of(opened, event) else { return };
+            *last = time.max(*last);
+            ready.push_back((*last, input));
+        };
         match capture.next_packet()? {
-            Some(packet) => {
-                *last = packet.time.max(*last);
-                table.push(&packet, &mut sink);
-            }
+            Some(packet) => table.push(&packet, &mut sink),
             None => {
                 table.finish(&mut sink);
                 *ended = true;
                 let counters = capture.counters().with_flows(table.counters());
-                let count = counters.snapped + counters.fragments_lost + counters.flows_evicted;
+                let count = counters.fragments_lost + counters.flows_evicted;
                 if count > 0 {
                     ready.push_back((*last, Input::Lost { place: LossPlace::Capture, count }));
                 }
@@ -82,7 +97,29 @@ impl PcapInputs {
     }
 }
 
-fn push(ready: &mut VecDeque<(Timestamp, Input)>, opened: &mut Vec<Option<FlowOpened>>, event: FlowEvent<'_>) {
+impl OrderedSource for PcapInputs {
+    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
+        match self.next_input() {
+            Ok(input) => input,
+            Err(_) => {
+                self.ended = true;
+                refusals.add(Reason::Unreadable, &self.file, self.rows_read());
+                None
+            }
+        }
+    }
+
+    fn bytes_read(&self) -> u64 {
+        self.capture.bytes_read()
+    }
+
+    fn rows_read(&self) -> u64 {
+        self.capture.counters().packets
+    }
+}
+
+/// What an event means to the engine. `opened` holds what is known of each open flow, by slot.
+fn input_of(opened: &mut Vec<Option<FlowOpened>>, event: FlowEvent<'_>) -> Option<(Timestamp, Input)> {
     let (time, event) = match event {
         FlowEvent::Opened(flow) => {
             if opened.len() <= flow.slot {
@@ -94,7 +131,7 @@ fn push(ready: &mut VecDeque<(Timestamp, Input)>, opened: &mut Vec<Option<FlowOp
             (flow.time, Event::SocketOpened(Box::new(socket_opened(&flow))))
         }
         FlowEvent::Payload(payload) => {
-            let Some(flow) = opened.get(payload.slot).copied().flatten() else { return };
+            let flow = opened.get(payload.slot).copied().flatten()?;
             let payload_event = Payload {
                 socket: SocketId(payload.flow),
                 cgroup: 0,
@@ -121,14 +158,17 @@ fn push(ready: &mut VecDeque<(Timestamp, Input)>, opened: &mut Vec<Option<FlowOp
             let event = Event::SocketClosed {
                 socket: SocketId(closed.flow),
                 bytes: bytes(&closed.totals),
-                packets: Bytes { sent: closed.totals.originator_packets, received: closed.totals.responder_packets },
+                packets: Bytes {
+                    sent: closed.totals.originator_packets,
+                    received: closed.totals.responder_packets,
+                },
                 provisional: false,
                 established: closed.answered,
             };
             (closed.last, event)
         }
     };
-    ready.push_back((time, Input::Event(event)));
+    Some((time, Input::Event(event)))
 }
 
 fn socket_opened(flow: &FlowOpened) -> SocketOpened {

@@ -91,12 +91,16 @@ impl Pcapng {
         let big_endian = self.big_endian;
         let mut interface = Interface {
             link: u16_at(block, 8, big_endian).unwrap_or_default(),
-            snap_len: u32_at(block, 12, big_endian).and_then(|len| usize::try_from(len).ok()).unwrap_or_default(),
+            snap_len: u32_at(block, 12, big_endian)
+                .and_then(|len| usize::try_from(len).ok())
+                .unwrap_or_default(),
             units_per_second: 1_000_000,
             offset_s: 0,
         };
         let mut at = 16;
-        while let (Some(code @ 1..), Some(len)) = (u16_at(block, at, big_endian), u16_at(block, at + 2, big_endian)) {
+        while let (Some(code @ 1..), Some(len)) =
+            (u16_at(block, at, big_endian), u16_at(block, at + 2, big_endian))
+        {
             let value = block.get(at + 4..at + 4 + usize::from(len)).unwrap_or_default();
             match (code, value) {
                 (OPTION_RESOLUTION, [resolution, ..]) => interface.units_per_second = units(*resolution),
@@ -150,9 +154,11 @@ impl Pcapng {
 impl Interface {
     fn time(&self, units: u64) -> Timestamp {
         let seconds = units / self.units_per_second;
-        let fraction = u128::from(units % self.units_per_second) * 1_000_000_000 / u128::from(self.units_per_second);
+        let fraction =
+            u128::from(units % self.units_per_second) * 1_000_000_000 / u128::from(self.units_per_second);
         let seconds = seconds.saturating_add_signed(self.offset_s);
-        let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(fraction).unwrap_or(0));
+        let nanos =
+            seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(fraction).unwrap_or(0));
         Timestamp::from_nanos(nanos)
     }
 }

@@ -68,9 +68,8 @@ pub(super) fn follow(ethertype: u16, inside: Layer<'_>, layers: u8) -> Decoded<'
     match ethertype {
         ETHERTYPE_IPV4 => network::ipv4(inside, layers - 1),
         ETHERTYPE_IPV6 => network::ipv6(inside, layers - 1),
-        _ => between(ethertype, inside).map_or(Decoded::NotIp, |(ethertype, inside)| {
-            follow(ethertype, inside, layers - 1)
-        }),
+        _ => between(ethertype, inside)
+            .map_or(Decoded::NotIp, |(ethertype, inside)| follow(ethertype, inside, layers - 1)),
     }
 }
 

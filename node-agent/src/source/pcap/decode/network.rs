@@ -15,7 +15,8 @@ pub(super) fn ipv4(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
 
 fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     let header = packet.data.first_chunk::<IPV4_HEADER_BYTES>()?;
-    let [first, _, len_high, len_low, id_high, id_low, flags, offset_low, _, protocol, _, _, addresses @ ..] = header;
+    let [first, _, len_high, len_low, id_high, id_low, flags, offset_low, _, protocol, _, _, addresses @ ..] =
+        header;
     let [s0, s1, s2, s3, d0, d1, d2, d3] = *addresses;
     let header_len = usize::from(first & 0xf) * 4;
     if first >> 4 != 4 || header_len < IPV4_HEADER_BYTES {

@@ -86,7 +86,10 @@ fn udp_tunnel(port: u16, payload: Layer<'_>, layers: u8) -> Option<Decoded<'_>> 
             return None;
         }
         (payload.u16_at(2)?, payload.behind(8 + options_len)?)
-    } else if VXLAN_PORTS.contains(&port) && payload.data.first()? & 0xf7 == 0 && payload.data.first()? & 8 != 0 {
+    } else if VXLAN_PORTS.contains(&port)
+        && payload.data.first()? & 0xf7 == 0
+        && payload.data.first()? & 8 != 0
+    {
         (link::ETHERTYPE_BRIDGED, payload.behind(8)?)
     } else {
         return None;

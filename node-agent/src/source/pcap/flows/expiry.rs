@@ -45,7 +45,9 @@ impl Expiry {
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        [&self.ended, &self.datagrams, &self.streams].iter().any(|q| q.front().is_some_and(|due| due.at <= now))
+        [&self.ended, &self.datagrams, &self.streams]
+            .iter()
+            .any(|q| q.front().is_some_and(|due| due.at <= now))
     }
 
     /// The next flow to look at.

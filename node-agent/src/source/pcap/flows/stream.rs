@@ -75,7 +75,12 @@ impl<'a> Delivery<'a> {
 
 impl Held {
     pub(super) fn delivery(&self) -> Delivery<'_> {
-        Delivery { bytes: &self.bytes, wire_len: self.wire_len, gap_before: self.gap_before, packet: self.packet }
+        Delivery {
+            bytes: &self.bytes,
+            wire_len: self.wire_len,
+            gap_before: self.gap_before,
+            packet: self.packet,
+        }
     }
 }
 

@@ -1,0 +1,63 @@
+//! The parsers over the labelled captures, compared with what tshark 4.0.17 and the JA4 specification say.
+//!
+//! The captures are not part of this repository: they are looked for in `$BEACONWATCH_SHARED/datasets`, or in
+//! `../shared/datasets` beside it. Differences that remain are explained one by one in `docs/protocols.md`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use beaconwatch_agent::replay::observations::write_observations;
+
+/// Exact, expected, differing, missing and additional records of a protocol.
+type Tally = (u64, u64, u64, u64, u64);
+
+fn datasets() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    let shared = std::env::var_os("BEACONWATCH_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    Some(shared.join("datasets")).filter(|folder| folder.join("score.py").is_file())
+}
+
+#[test]
+fn the_labelled_captures_are_read_as_their_oracles_read_them() {
+    let Some(datasets) = datasets() else {
+        println!("skipped: no labelled captures (BEACONWATCH_SHARED is not set, and ../shared is not there)");
+        return;
+    };
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observations");
+    fs::create_dir_all(&out).unwrap();
+    let mut captures = 0;
+    for capture in fs::read_dir(datasets.join("parser/pcap")).unwrap() {
+        let capture = capture.unwrap().path();
+        let name = capture.file_name().unwrap().to_str().unwrap();
+        let mut file = File::create(out.join(format!("{name}.json"))).unwrap();
+        write_observations(&capture, &mut file).unwrap();
+        captures += 1;
+    }
+    assert_eq!(captures, 182);
+
+    let figures = out.join("score.figures");
+    let scored = Command::new("python3")
+        .arg(datasets.join("score.py"))
+        .arg("--parser")
+        .arg(datasets.join("parser/expected"))
+        .arg(&out)
+        .arg("--json")
+        .arg(&figures)
+        .output();
+    let Ok(scored) = scored else {
+        println!("skipped: python3 is needed to compare with the oracles");
+        return;
+    };
+    let report = String::from_utf8_lossy(&scored.stdout).into_owned();
+    println!("{report}");
+    assert!(scored.status.success(), "{}", String::from_utf8_lossy(&scored.stderr));
+    let figures: serde_json::Value = serde_json::from_slice(&fs::read(figures).unwrap()).unwrap();
+    let tally = |name: &str| -> Tally {
+        let figure = |field: &str| figures[name][field].as_u64().unwrap();
+        (figure("exact"), figure("expected"), figure("mismatched"), figure("missing"), figure("extra"))
+    };
+    for (name, exact_min) in [("dns", 1330), ("http", 2224), ("irc", 11), ("tls_client_hello", 247)] {
+        assert!(tally(name).0 >= exact_min, "{name}: {:?}", tally(name));
+    }
+}
