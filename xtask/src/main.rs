@@ -18,17 +18,14 @@ struct Args {
 /// One file per job.
 #[derive(Debug, Subcommand)]
 enum Job {
-<<<<<<< HEAD
     /// Build the kernel object, if its sources or its toolchain changed.
     BuildEbpf,
-=======
     /// Write the CustomResourceDefinitions to crds/.
     Crds {
         /// Only say whether they are up to date.
         #[arg(long)]
         check: bool,
     },
->>>>>>> 6f8215f (Generate the CustomResourceDefinitions, held to a real API server's rule budget)
     /// Play the demo's scene on this machine, watched by the release build of the agent.
     Demo {
         /// Also record what the agent saw.
@@ -63,11 +60,8 @@ fn main() -> std::process::ExitCode {
 
 fn run() -> anyhow::Result<()> {
     match Args::parse().job {
-<<<<<<< HEAD
         Job::BuildEbpf => ebpf::build(),
-=======
         Job::Crds { check } => crds::run(check),
->>>>>>> 6f8215f (Generate the CustomResourceDefinitions, held to a real API server's rule budget)
         Job::Demo { record } => demo::run(record.as_deref()),
         Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),
         Job::Tidy => tidy::run(),
