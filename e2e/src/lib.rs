@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 pub mod chart;
 pub mod collector;
 pub mod outside;
+pub mod release;
 pub mod scenario;
 
 /// The root of the repository.
