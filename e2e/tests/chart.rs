@@ -203,7 +203,7 @@ fn readme_is_what_the_values_say() -> Result<()> {
 fn chart_carries_the_generated_definitions() -> Result<()> {
     let yaml_files = |path: std::path::PathBuf| -> Result<Vec<(String, String)>> {
         let mut files = Vec::new();
-        for entry in fs::read_dir(&path).into_iter().flatten() {
+        for entry in fs::read_dir(&path).with_context(|| format!("no {}", path.display()))? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.ends_with(".yaml") {
