@@ -11,5 +11,6 @@ pub mod clock;
 pub mod queue;
 pub mod render;
 pub mod replay;
+pub mod reputation;
 pub mod run;
 pub mod source;
