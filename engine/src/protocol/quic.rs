@@ -15,8 +15,8 @@ use super::reader::Reader;
 use super::tls::handshake::Handshake;
 use super::{Detail, Direction, Observation};
 
-/// Initial packets that are looked at per direction; a handshake has a handful.
-const PACKETS_MAX: u8 = 64;
+/// Datagrams that are looked at per direction; a handshake has a handful.
+const DATAGRAMS_MAX: u8 = 64;
 
 /// What the first datagram looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +51,8 @@ pub(crate) fn probe(datagram: &[u8]) -> QuicProbe {
 #[derive(Debug, Default)]
 pub(crate) struct QuicFlow {
     keys: Option<InitialKeys>,
-    /// Connection id that the client chose first; the server answers with keys of it.
-    first_id: Vec<u8>,
+    /// Version and connection id of the client from which the keys follow.
+    opened_by: (u32, Vec<u8>),
     originator: Half,
     responder: Half,
     announced: bool,
@@ -61,8 +61,7 @@ pub(crate) struct QuicFlow {
 #[derive(Debug, Default)]
 struct Half {
     stream: CryptoStream,
-    packets: u8,
-    read: bool,
+    datagrams: u8,
 }
 
 impl QuicFlow {
@@ -73,11 +72,13 @@ impl QuicFlow {
         detail: Detail,
         seen: &mut Vec<Observation>,
     ) {
+        let half = self.half(direction);
+        half.datagrams = half.datagrams.saturating_add(1);
+        if half.is_over() {
+            return;
+        }
         let mut reader = Reader::over(datagram);
-        while !self.half(direction).done() {
-            let Some(initial) = packet::next_initial(&mut reader) else { break };
-            let half = self.half(direction);
-            half.packets = half.packets.saturating_add(1);
+        while let Some(initial) = packet::next_initial(&mut reader) {
             self.push_initial(direction, &initial, detail, seen);
         }
     }
@@ -97,7 +98,6 @@ impl QuicFlow {
         let half = self.half(direction);
         half.stream.push_frames(&plain);
         if let Some(message) = half.stream.take_message() {
-            half.read = true;
             Handshake::start(TlsCarrier::Quic).push(&message, detail, seen);
         }
     }
@@ -114,14 +114,19 @@ impl QuicFlow {
         {
             return Some(plain);
         }
-        if side == Side::Server || self.first_id == initial.destination_id {
+        if side == Side::Server || self.opened_by == (initial.version, initial.destination_id.to_vec()) {
             return None;
         }
-        let keys = InitialKeys::derive(initial.version, initial.destination_id)?;
-        let plain = keys.client.open(initial)?;
+        let choices = [keys::version_parameters(initial.version), keys::second_choice(initial.version)];
+        let (keys, plain) = choices.into_iter().flatten().find_map(|version| {
+            let keys = InitialKeys::derive(version, initial.destination_id)?;
+            let plain = keys.of(side).open(initial)?;
+            Some((keys, plain))
+        })?;
         self.keys = Some(keys);
-        self.first_id = initial.destination_id.to_vec();
+        self.opened_by = (initial.version, initial.destination_id.to_vec());
         self.originator.stream = CryptoStream::default();
+        self.responder.stream = CryptoStream::default();
         Some(plain)
     }
 
@@ -135,7 +140,7 @@ impl QuicFlow {
     /// Says what is left of a ClientHello that will not be completed.
     pub(crate) fn finish(&mut self, detail: Detail, seen: &mut Vec<Observation>) {
         for half in [&mut self.originator, &mut self.responder] {
-            if let Some(begin) = half.stream.take_begin().filter(|_| !half.read) {
+            if let Some(begin) = half.stream.take_begin() {
                 let mut handshake = Handshake::start(TlsCarrier::Quic);
                 handshake.push(&begin, detail, seen);
                 handshake.lose(detail, seen);
@@ -144,13 +149,13 @@ impl QuicFlow {
     }
 
     pub(crate) fn wants_more(&self) -> bool {
-        !(self.originator.done() && self.responder.done())
+        !(self.originator.is_over() && self.responder.is_over())
     }
 }
 
 impl Half {
-    fn done(&self) -> bool {
-        self.read || self.packets >= PACKETS_MAX
+    fn is_over(&self) -> bool {
+        self.datagrams >= DATAGRAMS_MAX
     }
 }
 

@@ -12,6 +12,8 @@ const PIECES_MAX: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct CryptoStream {
     bytes: Vec<u8>,
+    /// Bytes of messages that were taken; what is sent of them again is passed over.
+    taken: usize,
     /// Filled ranges, apart from each other and in order.
     filled: Vec<(usize, usize)>,
 }
@@ -39,7 +41,10 @@ impl CryptoStream {
         let offset = usize::try_from(varint(reader)?).ok()?;
         let len = usize::try_from(varint(reader)?).ok()?;
         let data = reader.take(len)?;
-        let end = offset.checked_add(len)?;
+        let end = offset.checked_add(len)?.checked_sub(self.taken);
+        let (Some(end), seen) = (end, self.taken.saturating_sub(offset)) else { return Some(()) };
+        let data = data.get(seen..).unwrap_or_default();
+        let (offset, len) = ((offset + seen) - self.taken, data.len());
         if end > STREAM_BYTES_MAX || len == 0 {
             return Some(());
         }
@@ -80,7 +85,7 @@ impl CryptoStream {
         reader.u8()?;
         let len = usize::try_from(reader.u24()?).ok()?;
         let message = ready.get(..4 + len)?.to_vec();
-        *self = Self::default();
+        *self = Self { taken: self.taken + message.len(), ..Self::default() };
         Some(message)
     }
 

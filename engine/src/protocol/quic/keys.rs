@@ -57,11 +57,18 @@ pub(super) fn version_parameters(version: u32) -> Option<Version> {
         // mvfst: its first version is draft 22, the later ones draft 27.
         0xface_b001 => one(&DRAFT_22),
         0xface_b002 | 0xface_b00e => one(&DRAFT_23),
+        // Versions that exist to be refused (RFC 9000, 15): what the client encrypts with is its own choice.
+        greased if greased & 0x0f0f_0f0f == 0x0a0a_0a0a => one(&DRAFT_29),
         0x5130_3530 => one(&GOOGLE_Q050),
         0x5430_3530 => one(&GOOGLE_T050),
         0x5430_3531 => one(&GOOGLE_T051),
         _ => None,
     }
+}
+
+/// The version that a client of a greased version may have encrypted with as well.
+pub(super) fn second_choice(version: u32) -> Option<Version> {
+    version_parameters(1).filter(|_| version & 0x0f0f_0f0f == 0x0a0a_0a0a)
 }
 
 /// Which end protects a packet.
@@ -87,8 +94,7 @@ pub(super) struct PacketKeys {
 }
 
 impl InitialKeys {
-    pub(super) fn derive(version: u32, connection_id: &[u8]) -> Option<Self> {
-        let version = version_parameters(version)?;
+    pub(super) fn derive(version: Version, connection_id: &[u8]) -> Option<Self> {
         let (_, initial) = Hkdf::<Sha256>::extract(Some(version.salt), connection_id);
         Some(Self {
             client: PacketKeys::derive(&initial, b"client in", version.labels)?,

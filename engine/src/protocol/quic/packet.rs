@@ -54,7 +54,8 @@ pub(super) fn next_initial<'a>(reader: &mut Reader<'a>) -> Option<Initial<'a>> {
         let first = reader.u8()?;
         let version = reader.u32()?;
         let parameters = version_parameters(version)?;
-        if first & 0xc0 != 0xc0 {
+        // The second bit may be cleared once both ends agreed to that (RFC 9287).
+        if first & 0x80 == 0 {
             return None;
         }
         let (destination_id, _) = connection_ids(reader)?;

@@ -19,7 +19,7 @@ const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 const ENCRYPTED_NAME_DRAFTS: [u16; 4] = [0xffce, 0xff02, 0xff03, 0xfe0a];
 
 /// ALPN names that are looked at; a client offers two or three.
-const ALPN_NAMES_MAX: usize = 16;
+const ALPN_NAMES_MAX: usize = 32;
 /// Versions kept of `supported_versions`.
 const VERSIONS_MAX: usize = 32;
 
@@ -40,8 +40,6 @@ pub(crate) struct ClientHello<'a> {
     pub(crate) groups: &'a [u8],
     pub(crate) point_formats: &'a [u8],
     pub(crate) ech: bool,
-    /// The bytes ended before the message did.
-    pub(crate) cut: bool,
 }
 
 impl<'a> ClientHello<'a> {
@@ -49,7 +47,7 @@ impl<'a> ClientHello<'a> {
     pub(crate) fn read(body: &'a [u8], carrier: TlsCarrier) -> Option<Self> {
         let mut reader = Reader::over(body);
         let mut hello = Self { legacy_version: reader.u16()?, ..Self::default() };
-        hello.cut = hello.read_lists(&mut reader, carrier).is_none();
+        hello.read_lists(&mut reader, carrier);
         Some(hello)
     }
 
@@ -70,23 +68,17 @@ impl<'a> ClientHello<'a> {
             return Some(());
         }
         let extensions_len = reader.u16()?;
-        let (extensions, whole) = reader.take_up_to(usize::from(extensions_len));
+        let (extensions, _) = reader.take_up_to(usize::from(extensions_len));
         self.extensions = extensions;
-        let all_read = self.read_extensions(extensions);
-        (whole && all_read).then_some(())
+        self.read_extensions(extensions);
+        Some(())
     }
 
-    fn read_extensions(&mut self, block: &'a [u8]) -> bool {
+    fn read_extensions(&mut self, block: &'a [u8]) {
         let mut reader = Reader::over(block);
-        while !reader.is_empty() {
-            let (Some(kind), Some(len)) = (reader.u16(), reader.u16()) else { return false };
-            let (data, whole) = reader.take_up_to(usize::from(len));
-            self.read_extension(kind, data);
-            if !whole {
-                return false;
-            }
+        while let (Some(kind), Some(len)) = (reader.u16(), reader.u16()) {
+            self.read_extension(kind, reader.take_up_to(usize::from(len)).0);
         }
-        true
     }
 
     fn read_extension(&mut self, kind: u16, data: &'a [u8]) {
@@ -126,9 +118,9 @@ impl<'a> ClientHello<'a> {
         })
     }
 
-    /// The observation. `cut` when the message is known to be longer than the bytes that were read.
+    /// The observation. `cut` when the message is longer than the bytes that were read; a message that is whole,
+    /// but whose inner lengths make no sense, is fingerprinted as far as it can be read, as its sender sent it.
     pub(crate) fn observe(&self, carrier: TlsCarrier, cut: bool, detail: Detail) -> TlsClientHello {
-        let cut = cut || self.cut;
         TlsClientHello {
             carrier,
             legacy_version: self.legacy_version,
