@@ -244,20 +244,27 @@ pub(crate) fn probe_stream(bytes: &[u8]) -> Probe {
         (true, _) => Probe::No,
         (false, 0..HEADER_BYTES) if message.get(2).is_none_or(|flags| flags & 0x78 <= 0x28) => Probe::Maybe,
         (false, 0..HEADER_BYTES) => Probe::No,
-        (false, _) if probe_cut(message) => Probe::Maybe,
-        (false, _) => Probe::No,
+        (false, _) => probe_cut(message),
     }
 }
 
-fn probe_cut(message: &[u8]) -> bool {
+/// The begin of a message: its header and, as soon as that is there, its question.
+fn probe_cut(message: &[u8]) -> Probe {
     let mut reader = Reader::over(message);
-    Header::read(&mut reader).is_some_and(|h| {
+    let sane = Header::read(&mut reader).is_some_and(|h| {
         let [questions, answers, authority, additional] = h.counts;
         matches!(h.opcode(), 0 | 4 | 5)
             && h.flags & 0x0040 == 0
             && questions == 1
             && [answers, authority, additional].iter().all(|count| *count < 256)
-    })
+    });
+    match (sane, record::read_question(message, &mut reader)) {
+        (false, _) => Probe::No,
+        (true, Some(question)) if matches!(question.class & 0x7fff, 1 | 3 | 4 | 254 | 255) => Probe::Yes,
+        (true, Some(_)) => Probe::No,
+        (true, None) if message.len() < HEADER_BYTES + 260 => Probe::Maybe,
+        (true, None) => Probe::No,
+    }
 }
 
 impl DnsQuestion {

@@ -136,11 +136,11 @@ impl FlowParser {
             State::Tls(tls) => tls.wants_more(),
             State::Quic(quic) => quic.wants_more(),
             State::Http(http) => http.wants_more(),
-            State::Irc(irc) => irc.wants_more(),
             State::Undecided(_)
             | State::Dtls(_)
             | State::DnsDatagrams(_)
             | State::DnsStream(_)
+            | State::Irc(_)
             | State::Socks(_)
             | State::Watching { .. } => true,
             State::Over => false,
@@ -167,7 +167,12 @@ impl FlowParser {
                 http::Outcome::Went => {}
                 http::Outcome::Tunnel { left } => self.enter_tunnel(direction, bytes, left, missing, seen),
             },
-            State::Irc(irc) => irc.push(direction, bytes, missing, self.detail, seen),
+            State::Irc(irc) => {
+                irc.push(direction, bytes, missing, self.detail, seen);
+                if irc.is_secured() {
+                    self.state = State::Watching { pushes: 0 };
+                }
+            }
             State::Socks(socks) => match socks.push(direction, bytes, seen) {
                 socks::Outcome::Went if !missing => {}
                 socks::Outcome::Went | socks::Outcome::Over => self.state = State::Over,

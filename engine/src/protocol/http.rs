@@ -187,6 +187,10 @@ impl HttpStream {
         left: usize,
         seen: &mut Vec<Observation>,
     ) -> Option<Outcome> {
+        if !cut && probe(head) == Probe::No {
+            self.half(direction).lost = true;
+            return None;
+        }
         if head.starts_with(b"HTTP/") {
             let answers = self.read_response(direction, head, cut, seen)?;
             return (answers == Asked::Connect).then_some(Outcome::Tunnel { left });

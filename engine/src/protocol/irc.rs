@@ -1,6 +1,6 @@
 //! IRC: lines of a client and a server, on any port.
 //!
-//! It must not know what is encrypted: after an accepted STARTTLS nothing is parsed.
+//! It must not know what is encrypted: an accepted STARTTLS ends it.
 
 mod message;
 
@@ -48,7 +48,7 @@ pub(crate) struct IrcStream {
     user: Option<Text>,
     registered: bool,
     confirmed: bool,
-    over: bool,
+    secured: bool,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl IrcStream {
         seen: &mut Vec<Observation>,
     ) {
         let mut rest = bytes;
-        while !self.over
+        while !self.secured
             && let Some(newline) = memchr::memchr(b'\n', rest)
         {
             let part = rest.get(..newline).unwrap_or_default();
@@ -106,7 +106,7 @@ impl IrcStream {
             _ => {}
         }
         let numeric = message.numeric.filter(|_| direction == Direction::FromResponder);
-        self.over = numeric == Some(STARTTLS_ACCEPTED);
+        self.secured |= numeric == Some(STARTTLS_ACCEPTED);
         seen.push(Observation::Irc(message));
         self.note_session(numeric, seen);
     }
@@ -136,14 +136,15 @@ impl IrcStream {
         for direction in [Direction::FromOriginator, Direction::FromResponder] {
             let half = self.half(direction);
             let line = core::mem::take(&mut half.line);
-            if !half.dropping && !self.over && !line.is_empty() {
+            if !half.dropping && !self.secured && !line.is_empty() {
                 self.read(direction, &line, detail, seen);
             }
         }
     }
 
-    pub(crate) fn wants_more(&self) -> bool {
-        !self.over
+    /// STARTTLS was accepted: what follows is TLS.
+    pub(crate) fn is_secured(&self) -> bool {
+        self.secured
     }
 }
 

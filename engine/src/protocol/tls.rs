@@ -10,6 +10,7 @@ mod ja4;
 mod server_hello;
 
 pub(crate) mod dtls;
+mod sslv2;
 
 use handshake::Handshake;
 
@@ -29,6 +30,9 @@ const RECORD_BYTES_MAX: usize = (1 << 14) + 2048;
 
 /// Whether `bytes` begin with a handshake record that holds a ClientHello or ServerHello, or an alert.
 pub(crate) fn probe(bytes: &[u8]) -> Probe {
+    if sslv2::probe(bytes) {
+        return Probe::Yes;
+    }
     let mut reader = Reader::over(bytes);
     let (Some(kind), major, minor, len) = (reader.u8(), reader.u8(), reader.u8(), reader.u16()) else {
         return Probe::Maybe;
@@ -110,6 +114,7 @@ struct Half {
     record_kind: u8,
     record_left: u16,
     handshake: Handshake,
+    begun: bool,
     /// The clear part is over, or the bytes make no sense: the rest is ignored.
     over: bool,
 }
@@ -122,12 +127,17 @@ impl Half {
             record_kind: 0,
             record_left: 0,
             handshake: Handshake::start(TlsCarrier::Tcp),
+            begun: false,
             over: false,
         }
     }
 
     fn push(&mut self, bytes: &[u8], detail: Detail, seen: &mut Vec<Observation>) {
         let mut reader = Reader::over(bytes);
+        if !self.begun {
+            self.begun = true;
+            seen.extend(sslv2::take_hello(&mut reader).map(Observation::TlsClientHello));
+        }
         while !self.over && !reader.is_empty() {
             if self.record_left == 0 && !self.read_header(&mut reader) {
                 continue;

@@ -84,6 +84,10 @@ pub(super) fn datagram(bytes: &[u8], responder_port: u16) -> AppProtocol {
     if responder_port == ntp::PORT && ntp::probe(bytes) {
         return AppProtocol::Ntp;
     }
+    // Names of NetBIOS have the form of DNS messages, but are no names of hosts, and look like a tunnel's.
+    if responder_port == 137 {
+        return AppProtocol::Unknown;
+    }
     let dns_port = matches!(responder_port, 53 | 5353 | 5355);
     if dns::probe(bytes) || dns_port && bytes.len() >= dns::HEADER_BYTES {
         return AppProtocol::Dns;

@@ -27,7 +27,8 @@ impl CryptoStream {
                 // PADDING, PING
                 0x00 | 0x01 => Some(()),
                 0x02 | 0x03 => skip_ack(&mut reader, kind == 0x03),
-                0x06 => self.push_crypto(&mut reader),
+                // CRYPTO; 0x08 in Google's versions
+                0x06 | 0x08 => self.push_crypto(&mut reader),
                 // CONNECTION_CLOSE, and what must not be in an Initial packet
                 _ => None,
             };

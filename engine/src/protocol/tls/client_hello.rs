@@ -28,6 +28,8 @@ const VERSIONS_MAX: usize = 32;
 pub(crate) struct ClientHello<'a> {
     pub(crate) legacy_version: u16,
     pub(crate) ciphers: &'a [u8],
+    /// The list of ciphers ends before the message does.
+    ciphers_whole: bool,
     /// The extension block without its length.
     pub(crate) extensions: &'a [u8],
     pub(crate) server_name: Option<&'a [u8]>,
@@ -63,6 +65,7 @@ impl<'a> ClientHello<'a> {
         let (ciphers, whole) = reader.take_up_to(usize::from(ciphers_len));
         self.ciphers = ciphers;
         let compression_len = whole.then(|| reader.u8()).flatten()?;
+        self.ciphers_whole = true;
         reader.take(usize::from(compression_len))?;
         if reader.is_empty() {
             return Some(());
@@ -119,8 +122,9 @@ impl<'a> ClientHello<'a> {
     }
 
     /// The observation. `cut` when the message is longer than the bytes that were read; a message that is whole,
-    /// but whose inner lengths make no sense, is fingerprinted as far as it can be read, as its sender sent it.
+    /// but whose inner lengths make no sense, is fingerprinted by what can be read if that holds all its ciphers.
     pub(crate) fn observe(&self, carrier: TlsCarrier, cut: bool, detail: Detail) -> TlsClientHello {
+        let fingerprinted = !cut && self.ciphers_whole;
         TlsClientHello {
             carrier,
             legacy_version: self.legacy_version,
@@ -128,8 +132,8 @@ impl<'a> ClientHello<'a> {
             server_name: self.server_name.map(|name| Text::escape_up_to(name, 255)),
             alpn: self.alpn_names().take(ALPN_NAMES_MAX).map(Text::escape).collect(),
             ech: self.ech,
-            ja4: (!cut).then(|| ja4::fingerprint(self, carrier)),
-            ja3: (!cut && detail == Detail::Full).then(|| ja4::ja3_text(self)),
+            ja4: fingerprinted.then(|| ja4::fingerprint(self, carrier)),
+            ja3: (fingerprinted && detail == Detail::Full).then(|| ja4::ja3_text(self)),
             cut,
         }
     }

@@ -1,11 +1,10 @@
 //! One observation as a JSON record.
 
-use std::borrow::Cow;
-use std::net::IpAddr;
+mod dns;
 
 use beaconwatch_engine::protocol::{
-    Banner, Direction, DnsData, DnsMessage, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind,
-    Text, TlsCarrier, TlsClientHello, TlsServerHello,
+    Banner, Direction, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Text, TlsCarrier,
+    TlsClientHello, TlsServerHello,
 };
 use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
@@ -53,7 +52,10 @@ impl Ends {
 pub(super) fn of(observation: &Observation, ends: &Ends) -> (&'static str, Value) {
     let mut record = ends.record(None);
     let list = match observation {
-        Observation::Dns(message) => dns(&mut record, message),
+        Observation::Dns(message) => {
+            dns::write(&mut record, message);
+            dns::list(ends.flow.responder.port())
+        }
         Observation::HttpRequest(request) => {
             record = ends.record(ends.side.or(Some(FlowSide::Originator)));
             http_request(&mut record, request)
@@ -145,49 +147,6 @@ fn banner(record: &mut Map<String, Value>, ends: &Ends, banner: &Banner, list: &
     *record = ends.record(Some(side(banner.direction)));
     put(record, "line", &banner.line);
     list
-}
-
-fn dns(record: &mut Map<String, Value>, message: &DnsMessage) -> &'static str {
-    let mut set = |key: &str, value: Value| {
-        record.insert(key.to_owned(), value);
-    };
-    let [_, answers, ..] = message.counts;
-    set("dns.flags.response", json!(u8::from(message.response).to_string()));
-    set("dns.id", hex(u64::from(message.id), 4));
-    set(
-        "dns.qry.name",
-        json!(message.questions.iter().map(|q| root_as_shown(q.name.as_str())).collect::<Vec<_>>()),
-    );
-    set("dns.qry.type", json!(message.questions.iter().map(|q| q.kind.0.to_string()).collect::<Vec<_>>()));
-    set(
-        "dns.qry.type.name",
-        json!(message.questions.iter().map(|q| q.kind.name()).collect::<Vec<Cow<'_, str>>>()),
-    );
-    if message.response {
-        set("dns.flags.rcode", json!(message.rcode.to_string()));
-    }
-    set("dns.count.answers", json!(answers.to_string()));
-    let mut addresses = (Vec::new(), Vec::new());
-    let mut aliases = Vec::new();
-    for data in &message.records {
-        match &data.data {
-            DnsData::Address(IpAddr::V4(v4)) => addresses.0.push(v4.to_string()),
-            DnsData::Address(IpAddr::V6(v6)) => addresses.1.push(v6.to_string()),
-            DnsData::Name(name) if data.kind.0 == 5 => aliases.push(root_as_shown(name.as_str())),
-            DnsData::Name(_) | DnsData::Service { .. } | DnsData::Other => {}
-        }
-    }
-    set("dns.a", json!(addresses.0));
-    set("dns.aaaa", json!(addresses.1));
-    set("dns.cname", json!(aliases));
-    set("size", json!(message.size));
-    set("cut", json!(message.cut));
-    "dns"
-}
-
-/// The root, which is empty between its dots, is shown by name.
-fn root_as_shown(name: &str) -> &str {
-    if name == "." { "<Root>" } else { name }
 }
 
 fn http_request(record: &mut Map<String, Value>, request: &HttpRequest) -> &'static str {

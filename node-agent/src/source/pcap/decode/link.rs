@@ -38,7 +38,7 @@ pub(super) fn network(link: u16, frame: Layer<'_>) -> Option<(u16, Layer<'_>)> {
     }
 }
 
-fn of_ip_version(packet: Layer<'_>) -> Option<u16> {
+pub(super) fn of_ip_version(packet: Layer<'_>) -> Option<u16> {
     match packet.data.first()? >> 4 {
         4 => Some(ETHERTYPE_IPV4),
         6 => Some(ETHERTYPE_IPV6),

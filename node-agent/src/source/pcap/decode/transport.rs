@@ -8,6 +8,8 @@ const UDP_HEADER_BYTES: usize = 8;
 const TCP_HEADER_BYTES: usize = 20;
 const SCTP_HEADER_BYTES: usize = 12;
 const GENEVE_PORT: u16 = 6081;
+const GTP_USER_PORT: u16 = 2152;
+const VXLAN_GPE_PORT: u16 = 4790;
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 
 /// Goes on with what an IP protocol number says.
@@ -62,7 +64,8 @@ fn udp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>, layers: u8) -
     }
     .behind(UDP_HEADER_BYTES)?;
     if layers > 0
-        && let Some(decoded) = udp_tunnel(destination_port, payload, layers)
+        && let Some(decoded) =
+            udp_tunnel(destination_port, payload, layers).or_else(|| udp_tunnel(source_port, payload, layers))
     {
         return Some(decoded);
     }
@@ -77,7 +80,7 @@ fn udp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>, layers: u8) -
     }))
 }
 
-/// GENEVE and VXLAN, when what is inside makes sense.
+/// GENEVE, VXLAN, its generic extension, and GTP-U, when what is inside makes sense.
 fn udp_tunnel(port: u16, payload: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     let (ethertype, inside) = if port == GENEVE_PORT {
         let [first, flags] = *payload.data.first_chunk::<2>()?;
@@ -91,6 +94,24 @@ fn udp_tunnel(port: u16, payload: Layer<'_>, layers: u8) -> Option<Decoded<'_>> 
         && payload.data.first()? & 8 != 0
     {
         (link::ETHERTYPE_BRIDGED, payload.behind(8)?)
+    } else if port == VXLAN_GPE_PORT {
+        let [flags, _, _, next] = *payload.data.first_chunk::<4>()?;
+        if flags & 0xf2 != 0 {
+            return None;
+        }
+        let inside = payload.behind(8)?;
+        match next {
+            1 | 2 => (link::of_ip_version(inside)?, inside),
+            _ => (link::ETHERTYPE_BRIDGED, inside),
+        }
+    } else if port == GTP_USER_PORT {
+        let [first, kind] = *payload.data.first_chunk::<2>()?;
+        // Version 1, and a user packet. Any of three flags brings four more bytes.
+        if first >> 4 != 3 || kind != 0xff {
+            return None;
+        }
+        let inside = payload.behind(if first & 7 == 0 { 8 } else { 12 })?;
+        (link::of_ip_version(inside)?, inside)
     } else {
         return None;
     };
