@@ -138,6 +138,21 @@ pub struct PolicyOnNode {
     /// Why a later generation is not in force; absent: nothing wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// When its exceptions were last used on the node; those that were not used since the agent started are
+    /// absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions_used: Vec<ExceptionUse>,
+}
+
+/// Use of an exception on the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct ExceptionUse {
+    /// Name of the exception.
+    pub name: String,
+    /// When a finding last matched it.
+    pub last_used: TimeText,
 }
 
 /// Losses at one place.

@@ -12,6 +12,7 @@ pub mod detectors;
 pub mod exceptions;
 pub mod file;
 pub mod manifest;
+pub mod owner;
 pub mod policy_status;
 pub mod protocol;
 pub mod selectors;

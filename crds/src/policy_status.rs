@@ -93,6 +93,9 @@ pub struct ExceptionStatus {
     pub name: String,
     /// It has expired and no longer holds.
     pub expired: bool,
+    /// When the operator first saw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<TimeText>,
     /// When a finding last matched it; absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<TimeText>,

@@ -8,6 +8,7 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 pub mod app;
 pub mod args;
 pub mod clock;
+pub mod kube;
 pub mod queue;
 pub mod render;
 pub mod replay;

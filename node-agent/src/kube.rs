@@ -1,0 +1,5 @@
+//! The agent in the cluster.
+pub mod budget;
+pub mod owners;
+pub mod pods;
+pub mod spool;

@@ -1,0 +1,188 @@
+//! The build step: what the status should say. No client in here; the same input gives the same status.
+
+use beaconwatch_crds::policy_status::{
+    CONDITION_ACCEPTED, CONDITION_EXCEPTIONS_CURRENT, CONDITION_PROGRAMMED, CONDITION_SELECTS_WORKLOADS,
+    PolicyStatus,
+};
+use beaconwatch_engine::time::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::Resource;
+use kube::core::DeserializeGuard;
+
+use super::validate::{Exceptions, Verdict};
+use crate::cluster::standing::Standing;
+use crate::policy::PolicyKind;
+
+/// Lists in a status are cut to this many entries; the counts beside them are whole.
+const LISTED_MAX: usize = 32;
+/// Bytes of a condition's message that the API server takes.
+const MESSAGE_MAX: usize = 32 << 10;
+
+/// Reasons of the conditions; also the reasons of Events about them.
+pub mod reasons {
+    /// Accepted: the policy is valid.
+    pub const ACCEPTED: &str = "Accepted";
+    /// Accepted: the policy is wrong.
+    pub const INVALID: &str = "Invalid";
+    /// Accepted: the object does not have the shape of a policy.
+    pub const UNREADABLE: &str = "Unreadable";
+    /// Programmed: every node runs it.
+    pub const PROGRAMMED: &str = "Programmed";
+    /// Programmed: some nodes do not run it.
+    pub const NODES_BEHIND: &str = "NodesBehind";
+    /// Programmed: there is no agent.
+    pub const NO_NODES: &str = "NoNodes";
+    /// Programmed: it is not accepted, so nodes keep the last good generation.
+    pub const NOT_ACCEPTED: &str = "NotAccepted";
+    /// ExceptionsCurrent: all hold.
+    pub const CURRENT: &str = "Current";
+    /// ExceptionsCurrent: some have expired.
+    pub const EXPIRED: &str = "Expired";
+    /// ExceptionsCurrent: some were not used for 30 days.
+    pub const UNUSED: &str = "Unused";
+    /// SelectsWorkloads: pods are selected.
+    pub const SELECTED: &str = "Selected";
+    /// SelectsWorkloads: no pod is selected.
+    pub const NOTHING_SELECTED: &str = "NothingSelected";
+    /// SelectsWorkloads: pods are selected, but other policies govern all of them.
+    pub const OVERRIDDEN: &str = "Overridden";
+}
+
+/// One condition, without its times.
+struct Say {
+    kind: &'static str,
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+/// The status that the policy should have.
+#[must_use]
+pub fn status<K: PolicyKind>(
+    object: &DeserializeGuard<K>,
+    verdict: &Verdict,
+    standing: &Standing,
+    now: Timestamp,
+) -> PolicyStatus {
+    let generation = object.meta().generation;
+    let before = object.0.as_ref().ok().and_then(PolicyKind::status);
+    let mut said = vec![accepted(verdict), programmed(verdict, standing)];
+    let mut exceptions = Vec::new();
+    if let Verdict::Accepted(state) = verdict {
+        said.push(exceptions_current(state));
+        said.push(selects_workloads(standing));
+        exceptions.clone_from(&state.each);
+    }
+    let conditions = said.into_iter().map(|say| condition(say, generation, before, now)).collect();
+    PolicyStatus {
+        observed_generation: generation,
+        conditions,
+        programmed: Some(format!("{}/{}", standing.nodes_programmed, standing.nodes())),
+        behind: standing.nodes_behind.iter().take(LISTED_MAX).cloned().collect(),
+        findings: Some(standing.findings),
+        pods_selected: Some(standing.pods_selected),
+        pods_governed: Some(standing.pods_governed),
+        overlaps: standing.overlaps.iter().take(LISTED_MAX).cloned().collect(),
+        exceptions,
+    }
+}
+
+fn accepted(verdict: &Verdict) -> Say {
+    let (status, reason, message) = match verdict {
+        Verdict::Accepted(_) => ("True", reasons::ACCEPTED, "the policy is valid".to_owned()),
+        Verdict::Refused(error) => ("False", reasons::INVALID, error.to_string()),
+        Verdict::Unreadable(error) => {
+            ("False", reasons::UNREADABLE, format!("the policy cannot be read: {error}"))
+        }
+    };
+    Say { kind: CONDITION_ACCEPTED, status, reason, message }
+}
+
+fn programmed(verdict: &Verdict, standing: &Standing) -> Say {
+    let count = format!(
+        "{} of {} nodes run generation {}",
+        standing.nodes_programmed,
+        standing.nodes(),
+        standing.generation
+    );
+    let (status, reason, message) = match (verdict, standing.nodes_behind.first()) {
+        (Verdict::Refused(_) | Verdict::Unreadable(_), _) => {
+            ("False", reasons::NOT_ACCEPTED, "nodes keep the last generation that was valid".to_owned())
+        }
+        (Verdict::Accepted(_), _) if standing.nodes() == 0 => (
+            "False",
+            reasons::NO_NODES,
+            "no node agent has reported; is the agent's DaemonSet running?".to_owned(),
+        ),
+        (Verdict::Accepted(_), None) => ("True", reasons::PROGRAMMED, count),
+        (Verdict::Accepted(_), Some(first)) => {
+            let more = standing.nodes_behind.len() - 1;
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            ("False", reasons::NODES_BEHIND, format!("{count}; {}: {}{more}", first.node, first.reason))
+        }
+    };
+    Say { kind: CONDITION_PROGRAMMED, status, reason, message }
+}
+
+fn exceptions_current(exceptions: &Exceptions) -> Say {
+    let expired = exceptions.expired.join(", ");
+    let unused = exceptions.unused.join(", ");
+    let (status, reason, message) = match (expired.is_empty(), unused.is_empty()) {
+        (true, true) if exceptions.each.is_empty() => ("True", reasons::CURRENT, "there are none".to_owned()),
+        (true, true) => ("True", reasons::CURRENT, "all exceptions hold".to_owned()),
+        (true, false) => ("False", reasons::UNUSED, format!("not used for 30 days: {unused}")),
+        (false, true) => ("False", reasons::EXPIRED, format!("expired, so they no longer hold: {expired}")),
+        (false, false) => (
+            "False",
+            reasons::EXPIRED,
+            format!("expired, so they no longer hold: {expired}; not used for 30 days: {unused}"),
+        ),
+    };
+    Say { kind: CONDITION_EXCEPTIONS_CURRENT, status, reason, message }
+}
+
+fn selects_workloads(standing: &Standing) -> Say {
+    let Standing { pods_selected, pods_governed, overlaps, .. } = standing;
+    let (status, reason, message) = if *pods_selected == 0 {
+        ("False", reasons::NOTHING_SELECTED, "no pod matches spec.workloads".to_owned())
+    } else if *pods_governed == 0 {
+        let governing = overlaps.iter().filter(|other| other.governs).map(|other| match &other.namespace {
+            Some(namespace) => format!("{} {namespace}/{}", other.kind, other.name),
+            None => format!("{} {}", other.kind, other.name),
+        });
+        let governing: Vec<_> = governing.collect();
+        let message = format!("all {pods_selected} pods are governed by {}", governing.join(", "));
+        ("False", reasons::OVERRIDDEN, message)
+    } else {
+        ("True", reasons::SELECTED, format!("selects {pods_selected} pods, governs {pods_governed} of them"))
+    };
+    Say { kind: CONDITION_SELECTS_WORKLOADS, status, reason, message }
+}
+
+/// A condition with its times: the transition is kept as long as the status is the same.
+fn condition(say: Say, generation: Option<i64>, before: Option<&PolicyStatus>, now: Timestamp) -> Condition {
+    let before = before.and_then(|status| status.conditions.iter().find(|held| held.type_ == say.kind));
+    let since = before.filter(|held| held.status == say.status).map(|held| held.last_transition_time.clone());
+    Condition {
+        type_: say.kind.to_owned(),
+        status: say.status.to_owned(),
+        reason: say.reason.to_owned(),
+        message: cut(say.message),
+        observed_generation: generation,
+        last_transition_time: since.unwrap_or_else(|| time(now)),
+    }
+}
+
+fn time(now: Timestamp) -> Time {
+    let secs = i64::try_from(now.as_nanos() / 1_000_000_000).unwrap_or(i64::MAX);
+    Time(jiff::Timestamp::from_second(secs).unwrap_or(jiff::Timestamp::MAX))
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > MESSAGE_MAX {
+        let end = (0..=MESSAGE_MAX - 4).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str(" ...");
+    }
+    message
+}

@@ -1,0 +1,286 @@
+//! What the cluster looks like to the operator, built from watch events: policies, nodes' reports, pods,
+//! namespaces, findings. No client, no clock and no await in here; what follows from it is in
+//! [`standing`].
+
+mod classes;
+mod selection;
+pub mod standing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use beaconwatch_crds::compile::CompileError;
+use beaconwatch_crds::{BeaconFinding, BeaconNode};
+use beaconwatch_engine::policy::{Policy, PolicyId};
+use beaconwatch_engine::time::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::{Resource, ResourceExt};
+
+use self::classes::Classes;
+use crate::policy::{PolicyKind, id_of};
+
+/// Key of a namespaced object: namespace and name.
+pub type Key = (String, String);
+
+/// One change of one object.
+#[derive(Clone, Debug)]
+pub enum Change<K> {
+    /// New, changed, or listed.
+    Applied(K),
+    /// Gone.
+    Deleted(Key),
+    /// All that there are have been told.
+    Listed,
+}
+
+/// A policy that agents can run, or why they cannot.
+#[derive(Clone, Debug)]
+pub enum Compiled {
+    /// It can be run.
+    Yes(Arc<Policy>),
+    /// It is wrong; agents keep the last good generation.
+    No(CompileError),
+    /// It does not even have the shape of a policy.
+    Unreadable(String),
+}
+
+/// A policy as the operator knows it.
+#[derive(Clone, Debug)]
+pub struct KnownPolicy {
+    /// Kind of the object.
+    pub kind: &'static str,
+    /// Its `metadata.generation`.
+    pub generation: i64,
+    /// Its `metadata.resourceVersion`: any write at all changes it.
+    pub version: Option<String>,
+    /// What it compiles to.
+    pub compiled: Compiled,
+}
+
+/// A node's last report.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The report; `None`: the object cannot be read.
+    pub node: Option<Arc<BeaconNode>>,
+    /// When the operator last saw it change, on the operator's clock: nodes' clocks need not agree.
+    pub changed: Timestamp,
+}
+
+/// What of a finding is needed for counting and ageing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownFinding {
+    /// `metadata.uid`.
+    pub uid: Option<String>,
+    /// `metadata.resourceVersion`.
+    pub version: Option<String>,
+    /// Last check-in; when it was made, if it says none.
+    pub last_seen: Timestamp,
+    /// The policy that judged.
+    pub policy: PolicyId,
+    /// Its severity as written.
+    pub severity: String,
+}
+
+/// The pods of node agents are told by these labels, in the operator's own namespace.
+#[derive(Clone, Debug)]
+pub struct AgentPods {
+    /// Namespace.
+    pub namespace: String,
+    /// Labels that the pods have.
+    pub labels: Vec<(String, String)>,
+}
+
+impl AgentPods {
+    /// Agents of the chart, in `namespace`.
+    #[must_use]
+    pub fn of_chart(namespace: &str) -> Self {
+        let label = |key: &str, value: &str| (format!("app.kubernetes.io/{key}"), value.to_owned());
+        Self {
+            namespace: namespace.to_owned(),
+            labels: vec![label("name", "beaconwatch"), label("component", "agent")],
+        }
+    }
+
+    fn has(&self, pod: &Pod) -> bool {
+        let labels = pod.labels();
+        pod.metadata.namespace.as_deref() == Some(&self.namespace)
+            && self.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+    }
+}
+
+/// What the cluster looks like.
+#[derive(Debug)]
+pub struct Cluster {
+    agent_pods: AgentPods,
+    policies: BTreeMap<PolicyId, KnownPolicy>,
+    reports: BTreeMap<String, Report>,
+    nodes: BTreeSet<String>,
+    agents: BTreeMap<Key, (String, Option<String>)>,
+    classes: Classes,
+    findings: BTreeMap<Key, KnownFinding>,
+}
+
+impl Cluster {
+    /// A cluster of which nothing is known yet.
+    #[must_use]
+    pub fn with_agents(agent_pods: AgentPods) -> Self {
+        Self {
+            agent_pods,
+            policies: BTreeMap::new(),
+            reports: BTreeMap::new(),
+            nodes: BTreeSet::new(),
+            agents: BTreeMap::new(),
+            classes: Classes::default(),
+            findings: BTreeMap::new(),
+        }
+    }
+
+    /// A policy changed.
+    pub fn policy<K: PolicyKind>(&mut self, change: Change<DeserializeGuard<K>>) {
+        match change {
+            Change::Deleted(key) => {
+                self.policies.remove(&policy_id(&key));
+            }
+            Change::Applied(object) => {
+                let compiled = match &object.0 {
+                    Ok(policy) => policy.compile().map_or_else(Compiled::No, |p| Compiled::Yes(Arc::new(p))),
+                    Err(invalid) => Compiled::Unreadable(invalid.error.clone()),
+                };
+                let known = KnownPolicy {
+                    kind: K::KIND,
+                    generation: object.meta().generation.unwrap_or(0),
+                    version: object.resource_version(),
+                    compiled,
+                };
+                self.policies.insert(id_of(&object), known);
+            }
+            Change::Listed => {}
+        }
+    }
+
+    /// A node's report changed.
+    pub fn report(&mut self, change: Change<DeserializeGuard<BeaconNode>>, now: Timestamp) {
+        match change {
+            Change::Deleted((_, name)) => {
+                self.reports.remove(&name);
+            }
+            Change::Applied(object) => {
+                let name = object.name_any();
+                let node = object.0.ok().map(Arc::new);
+                let same = self.reports.get(&name).filter(|held| held.node == node);
+                let changed = same.map_or(now, |held| held.changed);
+                self.reports.insert(name, Report { node, changed });
+            }
+            Change::Listed => {}
+        }
+    }
+
+    /// A node came or went.
+    pub fn node(&mut self, change: Change<PartialObjectMeta<Node>>) {
+        match change {
+            Change::Applied(node) => {
+                self.nodes.insert(node.name_any());
+            }
+            Change::Deleted((_, name)) => {
+                self.nodes.remove(&name);
+            }
+            Change::Listed => {}
+        }
+    }
+
+    /// A namespace changed.
+    pub fn namespace(&mut self, change: Change<PartialObjectMeta<Namespace>>) {
+        match change {
+            Change::Applied(namespace) => {
+                self.classes.namespace(&namespace.name_any(), Some(namespace.labels()))
+            }
+            Change::Deleted((_, name)) => self.classes.namespace(&name, None),
+            Change::Listed => {}
+        }
+    }
+
+    /// A pod changed.
+    pub fn pod(&mut self, change: Change<Pod>) {
+        match change {
+            Change::Applied(pod) => {
+                let key = key_of(&pod);
+                if self.agent_pods.has(&pod) {
+                    self.agent(&key, &pod);
+                }
+                self.classes.applied(key, &pod);
+            }
+            Change::Deleted(key) => {
+                self.classes.deleted(&key);
+                self.agents.remove(&key);
+            }
+            Change::Listed => {}
+        }
+    }
+
+    /// A finding changed. One that cannot be read is none.
+    pub fn finding(&mut self, change: Change<DeserializeGuard<BeaconFinding>>) {
+        match change {
+            Change::Applied(object) => {
+                let key = key_of(&object);
+                match object.0 {
+                    Ok(finding) => self.findings.insert(key, known_finding(&finding)),
+                    Err(_) => self.findings.remove(&key),
+                };
+            }
+            Change::Deleted(key) => {
+                self.findings.remove(&key);
+            }
+            Change::Listed => {}
+        }
+    }
+
+    /// All policies.
+    #[must_use]
+    pub const fn policies(&self) -> &BTreeMap<PolicyId, KnownPolicy> {
+        &self.policies
+    }
+
+    /// All findings.
+    #[must_use]
+    pub const fn findings(&self) -> &BTreeMap<Key, KnownFinding> {
+        &self.findings
+    }
+
+    /// Nodes that have a report but do not exist: the reports are left over.
+    pub fn reports_without_node(&self) -> impl Iterator<Item = &String> {
+        self.reports.keys().filter(|name| !self.nodes.contains(*name))
+    }
+
+    fn agent(&mut self, key: &Key, pod: &Pod) {
+        let Some(node) = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) else { return };
+        let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+        let waiting =
+            statuses.filter_map(|status| status.state.as_ref()?.waiting.as_ref()?.reason.clone()).next();
+        self.agents.insert(key.clone(), (node, waiting));
+    }
+}
+
+fn policy_id((namespace, name): &Key) -> PolicyId {
+    let namespace = Some(namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    PolicyId { namespace: namespace.map(Into::into), name: name.as_str().into() }
+}
+
+/// Namespace (empty if it has none) and name.
+pub fn key_of(object: &impl ResourceExt) -> Key {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn known_finding(finding: &BeaconFinding) -> KnownFinding {
+    let made = finding.creation_timestamp().and_then(|time| u64::try_from(time.0.as_nanosecond()).ok());
+    KnownFinding {
+        uid: finding.uid(),
+        version: finding.resource_version(),
+        last_seen: Timestamp::from_nanos(finding.spec.when.last.parse_nanos().or(made).unwrap_or(u64::MAX)),
+        policy: PolicyId {
+            namespace: finding.spec.policy.namespace.as_deref().map(Into::into),
+            name: finding.spec.policy.name.as_str().into(),
+        },
+        severity: finding.spec.severity.clone(),
+    }
+}

@@ -1,0 +1,340 @@
+//! Watches everything that the operator looks at, keeps [`Cluster`] in step, and says anew how the policies fare
+//! when something changed. A watch that fails is tried again for ever, also when its kind is not installed yet.
+//!
+//! RBAC: list and watch of `beaconpolicies`, `clusterbeaconpolicies`, `beaconnodes`, `beaconfindings`, `pods`,
+//! `namespaces`, `nodes`.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use beaconwatch_crds::{BeaconFinding, BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
+use beaconwatch_engine::time::Timestamp;
+use futures::stream::{BoxStream, SelectAll, StreamExt};
+use futures::{Stream, future};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, store};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Config, Event};
+use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::{Api, Client, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use crate::cleanup::{Outdated, Retention, outdated};
+use crate::cluster::standing::Standings;
+use crate::cluster::{Change, Cluster, Compiled, Key, key_of};
+use crate::metrics::Metrics;
+use crate::policy::{PolicyKind, id_of};
+
+/// After a change of a policy or of a node's report.
+const SOON: Duration = Duration::from_millis(500);
+/// After a change of pods or findings, of which there are many.
+const LATER: Duration = Duration::from_secs(5);
+/// In any case, since nodes may fall silent.
+const LATEST: Duration = Duration::from_secs(30);
+
+/// What a look at the cluster ends in.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// How the policies fare.
+    pub standings: watch::Sender<Arc<Standings>>,
+    /// What is to be deleted.
+    pub leftovers: watch::Sender<Leftovers>,
+}
+
+/// Objects that have served their time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leftovers {
+    /// Findings.
+    pub findings: Vec<Outdated>,
+    /// Names of nodes that are gone and have a report.
+    pub reports: Vec<String>,
+}
+
+/// One change of anything.
+enum Observed {
+    Policy(Change<DeserializeGuard<BeaconPolicy>>),
+    ClusterPolicy(Change<DeserializeGuard<ClusterBeaconPolicy>>),
+    Report(Change<DeserializeGuard<BeaconNode>>),
+    Finding(Change<DeserializeGuard<BeaconFinding>>),
+    Pod(Change<Pod>),
+    Namespace(Change<PartialObjectMeta<Namespace>>),
+    Node(Change<PartialObjectMeta<Node>>),
+}
+
+/// Kinds that are watched: standings are said only after each was listed.
+const KINDS: usize = 7;
+
+/// Stores of the policies, which the reconciler reads.
+#[derive(Debug)]
+pub struct PolicyStores {
+    /// Of `BeaconPolicy`.
+    pub policies: store::Store<DeserializeGuard<BeaconPolicy>>,
+    /// Of `ClusterBeaconPolicy`.
+    pub cluster_policies: store::Store<DeserializeGuard<ClusterBeaconPolicy>>,
+}
+
+/// The watches, not running yet.
+pub struct Watches {
+    streams: SelectAll<BoxStream<'static, Observed>>,
+}
+
+/// The operator's clock.
+#[must_use]
+pub fn now() -> Timestamp {
+    Timestamp::from_nanos(u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(0))
+}
+
+impl Watches {
+    /// Watches of all kinds, and the stores that they fill.
+    #[must_use]
+    pub fn of(client: &Client, metrics: &Arc<Metrics>) -> (Self, PolicyStores) {
+        let (policies, policy_writer) = store::store();
+        let (cluster_policies, cluster_policy_writer) = store::store();
+        let mut streams = SelectAll::new();
+        let watched = |resource| (metrics.clone(), resource);
+        streams.push(
+            reflected(objects(client), policy_writer, watched("beaconpolicies"))
+                .map(Observed::Policy)
+                .boxed(),
+        );
+        streams.push(
+            reflected(objects(client), cluster_policy_writer, watched("clusterbeaconpolicies"))
+                .map(Observed::ClusterPolicy)
+                .boxed(),
+        );
+        streams.push(told(objects(client), watched("beaconnodes")).map(Observed::Report).boxed());
+        streams.push(told(objects(client), watched("beaconfindings")).map(Observed::Finding).boxed());
+        streams.push(told(objects(client), watched("pods")).map(Observed::Pod).boxed());
+        streams.push(told(objects(client), watched("namespaces")).map(Observed::Namespace).boxed());
+        streams.push(told(objects(client), watched("nodes")).map(Observed::Node).boxed());
+        (Self { streams }, PolicyStores { policies, cluster_policies })
+    }
+
+    /// Observes until dropped.
+    pub async fn observe(
+        mut self,
+        mut cluster: Cluster,
+        stale: Duration,
+        retention: Retention,
+        outcome: Outcome,
+        metrics: Arc<Metrics>,
+    ) {
+        let mut due = Instant::now() + LATEST;
+        let mut listed = BTreeSet::new();
+        loop {
+            tokio::select! {
+                Some(observed) = self.streams.next() => {
+                    let at = Instant::now();
+                    due = due.min(at + apply(&mut cluster, observed, &mut listed));
+                }
+                () = sleep_until(due) => {
+                    due = Instant::now() + LATEST;
+                    if listed.len() == KINDS {
+                        look(&cluster, stale, retention, &outcome, &metrics);
+                    } else {
+                        tracing::info!(listed = ?listed, "waiting until everything is listed");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Takes a change; says how soon it is to be looked at.
+fn apply(cluster: &mut Cluster, observed: Observed, listed: &mut BTreeSet<&'static str>) -> Duration {
+    let mut note = |kind, is_listed: bool, delay| {
+        if is_listed && listed.insert(kind) { SOON } else { delay }
+    };
+    match observed {
+        Observed::Policy(change) => {
+            let delay = note("beaconpolicies", matches!(change, Change::Listed), SOON);
+            cluster.policy(change);
+            delay
+        }
+        Observed::ClusterPolicy(change) => {
+            let delay = note("clusterbeaconpolicies", matches!(change, Change::Listed), SOON);
+            cluster.policy(change);
+            delay
+        }
+        Observed::Report(change) => {
+            let delay = note("beaconnodes", matches!(change, Change::Listed), SOON);
+            cluster.report(change, now());
+            delay
+        }
+        Observed::Finding(change) => {
+            let delay = note("beaconfindings", matches!(change, Change::Listed), LATER);
+            cluster.finding(change);
+            delay
+        }
+        Observed::Pod(change) => {
+            let delay = note("pods", matches!(change, Change::Listed), LATER);
+            cluster.pod(change);
+            delay
+        }
+        Observed::Namespace(change) => {
+            let delay = note("namespaces", matches!(change, Change::Listed), LATER);
+            cluster.namespace(change);
+            delay
+        }
+        Observed::Node(change) => {
+            let delay = note("nodes", matches!(change, Change::Listed), LATER);
+            cluster.node(change);
+            delay
+        }
+    }
+}
+
+fn look(cluster: &Cluster, stale: Duration, retention: Retention, outcome: &Outcome, metrics: &Metrics) {
+    let began = Instant::now();
+    let now = now();
+    let standings = cluster.standings(now, stale);
+    let accepted =
+        cluster.policies().values().filter(|policy| matches!(policy.compiled, Compiled::Yes(_))).count();
+    let behind = standings.values().map(|standing| standing.nodes_behind.len()).sum();
+    metrics.looked(began.elapsed(), accepted, cluster.policies().len() - accepted, behind);
+    metrics.findings(cluster.findings().values().map(|finding| finding.severity.as_str()));
+    outcome.standings.send_replace(Arc::new(standings));
+    outcome.leftovers.send_replace(Leftovers {
+        findings: outdated(cluster.findings(), now, retention),
+        reports: cluster.reports_without_node().cloned().collect(),
+    });
+}
+
+fn objects<K>(client: &Client) -> impl Stream<Item = Result<Event<K>, watcher::Error>> + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watch_objects(Api::<K>::all(client.clone()), Config::default())
+}
+
+/// Delays between tries of a watch: doubling from half a second to ten seconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delays {
+    tries: u32,
+}
+
+impl Iterator for Delays {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let delay = Duration::from_millis(500) * 2_u32.saturating_pow(self.tries.min(8));
+        self.tries = self.tries.saturating_add(1);
+        Some(delay.min(Duration::from_secs(10)))
+    }
+}
+
+impl Backoff for Delays {
+    fn reset(&mut self) {
+        self.tries = 0;
+    }
+}
+
+/// Events of a watch that is tried again when it fails.
+fn steady<K: 'static>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
+    (metrics, resource): (Arc<Metrics>, &'static str),
+) -> impl Stream<Item = Event<K>> {
+    events.backoff(Delays::default()).filter_map(move |event| {
+        if let Err(error) = &event {
+            metrics.watch_failed(resource);
+            tracing::warn!(resource, %error, "a watch failed and is tried again");
+        }
+        future::ready(event.ok())
+    })
+}
+
+/// Changes, with what is gone when a watch starts over.
+fn told<K: Resource + 'static>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
+    watched: (Arc<Metrics>, &'static str),
+) -> impl Stream<Item = Change<K>> {
+    let mut listing = Listing::default();
+    steady(events, watched).flat_map(move |event| futures::stream::iter(listing.changes(event)))
+}
+
+/// [`told`], and each event put into a store first.
+fn reflected<K: PolicyKind>(
+    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>>,
+    mut writer: store::Writer<DeserializeGuard<K>>,
+    (metrics, resource): (Arc<Metrics>, &'static str),
+) -> impl Stream<Item = Change<DeserializeGuard<K>>> {
+    let mut listing = Listing::default();
+    let counted = metrics.clone();
+    steady(events, (metrics, resource)).flat_map(move |event| {
+        writer.apply_watcher_event(&event);
+        if let Event::Apply(object) | Event::InitApply(object) = &event
+            && object.0.is_err()
+        {
+            counted.unreadable(K::KIND);
+        }
+        futures::stream::iter(listing.changes(event))
+    })
+}
+
+/// What a watch has told so far.
+#[derive(Debug, Default)]
+struct Listing {
+    known: BTreeSet<Key>,
+    listed: BTreeSet<Key>,
+}
+
+impl Listing {
+    fn changes<K: Resource>(&mut self, event: Event<K>) -> Vec<Change<K>> {
+        match event {
+            Event::Apply(object) => {
+                self.known.insert(key_of(&object));
+                vec![Change::Applied(object)]
+            }
+            Event::Delete(object) => {
+                let key = key_of(&object);
+                self.known.remove(&key);
+                vec![Change::Deleted(key)]
+            }
+            Event::Init => {
+                self.listed.clear();
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                self.listed.insert(key_of(&object));
+                vec![Change::Applied(object)]
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listed);
+                let known = std::mem::replace(&mut self.known, listed);
+                let gone = known.into_iter().filter(|key| !self.known.contains(key));
+                gone.map(Change::Deleted).chain([Change::Listed]).collect()
+            }
+        }
+    }
+}
+
+/// Policies of one kind whose standing changed, again and again.
+pub fn changed_policies<K: PolicyKind>(
+    standings: watch::Receiver<Arc<Standings>>,
+    store: store::Store<DeserializeGuard<K>>,
+) -> impl Stream<Item = Result<ObjectRef<DeserializeGuard<K>>, std::convert::Infallible>> {
+    let start = (standings, Arc::<Standings>::default());
+    futures::stream::unfold(start, move |(mut standings, before)| {
+        let store = store.clone();
+        async move {
+            standings.changed().await.ok()?;
+            let after = standings.borrow_and_update().clone();
+            let changed: Vec<_> = store
+                .state()
+                .iter()
+                .filter(|object| {
+                    let id = id_of(object);
+                    before.get(&id) != after.get(&id)
+                })
+                .map(|object| Ok(ObjectRef::from_obj(object.as_ref())))
+                .collect();
+            Some((futures::stream::iter(changed), (standings, after)))
+        }
+    })
+    .flatten()
+}
