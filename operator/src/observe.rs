@@ -57,13 +57,13 @@ pub struct Leftovers {
 
 /// One change of anything.
 enum Observed {
-    Policy(Change<DeserializeGuard<BeaconPolicy>>),
-    ClusterPolicy(Change<DeserializeGuard<ClusterBeaconPolicy>>),
-    Report(Change<DeserializeGuard<BeaconNode>>),
-    Finding(Change<DeserializeGuard<BeaconFinding>>),
-    Pod(Change<Pod>),
-    Namespace(Change<PartialObjectMeta<Namespace>>),
-    Node(Change<PartialObjectMeta<Node>>),
+    Policy(Box<Change<DeserializeGuard<BeaconPolicy>>>),
+    ClusterPolicy(Box<Change<DeserializeGuard<ClusterBeaconPolicy>>>),
+    Report(Box<Change<DeserializeGuard<BeaconNode>>>),
+    Finding(Box<Change<DeserializeGuard<BeaconFinding>>>),
+    Pod(Box<Change<Pod>>),
+    Namespace(Box<Change<PartialObjectMeta<Namespace>>>),
+    Node(Box<Change<PartialObjectMeta<Node>>>),
 }
 
 /// Kinds that are watched: standings are said only after each was listed.
@@ -99,19 +99,34 @@ impl Watches {
         let watched = |resource| (metrics.clone(), resource);
         streams.push(
             reflected(objects(client), policy_writer, watched("beaconpolicies"))
-                .map(Observed::Policy)
+                .map(|change| Observed::Policy(change.into()))
                 .boxed(),
         );
         streams.push(
             reflected(objects(client), cluster_policy_writer, watched("clusterbeaconpolicies"))
-                .map(Observed::ClusterPolicy)
+                .map(|change| Observed::ClusterPolicy(change.into()))
                 .boxed(),
         );
-        streams.push(told(objects(client), watched("beaconnodes")).map(Observed::Report).boxed());
-        streams.push(told(objects(client), watched("beaconfindings")).map(Observed::Finding).boxed());
-        streams.push(told(objects(client), watched("pods")).map(Observed::Pod).boxed());
-        streams.push(told(objects(client), watched("namespaces")).map(Observed::Namespace).boxed());
-        streams.push(told(objects(client), watched("nodes")).map(Observed::Node).boxed());
+        streams.push(
+            told(objects(client), watched("beaconnodes"))
+                .map(|change| Observed::Report(change.into()))
+                .boxed(),
+        );
+        streams.push(
+            told(objects(client), watched("beaconfindings"))
+                .map(|change| Observed::Finding(change.into()))
+                .boxed(),
+        );
+        streams
+            .push(told(objects(client), watched("pods")).map(|change| Observed::Pod(change.into())).boxed());
+        streams.push(
+            told(objects(client), watched("namespaces"))
+                .map(|change| Observed::Namespace(change.into()))
+                .boxed(),
+        );
+        streams.push(
+            told(objects(client), watched("nodes")).map(|change| Observed::Node(change.into())).boxed(),
+        );
         (Self { streams }, PolicyStores { policies, cluster_policies })
     }
 
@@ -152,38 +167,38 @@ fn apply(cluster: &mut Cluster, observed: Observed, listed: &mut BTreeSet<&'stat
     };
     match observed {
         Observed::Policy(change) => {
-            let delay = note("beaconpolicies", matches!(change, Change::Listed), SOON);
-            cluster.policy(change);
+            let delay = note("beaconpolicies", matches!(*change, Change::Listed), SOON);
+            cluster.policy(*change);
             delay
         }
         Observed::ClusterPolicy(change) => {
-            let delay = note("clusterbeaconpolicies", matches!(change, Change::Listed), SOON);
-            cluster.policy(change);
+            let delay = note("clusterbeaconpolicies", matches!(*change, Change::Listed), SOON);
+            cluster.policy(*change);
             delay
         }
         Observed::Report(change) => {
-            let delay = note("beaconnodes", matches!(change, Change::Listed), SOON);
-            cluster.report(change, now());
+            let delay = note("beaconnodes", matches!(*change, Change::Listed), SOON);
+            cluster.report(*change, now());
             delay
         }
         Observed::Finding(change) => {
-            let delay = note("beaconfindings", matches!(change, Change::Listed), LATER);
-            cluster.finding(change);
+            let delay = note("beaconfindings", matches!(*change, Change::Listed), LATER);
+            cluster.finding(*change);
             delay
         }
         Observed::Pod(change) => {
-            let delay = note("pods", matches!(change, Change::Listed), LATER);
-            cluster.pod(change);
+            let delay = note("pods", matches!(*change, Change::Listed), LATER);
+            cluster.pod(*change);
             delay
         }
         Observed::Namespace(change) => {
-            let delay = note("namespaces", matches!(change, Change::Listed), LATER);
-            cluster.namespace(change);
+            let delay = note("namespaces", matches!(*change, Change::Listed), LATER);
+            cluster.namespace(*change);
             delay
         }
         Observed::Node(change) => {
-            let delay = note("nodes", matches!(change, Change::Listed), LATER);
-            cluster.node(change);
+            let delay = note("nodes", matches!(*change, Change::Listed), LATER);
+            cluster.node(*change);
             delay
         }
     }

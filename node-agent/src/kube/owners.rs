@@ -8,14 +8,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use beaconwatch_crds::owner::{controller, top_owner};
+use beaconwatch_engine::actor::Owner;
 use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Client};
 
-/// Label that the Deployment controller puts on its ReplicaSets and their pods.
-const POD_TEMPLATE_HASH: &str = "pod-template-hash";
 /// Owners kept; beyond, the guess has to do.
 const OWNERS_MAX: usize = 4096;
 
@@ -76,14 +76,11 @@ impl Owners {
     /// The top owner as far as it is known; a guess otherwise. An owner met for the first time is noted to be
     /// asked for.
     pub fn of_pod(&mut self, pod: &Pod) -> TopOwner {
-        let Some(owner) = OwnerRef::of_pod(pod) else {
-            let name = pod.metadata.name.clone().unwrap_or_default();
-            return TopOwner { kind: "Pod".into(), name, replicas: None };
-        };
-        let guess = guess(pod, &owner);
-        if !is_asked_for(&owner.kind) {
+        let Owner { kind, name } = top_owner(&pod.metadata);
+        let guess = TopOwner { kind: kind.to_string(), name: name.to_string(), replicas: None };
+        let Some(owner) = OwnerRef::of_pod(pod).filter(|owner| is_asked_for(&owner.kind)) else {
             return guess;
-        }
+        };
         if self.known.len() >= OWNERS_MAX && !self.known.contains_key(&owner) {
             return guess;
         }
@@ -150,24 +147,4 @@ pub async fn read(client: &Client, owner: &OwnerRef) -> kube::Result<Option<TopO
 
 fn is_asked_for(kind: &str) -> bool {
     matches!(kind, "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job")
-}
-
-fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
-    meta.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))
-}
-
-/// A ReplicaSet of a Deployment is named `<deployment>-<pod-template-hash>`, a Job of a CronJob
-/// `<cronjob>-<minutes since the epoch>`.
-fn guess(pod: &Pod, owner: &OwnerRef) -> TopOwner {
-    let hash = pod.metadata.labels.as_ref().and_then(|labels| labels.get(POD_TEMPLATE_HASH));
-    let of_deployment = hash.and_then(|hash| owner.name.strip_suffix(hash.as_str())?.strip_suffix('-'));
-    let of_cron_job = owner.name.rsplit_once('-').and_then(|(name, minutes)| {
-        (minutes.len() == 8 && minutes.bytes().all(|byte| byte.is_ascii_digit())).then_some(name)
-    });
-    let (kind, name) = match (owner.kind.as_str(), of_deployment, of_cron_job) {
-        ("ReplicaSet", Some(name), _) => ("Deployment", name),
-        ("Job", _, Some(name)) => ("CronJob", name),
-        (kind, _, _) => (kind, owner.name.as_str()),
-    };
-    TopOwner { kind: kind.into(), name: name.into(), replicas: None }
 }

@@ -33,13 +33,15 @@ fn pod(yaml: &str) -> core::Pod {
 
 /// What an index tells, in words.
 fn told(index: &mut PodIndex) -> Vec<String> {
-    let say = |input| match input {
-        Input::Workload(WorkloadChange::Applied(pod)) => format!(
-            "+{} {}/{} {:?} {:?}",
-            pod.name, pod.owner.kind, pod.owner.name, pod.replicas, pod.namespace_labels
-        ),
-        Input::Workload(WorkloadChange::Deleted { uid }) => format!("-{uid}"),
-        other => format!("{other:?}"),
+    let say = |input| {
+        let Input::Workload(change) = input else { panic!("{input:?}") };
+        match change {
+            WorkloadChange::Applied(pod) => format!(
+                "+{} {}/{} {:?} {:?}",
+                pod.name, pod.owner.kind, pod.owner.name, pod.replicas, pod.namespace_labels
+            ),
+            WorkloadChange::Deleted { uid } => format!("-{uid}"),
+        }
     };
     index.take_outputs().into_iter().map(say).collect()
 }
