@@ -11,7 +11,7 @@ export CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local
 export GOFLAGS="-mod=readonly -trimpath -buildvcs=false -p=${BEACONWATCH_BUILD_JOBS:-$(nproc)}"
 
 # Minutes on two cores with an empty Go build cache, to tell whoever waits what to expect.
-declare -A usual_minutes=([etcd]=1 [containerd]=1 [kubernetes]=11 [helm]=2 [coredns]=1 [otelcol]=1 [kubeconform]=1)
+declare -A usual_minutes=([etcd]=1 [containerd]=1 [kubernetes]=11 [helm]=2 [coredns]=1 [otelcol]=1 [kubeconform]=1 [promcheck]=1)
 
 version_of() { go -C "$set_dir" list -m -f '{{.Version}}' "$1"; }
 

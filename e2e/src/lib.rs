@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 pub mod chart;
 pub mod collector;
+pub mod finding;
+pub mod manifests;
 pub mod outside;
 pub mod release;
 pub mod scenario;

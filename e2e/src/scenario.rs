@@ -4,10 +4,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{Namespace, Pod, PodCondition};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde::Deserialize;
 
 /// Time between two looks at a condition that nothing can be watched for.
@@ -120,15 +121,41 @@ impl Scenario {
         Ok(())
     }
 
-    /// Objects of one of our kinds, as the API server has them, from a namespace or from all.
-    #[must_use]
-    pub fn ours(&self, kind: &str, plural: &str, namespace: Option<&str>) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("beaconwatch.io", "v1alpha1", kind);
-        let resource = ApiResource::from_gvk_with_plural(&kind, plural);
-        match namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
-        }
+    /// Waits until a pod is ready.
+    ///
+    /// # Errors
+    ///
+    /// It was not in time.
+    pub async fn pod_ready(&self, name: &str) -> Result<()> {
+        let pods: Api<Pod> = self.api();
+        until(&format!("pod {name} to be ready"), Duration::from_secs(60), async || {
+            let status = pods.get(name).await?.status.unwrap_or_default();
+            let ready = |condition: &PodCondition| condition.type_ == "Ready" && condition.status == "True";
+            Ok(status.conditions.iter().flatten().any(ready).then_some(()))
+        })
+        .await
+    }
+
+    /// Makes a Job of a CronJob now, as its schedule would, and lets the time between two of them pass.
+    ///
+    /// # Errors
+    ///
+    /// There is no such CronJob, or the API server's.
+    pub async fn run_cron_job(&self, name: &str, every: Duration) -> Result<()> {
+        let next = tokio::time::Instant::now() + every;
+        let cron_job: CronJob = self.api().get(name).await?;
+        let owner = cron_job.controller_owner_ref(&()).context("a CronJob without uid")?;
+        let spec =
+            cron_job.spec.and_then(|spec| spec.job_template.spec).context("a CronJob without template")?;
+        let metadata = ObjectMeta {
+            generate_name: Some(format!("{name}-")),
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        };
+        let job = Job { metadata, spec: Some(spec), ..Job::default() };
+        self.api::<Job>().create(&PostParams::default(), &job).await?;
+        tokio::time::sleep_until(next).await;
+        Ok(())
     }
 
     /// Runs kubectl as a person would; what it printed.
