@@ -19,6 +19,8 @@ mod observation;
 mod probe;
 mod quic;
 mod reader;
+#[cfg(test)]
+mod sample;
 mod socks;
 mod text;
 mod tls;

@@ -212,9 +212,9 @@ impl FlowParser {
         let verdict = match held {
             Some(held) => {
                 held.extend_from_slice(bytes);
-                recognise::stream(held, direction)
+                recognise::stream(held, direction, false)
             }
-            None => recognise::stream(bytes, direction),
+            None => recognise::stream(bytes, direction, false),
         };
         if let (Verdict::Is(protocol), None) = (verdict, &pending) {
             self.enter(protocol, direction, bytes, seen);
@@ -239,7 +239,7 @@ impl FlowParser {
         let Pending { originator, responder, responder_first } = pending;
         let mut sides = [(Direction::FromOriginator, originator), (Direction::FromResponder, responder)];
         let decided =
-            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction) {
+            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction, true) {
                 Verdict::Is(protocol) => Some((protocol, *direction)),
                 Verdict::Open | Verdict::No => None,
             });

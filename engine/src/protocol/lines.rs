@@ -12,15 +12,19 @@ const FIRST_LINE_BYTES_MAX: usize = 512;
 /// Shortest first line that makes text.
 const TEXT_BYTES_MIN: usize = 4;
 
-/// What the first bytes of one direction say.
-pub(crate) fn probe(bytes: &[u8], direction: Direction) -> (Probe, AppProtocol) {
-    if bytes.starts_with(b"SSH-") {
+/// What the first bytes of one direction say. `last`: no more will come, so that a line may lack its end.
+pub(crate) fn probe(bytes: &[u8], direction: Direction, last: bool) -> (Probe, AppProtocol) {
+    let last = last || bytes.len() >= FIRST_LINE_BYTES_MAX;
+    let ssh = bytes.starts_with(b"SSH-");
+    let newline = match memchr::memchr(b'\n', bytes) {
+        Some(newline) => newline,
+        None if last && !bytes.is_empty() => bytes.len(),
+        None if ssh => return (Probe::Maybe, AppProtocol::Ssh),
+        None => return (if is_text(bytes) { Probe::Maybe } else { Probe::No }, AppProtocol::Text),
+    };
+    if ssh {
         return (Probe::Yes, AppProtocol::Ssh);
     }
-    let Some(newline) = memchr::memchr(b'\n', bytes) else {
-        let open = bytes.len() < FIRST_LINE_BYTES_MAX && is_text(bytes);
-        return (if open { Probe::Maybe } else { Probe::No }, AppProtocol::Text);
-    };
     let line = bytes.get(..newline).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if is_smtp(line, direction) {
@@ -35,11 +39,11 @@ pub(crate) fn probe(bytes: &[u8], direction: Direction) -> (Probe, AppProtocol) 
         }
     }
     match irc::probe_line(line, direction) {
-        Probe::Maybe => (Probe::Maybe, AppProtocol::Text),
-        Probe::Yes | Probe::No if is_text(line) && line.len() >= TEXT_BYTES_MIN => {
+        Probe::Maybe if !last => (Probe::Maybe, AppProtocol::Text),
+        Probe::Yes | Probe::Maybe | Probe::No if is_text(line) && line.len() >= TEXT_BYTES_MIN => {
             (Probe::Yes, AppProtocol::Text)
         }
-        Probe::Yes | Probe::No => (Probe::No, AppProtocol::Text),
+        Probe::Yes | Probe::Maybe | Probe::No => (Probe::No, AppProtocol::Text),
     }
 }
 

@@ -50,20 +50,20 @@ pub(super) fn is_doh_server(name: &str) -> bool {
     })
 }
 
-/// The protocol of a stream by the first bytes of one direction.
-pub(super) fn stream(bytes: &[u8], direction: Direction) -> Verdict {
+/// The protocol of a stream by the first bytes of one direction. `last`: no more bytes are waited for.
+pub(super) fn stream(bytes: &[u8], direction: Direction, last: bool) -> Verdict {
     let mut open = bytes.is_empty();
     for (probe, protocol) in [
         (tls::probe(bytes), AppProtocol::Tls),
         (http2::probe(bytes), AppProtocol::Http2),
         (http::probe(bytes), AppProtocol::Http),
-        lines::probe(bytes, direction),
+        lines::probe(bytes, direction, last),
         (dns::probe_stream(bytes), AppProtocol::Dns),
         (socks::probe(bytes, direction), AppProtocol::Socks),
     ] {
         match probe {
             // What may still become a better-known protocol is not called text.
-            Probe::Yes if protocol == AppProtocol::Text && open => {}
+            Probe::Yes if protocol == AppProtocol::Text && open && !last => {}
             Probe::Yes => return Verdict::Is(protocol),
             Probe::Maybe => open = true,
             Probe::No => {}

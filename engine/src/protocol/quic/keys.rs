@@ -126,10 +126,8 @@ impl PacketKeys {
         if initial.packet.len() > PACKET_BYTES_MAX {
             return None;
         }
-        let sample: [u8; 16] = initial.packet.get(initial.number_at + 4..)?.first_chunk().copied()?;
-        let mut mask = sample.into();
-        Aes128::new(&self.header.into()).encrypt_block(&mut mask);
-        let [first_mask, number_mask @ .., _, _, _, _, _, _, _, _, _, _, _] = <[u8; 16]>::from(mask);
+        let mask = self.mask(initial.packet, initial.number_at)?;
+        let [first_mask, number_mask @ .., _, _, _, _, _, _, _, _, _, _, _] = mask;
 
         let mut packet = initial.packet.to_vec();
         let first = packet.first_mut()?;
@@ -152,6 +150,27 @@ impl PacketKeys {
             .decrypt_inout_detached(&nonce.into(), header, (&mut *body).into(), &tag.into())
             .ok()?;
         Some(body.to_vec())
+    }
+}
+
+impl PacketKeys {
+    /// The header protection of a packet, which follows from a sample of its encrypted part.
+    pub(super) fn mask(&self, packet: &[u8], number_at: usize) -> Option<[u8; 16]> {
+        let sample: [u8; 16] = packet.get(number_at + 4..)?.first_chunk().copied()?;
+        let mut mask = sample.into();
+        Aes128::new(&self.header.into()).encrypt_block(&mut mask);
+        Some(mask.into())
+    }
+}
+
+#[cfg(test)]
+impl PacketKeys {
+    pub(super) fn key(&self) -> [u8; 16] {
+        self.key
+    }
+
+    pub(super) fn iv(&self) -> [u8; 12] {
+        self.iv
     }
 }
 

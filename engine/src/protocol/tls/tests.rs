@@ -1,1 +1,61 @@
+use super::*;
+use crate::protocol::sample;
 
+fn see(direction: Direction, stream: &[u8]) -> Vec<Observation> {
+    let mut tls = TlsStream::start();
+    let mut seen = Vec::new();
+    tls.push(direction, stream, false, Detail::Full, &mut seen);
+    tls.finish(Detail::Full, &mut seen);
+    seen
+}
+
+#[test]
+fn a_server_hello_says_version_cipher_and_alpn() {
+    let stream = sample::records(&sample::server_hello(), 16384);
+    let seen = see(Direction::FromResponder, &stream);
+    let [Observation::TlsServerHello(hello)] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((hello.legacy_version, hello.cipher, hello.retry), (0x0303, 0xc02f, false));
+    assert_eq!(hello.alpn.as_ref().map(crate::protocol::Text::as_str), Some("h2"));
+    assert_eq!(hello.ja3s.as_deref(), Some("771,49199,16"));
+}
+
+#[test]
+fn encryption_is_not_read() {
+    let mut stream = sample::records(&sample::client_hello("a.example"), 16384);
+    stream.extend([20, 3, 3, 0, 1, 1]);
+    stream.extend([22, 3, 3, 0, 40]);
+    stream.extend([0xab; 40]);
+    stream.extend([23, 3, 3, 0, 4, 1, 2, 3, 4]);
+    stream.extend(sample::records(&sample::client_hello("never.example"), 16384));
+    assert_eq!(see(Direction::FromOriginator, &stream).len(), 1);
+}
+
+#[test]
+fn a_second_hello_after_a_retry_is_seen() {
+    let hello = sample::records(&sample::client_hello("a.example"), 16384);
+    let stream = [hello.clone(), vec![20, 3, 3, 0, 1, 1], hello].concat();
+    assert_eq!(see(Direction::FromOriginator, &stream).len(), 2);
+}
+
+#[test]
+fn a_hello_of_ssl_2_form_gives_its_version() {
+    let mut stream = vec![0x80, 9 + 3 + 16, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x39];
+    stream.extend([1; 16]);
+    assert_eq!(probe(&stream), Probe::Yes);
+    let seen = see(Direction::FromOriginator, &stream);
+    let [Observation::TlsClientHello(hello)] = seen.as_slice() else { panic!("{seen:?}") };
+    assert_eq!((hello.legacy_version, hello.ja4, hello.cut), (0x0301, None, false));
+}
+
+#[test]
+fn a_huge_message_is_read_as_cut_and_passed_over() {
+    let mut body = vec![3, 3];
+    body.extend([0; 200_000]);
+    let mut handshake = sample::handshake(1, &body);
+    handshake.extend(sample::client_hello("behind.example"));
+    let seen = see(Direction::FromOriginator, &sample::records(&handshake, 16384));
+    let [Observation::TlsClientHello(huge), Observation::TlsClientHello(behind)] = seen.as_slice() else {
+        panic!("{seen:?}")
+    };
+    assert!(huge.cut && !behind.cut);
+}
