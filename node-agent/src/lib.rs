@@ -8,6 +8,8 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 pub mod app;
 pub mod args;
 pub mod clock;
+pub mod decode;
+pub mod ebpf;
 pub mod kube;
 pub mod queue;
 pub mod render;

@@ -15,6 +15,8 @@ pub mod lines;
 pub mod pcap;
 pub mod record;
 pub mod refusals;
+pub mod ringbuf;
+pub mod snapshot;
 pub mod value;
 pub mod zeek;
 

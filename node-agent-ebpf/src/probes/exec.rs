@@ -2,6 +2,7 @@
 
 use core::ffi::c_void;
 use core::mem::size_of;
+use core::ptr;
 
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid, bpf_probe_read_kernel_str,
@@ -25,7 +26,7 @@ use crate::maps::{EXEC_SCRATCH, ExecScratch, IDENTITY};
 /// Longest name of one directory entry, with NUL.
 const NAME_MAX: u32 = 256;
 /// The walk stops when this many bytes of path are written; one more name fits after it.
-const PATH_BYTES_MAX: u64 = 1024;
+const PATH_BYTES_MAX: u64 = 1024 - NAME_MAX as u64;
 /// Writes into the tail begin below this, and are at most [`ARGS_MAX`] long.
 const TAIL_MASK: i32 = (EXEC_TAIL_MAX - ARGS_MAX - 1) as i32;
 
@@ -93,18 +94,21 @@ unsafe fn fill_file(record: *mut Exec, file: u64) {
 }
 
 /// Writes the names from the file up to the root of its mount namespace, last first.
+///
+/// How much is written is kept in the record and read back: of a value from memory the verifier assumes nothing,
+/// so that every turn of the loop looks the same to it. In a register, it would follow every combination.
 #[inline(always)]
 unsafe fn walk_path(scratch: *mut ExecScratch, file: u64) -> u64 {
-    let mut end = 0_u64;
     // SAFETY: probe reads; writes are masked into the tail.
     unsafe {
+        let end = &raw mut (*scratch).record.path_len;
+        ptr::write_volatile(end, 0);
         let mut entry: u64 = read(file, FILE_DENTRY.load());
         let mut mount: u64 = read(file, FILE_MNT.load());
         let mut done = false;
         let mut component = 0;
         while component < PATH_COMPONENTS_MAX {
             component += 1;
-            let parent: u64 = read(entry, DENTRY_PARENT.load());
             if entry == read::<u64>(mount, VFSMOUNT_ROOT.load()) {
                 // The top of this mount: go on where it is mounted.
                 let here = mount.wrapping_sub(u64::from(MOUNT_MNT.load()));
@@ -117,28 +121,29 @@ unsafe fn walk_path(scratch: *mut ExecScratch, file: u64) -> u64 {
                 mount = above + u64::from(MOUNT_MNT.load());
                 continue;
             }
+            let at = masked::<TAIL_MASK>(u64::from(ptr::read_volatile(end)));
             let name: u64 = read(entry, DENTRY_NAME.load());
-            let at = (&raw mut (*scratch).tail).cast::<u8>().add(masked::<TAIL_MASK>(end));
-            let written = bpf_probe_read_kernel_str(at.cast(), NAME_MAX, name as *const c_void);
+            let to = (&raw mut (*scratch).tail).cast::<u8>().add(at);
+            let written = bpf_probe_read_kernel_str(to.cast(), NAME_MAX, name as *const c_void);
             if written <= 0 {
                 break;
             }
-            end += written as u64;
+            ptr::write_volatile(end, at as u32 + written as u32);
+            let parent: u64 = read(entry, DENTRY_PARENT.load());
             if parent == entry {
                 done = true; // Memory only: it is in no directory.
                 break;
             }
-            if end > PATH_BYTES_MAX {
+            if at as u64 > PATH_BYTES_MAX {
                 break;
             }
             entry = parent;
         }
-        (*scratch).record.path_len = end as u32;
         if !done {
             (*scratch).record.flags |= exec_flags::PATH_CUT;
         }
+        u64::from(ptr::read_volatile(end))
     }
-    end
 }
 
 #[inline(always)]

@@ -10,7 +10,7 @@ use node_agent_common::map::{SocketState, socket_flags};
 
 use super::emit_accepted;
 use crate::kernel::{
-    SK_FLAGS, SK_PROTOCOL, TCP_BYTES_RECEIVED, TCP_BYTES_RETRANS, TCP_BYTES_SENT, TCP_DATA_SEGS_IN,
+    SK_PROTOCOL, SKC_FLAGS, TCP_BYTES_RECEIVED, TCP_BYTES_RETRANS, TCP_BYTES_SENT, TCP_DATA_SEGS_IN,
     TCP_DATA_SEGS_OUT, TCP_RCV_NXT, TCP_SND_NXT, in_scope, load,
 };
 use crate::maps::{socket_state, socket_state_or_new};
@@ -23,7 +23,7 @@ const TCP_CLOSE: i32 = 7;
 const TCP_LAST_ACK: i32 = 9;
 const TCP_LISTEN: i32 = 10;
 
-/// Bit of `sk_flags` that `tcp_fin` sets: the peer's FIN was taken, and counted as one byte received.
+/// Bit of `skc_flags` that `tcp_fin` sets: the peer's FIN was taken, and counted as one byte received.
 const SOCK_DONE: u64 = 1 << 1;
 
 #[btf_tracepoint(function = "inet_sock_set_state")]
@@ -134,7 +134,7 @@ unsafe fn closing(sk: u64, old: i32, new: i32) {
         }
         let repeated: u64 = load(tcp, TCP_BYTES_RETRANS.load());
         let sent = load::<u64>(tcp, TCP_BYTES_SENT.load()).saturating_sub(repeated);
-        let fin = u64::from(load::<u64>(sk, SK_FLAGS.load()) & SOCK_DONE != 0);
+        let fin = u64::from(load::<u64>(sk, SKC_FLAGS.load()) & SOCK_DONE != 0);
         let received = load::<u64>(tcp, TCP_BYTES_RECEIVED.load()).saturating_sub(fin);
         let segments = (
             u64::from(load::<u32>(tcp, TCP_DATA_SEGS_OUT.load())),

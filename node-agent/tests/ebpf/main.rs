@@ -1,0 +1,7 @@
+//! The kernel side on the running kernel, as root. Where that cannot be, each test says so in one line and passes.
+#![cfg(test)]
+
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod scene;
