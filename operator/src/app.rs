@@ -12,6 +12,7 @@ use kube::{Api, Client};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::apply_crds::apply_crds;
 use crate::args::Args;
 use crate::beacon_policy::{self, Context};
 use crate::cleanup::{Retention, delete_findings, delete_reports};
@@ -33,6 +34,9 @@ const CONCURRENCY: u16 = 8;
 /// The cluster's address or the port for metrics cannot be had.
 pub async fn run(args: Args, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     let client = Client::try_default().await.context("cannot find the cluster")?;
+    if args.apply_crds {
+        return apply_crds(client).await;
+    }
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     run_with(args, client, listener, LeaseTimes::default(), stop).await;

@@ -37,6 +37,10 @@ pub struct Args {
     #[arg(long, default_value_t = 180)]
     pub node_stale_seconds: u32,
 
+    /// Create or update the CustomResourceDefinitions of this version and exit (`helm upgrade` does it first).
+    #[arg(long)]
+    pub apply_crds: bool,
+
     /// Write logs as JSON lines.
     #[arg(long, env = "BEACONWATCH_LOG_JSON")]
     pub log_json: bool,

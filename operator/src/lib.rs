@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod apply_crds;
 pub mod args;
 pub mod beacon_policy;
 pub mod cleanup;
