@@ -238,11 +238,13 @@ impl FlowParser {
     fn settle(&mut self, pending: Pending, seen: &mut Vec<Observation>) {
         let Pending { originator, responder, responder_first } = pending;
         let mut sides = [(Direction::FromOriginator, originator), (Direction::FromResponder, responder)];
-        let decided =
-            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction, true) {
+        // What one side says for certain goes before what the other may be, were it to say no more.
+        let decided = [false, true].into_iter().find_map(|last| {
+            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction, last) {
                 Verdict::Is(protocol) => Some((protocol, *direction)),
                 Verdict::Open | Verdict::No => None,
-            });
+            })
+        });
         let (protocol, direction) = decided.unwrap_or((AppProtocol::Unknown, Direction::FromOriginator));
         let decisive = sides.iter().find(|(side, _)| *side == direction).map(|(_, bytes)| bytes.clone());
         self.enter(protocol, direction, &decisive.unwrap_or_default(), seen);
