@@ -9,11 +9,13 @@ cd "$repository"
 
 if [ -n "${KUBECONFIG:-}" ]; then
   inside=(env) load=(${BEACONWATCH_E2E_LOAD:-true})
+  say "using the cluster of $KUBECONFIG"
 elif [ "$(id -u)" != 0 ] || [ ! -e $cgroups/unified/cgroup.procs ] || ! command -v go >/dev/null; then
   say "skipped: the scenarios need root, Go and hybrid cgroups to start a cluster here, or KUBECONFIG of another"
   exit 0
 else
   inside=("$here/enter.sh") load=("$here/load.sh")
+  export BEACONWATCH_E2E_LOCAL=1 BEACONWATCH_E2E_CGROUP_PATH=/sys/fs/cgroup/unified
   [ -n "${BEACONWATCH_E2E_KEEP:-}" ] || trap '"$here/down.sh"' EXIT
   "$here/up.sh" 2
 fi
@@ -35,7 +37,9 @@ for test in install policies findings outages uninstall; do
   [ $# -eq 0 ] || [[ " $* install " == *" $test "* ]] || continue
   started=$SECONDS
   say "scenarios: $test"
-  BEACONWATCH_E2E=1 "${inside[@]}" "${tests[$test]}" --test-threads="${BEACONWATCH_E2E_THREADS:-6}" || failed+=("$test")
+  threads=${BEACONWATCH_E2E_THREADS:-6}
+  [ "$test" = outages ] && threads=1
+  BEACONWATCH_E2E=1 "${inside[@]}" "${tests[$test]}" --test-threads="$threads" || failed+=("$test")
   say "scenarios: $test took $((SECONDS - started)) s"
 done
 [ ${#failed[@]} -eq 0 ] || fail "failed: ${failed[*]}"

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+pub mod apiserver;
 pub mod chart;
 pub mod collector;
 pub mod finding;

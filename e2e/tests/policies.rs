@@ -8,7 +8,7 @@ use beaconwatch_e2e::manifests::{pod, quick_policy};
 use beaconwatch_e2e::release;
 use beaconwatch_e2e::scenario::{Scenario, run, until};
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Node, Pod, ServiceAccount};
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, Config, ResourceExt};
 use serde_json::json;
@@ -122,7 +122,8 @@ async fn as_agent(scenario: &Scenario) -> Result<(Client, String)> {
 fn agent_may_write_for_its_own_node_and_for_no_other() -> Result<()> {
     run("denied", async |scenario: &Scenario| {
         let (agent, own) = as_agent(scenario).await?;
-        let other = scenario.nodes().await?.iter().map(ResourceExt::name_any).find(|name| *name != own);
+        let all = Api::<Node>::all(scenario.client.clone()).list(&ListParams::default()).await?;
+        let other = all.iter().map(ResourceExt::name_any).find(|name| *name != own);
         let other = other.context("only one node")?;
         let dry = PatchParams { dry_run: true, ..PatchParams::apply("test").force() };
 
