@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 mod crds;
 mod demo;
+mod docs;
 mod ebpf;
 mod tidy;
 
@@ -44,6 +45,8 @@ enum Job {
         #[arg(long)]
         http: String,
     },
+    /// Write the pages in docs/ that are made from code.
+    Docs,
     /// Hold the house rules: file and function lengths, arrows between crates, dead files, forbidden words.
     Tidy,
 }
@@ -64,6 +67,7 @@ fn run() -> anyhow::Result<()> {
         Job::Crds { check } => crds::run(check),
         Job::Demo { record } => demo::run(record.as_deref()),
         Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),
+        Job::Docs => docs::run(),
         Job::Tidy => tidy::run(),
     }
 }

@@ -1,0 +1,135 @@
+//! `policy check`: what the API server and the agents would say about policy files, without a cluster.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use beaconwatch_crds::file::{self, PlacedPolicy};
+use beaconwatch_engine::policy::{Mode, Policy};
+use beaconwatch_engine::time::Timestamp;
+
+/// Checks the files and writes one line per policy, or one per problem. True if all is well; an exception that
+/// has expired is only a warning.
+///
+/// # Errors
+/// `out` could not be written to.
+pub fn check(files: &[PathBuf], now: Timestamp, out: &mut impl Write) -> io::Result<bool> {
+    match file::load_placed(files) {
+        Ok(policies) => {
+            for placed in &policies {
+                describe(placed, now, out)?;
+            }
+            Ok(true)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                writeln!(out, "{problem}")?;
+            }
+            let (count, noun) = (problems.len(), if problems.len() == 1 { "problem" } else { "problems" });
+            writeln!(out, "{count} {noun}; nothing of this would be applied")?;
+            Ok(false)
+        }
+    }
+}
+
+fn describe(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let PlacedPolicy { policy, file, line } = placed;
+    let place = format!("{}:{line}", file.display());
+    let (name, namespace) = (&policy.id.name, policy.id.namespace.as_deref());
+    let name = match namespace {
+        Some(namespace) => format!("BeaconPolicy {namespace}/{name}"),
+        None => format!("ClusterBeaconPolicy {name}"),
+    };
+    let mode = match policy.mode {
+        Mode::Observe => "mode Observe",
+        Mode::Alert => "mode Alert",
+    };
+    let thresholds = &policy.thresholds;
+    writeln!(
+        out,
+        "{place}: {name} is valid: {mode}, record from {} bits, alert from {}, high from {}, critical from {}{}{}",
+        thresholds.record,
+        thresholds.alert,
+        thresholds.high,
+        thresholds.critical,
+        off(policy),
+        excepted(policy),
+    )?;
+    let expired = policy.exceptions.iter().filter(|one| one.expires.is_some_and(|until| until <= now));
+    for exception in expired {
+        writeln!(out, "{place}: warning: exception {:?} has expired and no longer holds", exception.name)?;
+    }
+    Ok(())
+}
+
+/// `; off: dns, irc`, or nothing.
+fn off(policy: &Policy) -> String {
+    let detectors = &policy.detectors;
+    let states = [
+        ("beacon", detectors.beacon.is_some()),
+        ("balance", detectors.balance.is_some()),
+        ("dns", detectors.dns.is_some()),
+        ("irc", detectors.irc.is_some()),
+        ("longConnection", detectors.long_connection.is_some()),
+        ("ports", detectors.ports.is_some()),
+        ("retries", detectors.retries.is_some()),
+    ];
+    let off: Vec<&str> = states.iter().filter(|(_, on)| !on).map(|(name, _)| *name).collect();
+    if off.is_empty() { String::new() } else { format!("; off: {}", off.join(", ")) }
+}
+
+/// `; exceptions: a, b`, or nothing.
+fn excepted(policy: &Policy) -> String {
+    let mut names: Vec<&str> = policy.exceptions.iter().map(|exception| &*exception.name).collect();
+    names.dedup();
+    if names.is_empty() { String::new() } else { format!("; exceptions: {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(text: &str, now_secs: f64) -> (bool, String) {
+        let file = std::env::temp_dir().join(format!(
+            "beaconwatch-check-{}-{:?}.yaml",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        std::fs::write(&file, text).unwrap();
+        let mut out = Vec::new();
+        let fine = check(std::slice::from_ref(&file), Timestamp::from_secs_f64(now_secs), &mut out).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        (fine, String::from_utf8(out).unwrap().replace(&*file.display().to_string(), "p.yaml"))
+    }
+
+    const POLICY: &str = "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: all}\nspec:\n  detectors: {irc: {enabled: false}}\n  exceptions:\n  - {name: mirror, reason: r, expires: 2027-03-31T00:00:00Z, match: {ports: [443]}}\n";
+
+    #[test]
+    fn a_valid_policy_is_described_in_a_line() {
+        let (fine, text) = run(POLICY, 0.0);
+        assert!(fine);
+        assert_eq!(
+            text,
+            "p.yaml:1: ClusterBeaconPolicy all is valid: mode Alert, record from 4 bits, alert from 6, high from 10, critical from 16; off: irc; exceptions: mirror\n"
+        );
+    }
+
+    #[test]
+    fn an_expired_exception_is_a_warning() {
+        let (fine, text) = run(POLICY, 2e9);
+        assert!(fine);
+        assert!(
+            text.ends_with("p.yaml:1: warning: exception \"mirror\" has expired and no longer holds\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn problems_are_listed_and_counted() {
+        let (fine, text) = run(&POLICY.replace("ports: [443]", ""), 0.0);
+        assert!(!fine);
+        assert_eq!(
+            text,
+            "p.yaml:7: spec.exceptions[0].match must not be empty: an exception that matches everything turns the policy off; use mode: Observe\n1 problem; nothing of this would be applied\n"
+        );
+    }
+}
