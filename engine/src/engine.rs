@@ -120,7 +120,7 @@ impl Engine {
             Input::Baseline(entry) => self.detection.learn(*entry),
             Input::Reputation(list) => self.detection.set_reputation(list),
             Input::Lost { place: _, count } => {
-                self.counters.lost += count;
+                self.counters.lost = self.counters.lost.saturating_add(count);
                 self.detection.lost(now, count);
             }
         }

@@ -4,7 +4,7 @@
 //! look-up a few hash probes.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::collections::Map;
@@ -23,6 +23,15 @@ pub struct ReputationList {
     v6: BTreeMap<u8, Map<u128, u16>>,
     len: usize,
     refused: usize,
+}
+
+/// An entry of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry<'a> {
+    /// A domain and everything below it.
+    Domain(&'a str),
+    /// A network and the length of its prefix.
+    Network(IpAddr, u8),
 }
 
 impl ReputationList {
@@ -78,6 +87,23 @@ impl ReputationList {
         let by_name = destination.name.as_deref().and_then(|name| self.domain(name));
         let index = by_name.or_else(|| destination.address.and_then(|address| self.address(address)))?;
         self.lists.get(usize::from(index)).cloned()
+    }
+
+    /// Every entry with the name of its list, in no order: adding them to an empty list gives this one again.
+    pub fn entries(&self) -> impl Iterator<Item = (&Arc<str>, Entry<'_>)> {
+        let domains = self.domains.iter().map(|(domain, list)| (*list, Entry::Domain(domain)));
+        let v4 = self.v4.iter().flat_map(|(length, networks)| {
+            networks
+                .iter()
+                .map(|(bits, list)| (*list, Entry::Network(Ipv4Addr::from_bits(*bits).into(), *length)))
+        });
+        let v6 = self.v6.iter().flat_map(|(length, networks)| {
+            networks
+                .iter()
+                .map(|(bits, list)| (*list, Entry::Network(Ipv6Addr::from_bits(*bits).into(), *length)))
+        });
+        let all = domains.chain(v4).chain(v6);
+        all.filter_map(|(list, entry)| Some((self.lists.get(usize::from(list))?, entry)))
     }
 
     fn domain(&self, name: &str) -> Option<u16> {

@@ -14,6 +14,7 @@ pub mod kube;
 pub mod policy_check;
 pub mod queue;
 pub mod record;
+pub mod recording;
 pub mod render;
 pub mod replay;
 pub mod reputation;

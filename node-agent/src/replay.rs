@@ -15,6 +15,7 @@ use beaconwatch_engine::time::Timestamp;
 
 use crate::args::{ReplayArgs, ReplayOutput};
 use crate::run::Step;
+use crate::source::recording::RecordingSource;
 use crate::source::{Record, Refusals, events};
 
 pub mod feed;
@@ -82,9 +83,18 @@ fn limits() -> Limits {
 pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<Summary> {
     let started = crate::clock::Stopwatch::start();
     let mut refusals = Refusals::default();
-    let mut engine = Engine::with_limits(limits());
-    let policies = Arc::new(policies(args)?);
-    drive(&mut engine, Timestamp::ZERO, Input::Policies(policies), &mut found);
+    let mut recording = recording(args)?;
+    let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
+    let mut engine = Engine::with_limits(limits);
+    match &mut recording {
+        // The recorded policies judge, as they did.
+        Some(_) if args.policies.is_empty() => {}
+        recording => {
+            recording.iter_mut().for_each(RecordingSource::leave_out_policies);
+            let policies = Arc::new(policies(args)?);
+            drive(&mut engine, Timestamp::ZERO, Input::Policies(policies), &mut found);
+        }
+    }
     for path in &args.baselines {
         let entries = events::read_baseline(path, &mut refusals)
             .with_context(|| format!("opening the baseline {}", path.display()))?;
@@ -102,6 +112,10 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         );
     }
     feed.refusals = refusals;
+    if let Some(recording) = recording {
+        let bytes = recording.bytes_total();
+        feed.add(Box::new(recording), bytes);
+    }
     let mut tally = Tally::default();
     let mut findings = FindingTally::default();
     let within = args.from.unwrap_or(Timestamp::ZERO)..=args.to.unwrap_or(Timestamp::MAX);
@@ -112,7 +126,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
                 return Step::Input(time, input);
             }
             Some(_) => {}
-            None => return Step::End(Timestamp::ZERO),
+            None => return Step::End(feed.end().unwrap_or(Timestamp::ZERO)),
         }
     };
     crate::run::run(
@@ -126,6 +140,14 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         |_| {},
     );
     Ok(Summary::of(&feed, &tally, &findings, engine.counters(), started.elapsed()))
+}
+
+/// The recording that was asked for, if one was.
+fn recording(args: &ReplayArgs) -> anyhow::Result<Option<RecordingSource>> {
+    let open = |path: &std::path::PathBuf| {
+        RecordingSource::open(path).with_context(|| format!("opening the recording {}", path.display()))
+    };
+    args.recording.as_ref().map(open).transpose()
 }
 
 /// The policies of the files, or the built-in defaults.

@@ -14,6 +14,7 @@ pub mod flat_json;
 pub mod lines;
 pub mod pcap;
 pub mod record;
+pub mod recording;
 pub mod refusals;
 pub mod ringbuf;
 pub mod snapshot;
@@ -48,4 +49,9 @@ pub trait OrderedSource {
 
     /// Packets or records read so far.
     fn rows_read(&self) -> u64;
+
+    /// When the source itself ended, once all was read, if it knows better than the time of its last input.
+    fn end(&self) -> Option<Timestamp> {
+        None
+    }
 }

@@ -12,6 +12,11 @@ pub struct ReplayArgs {
     #[arg(long = "policy", value_name = "FILE")]
     pub policies: Vec<PathBuf>,
 
+    /// A recording of `run --record`. It is judged by the policies it holds, with the bounds it was made with: the
+    /// findings are the same, bit for bit. With --policy, others judge.
+    #[arg(long, value_name = "FILE")]
+    pub recording: Option<PathBuf>,
+
     /// Zeek logs: a file, or a directory that is searched for *.log, *.log.gz and JSON logs. May be repeated, as
     /// all inputs may.
     #[arg(long, value_name = "DIR|FILE")]

@@ -107,6 +107,12 @@ impl Feed {
             + self.ordered.iter().map(|ordered| ordered.source.rows_read()).sum::<u64>()
     }
 
+    /// The latest end that a source knows of itself.
+    #[must_use]
+    pub fn end(&self) -> Option<Timestamp> {
+        self.ordered.iter().filter_map(|ordered| ordered.source.end()).max()
+    }
+
     /// Rows that came later than the look-ahead reaches.
     #[must_use]
     pub fn late(&self) -> u64 {
