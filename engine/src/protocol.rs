@@ -25,6 +25,9 @@ mod socks;
 mod text;
 mod tls;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 pub use flow::FlowParser;
 pub use observation::*;
 pub use text::{TEXT_BYTES_MAX, Text};

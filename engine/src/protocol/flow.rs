@@ -12,12 +12,11 @@ use super::dns::DnsFlow;
 use super::http::{self, HttpStream};
 use super::irc::IrcStream;
 use super::observation::TlsClientHello;
-use super::probe::Probe;
 use super::quic::QuicFlow;
 use super::socks::{self, SocksStream};
 use super::tls::TlsStream;
 use super::tls::dtls::DtlsFlow;
-use super::{AppProtocol, Carrier, Detail, Direction, Observation, lines, tls};
+use super::{AppProtocol, Carrier, Detail, Direction, Observation, lines};
 
 /// First bytes of a direction that are kept while the protocol is not clear.
 const PENDING_BYTES_MAX: usize = 2048;
@@ -180,9 +179,8 @@ impl FlowParser {
             },
             State::Watching { pushes } => {
                 *pushes = pushes.saturating_add(1);
-                if tls::probe(bytes) == Probe::Yes {
-                    self.recognised(AppProtocol::Tls, seen);
-                    self.state = State::Tls(Box::new(TlsStream::start()));
+                if let Some(protocol) = recognise::late(bytes) {
+                    self.enter(protocol, direction, bytes, seen);
                     self.push_stream(direction, bytes, missing, seen);
                 } else if *pushes >= LATE_PUSHES_MAX {
                     self.state = State::Over;
@@ -216,7 +214,13 @@ impl FlowParser {
             }
             None => recognise::stream(bytes, direction, false),
         };
-        if let (Verdict::Is(protocol), None) = (verdict, &pending) {
+        // The common cases: one packet decides, for or against all.
+        let decided = match verdict {
+            Verdict::Is(protocol) => Some(protocol),
+            Verdict::No => Some(AppProtocol::Unknown),
+            Verdict::Open => None,
+        };
+        if let (Some(protocol), None) = (decided, &pending) {
             self.enter(protocol, direction, bytes, seen);
             self.push_stream(direction, bytes, missing, seen);
             return;

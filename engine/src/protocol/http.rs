@@ -95,6 +95,16 @@ pub(crate) fn probe(bytes: &[u8]) -> Probe {
     }
 }
 
+/// Whether bytes begin with a status line, or with a well-known method and a whole request line.
+pub(crate) fn is_certain(bytes: &[u8]) -> bool {
+    if bytes.starts_with(b"HTTP/1.") {
+        return true;
+    }
+    let known = METHODS.iter().any(|m| bytes.strip_prefix(*m).is_some_and(|rest| rest.starts_with(b" ")));
+    let line_end = memchr::memchr(b'\n', bytes).filter(|_| known);
+    line_end.is_some_and(|end| head::line_has_version(bytes.get(..end).unwrap_or_default()))
+}
+
 fn is_method_byte(byte: u8) -> bool {
     byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_')
 }

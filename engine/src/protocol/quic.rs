@@ -6,7 +6,7 @@ mod crypto_stream;
 mod keys;
 mod packet;
 
-use crypto_stream::CryptoStream;
+pub(crate) use crypto_stream::CryptoStream;
 use keys::{InitialKeys, Side};
 use packet::Initial;
 

@@ -53,23 +53,40 @@ pub(super) fn is_doh_server(name: &str) -> bool {
 /// The protocol of a stream by the first bytes of one direction. `last`: no more bytes are waited for.
 pub(super) fn stream(bytes: &[u8], direction: Direction, last: bool) -> Verdict {
     let mut open = bytes.is_empty();
-    for (probe, protocol) in [
-        (tls::probe(bytes), AppProtocol::Tls),
-        (http2::probe(bytes), AppProtocol::Http2),
-        (http::probe(bytes), AppProtocol::Http),
-        lines::probe(bytes, direction, last),
-        (dns::probe_stream(bytes), AppProtocol::Dns),
-        (socks::probe(bytes, direction), AppProtocol::Socks),
-    ] {
-        match probe {
+    for ask in ORDER {
+        match ask(bytes, direction, last) {
             // What may still become a better-known protocol is not called text.
-            Probe::Yes if protocol == AppProtocol::Text && open && !last => {}
-            Probe::Yes => return Verdict::Is(protocol),
-            Probe::Maybe => open = true,
-            Probe::No => {}
+            (Probe::Yes, AppProtocol::Text) if open && !last => {}
+            (Probe::Yes, protocol) => return Verdict::Is(protocol),
+            (Probe::Maybe, _) => open = true,
+            (Probe::No, _) => {}
         }
     }
     if open { Verdict::Open } else { Verdict::No }
+}
+
+type Ask = fn(&[u8], Direction, bool) -> (Probe, AppProtocol);
+
+/// Who is asked, the surest first.
+const ORDER: [Ask; 6] = [
+    |bytes, _, _| (tls::probe(bytes), AppProtocol::Tls),
+    |bytes, _, _| (http2::probe(bytes), AppProtocol::Http2),
+    |bytes, _, _| (http::probe(bytes), AppProtocol::Http),
+    lines::probe,
+    |bytes, _, _| (dns::probe_stream(bytes), AppProtocol::Dns),
+    |bytes, direction, _| (socks::probe(bytes, direction), AppProtocol::Socks),
+];
+
+/// What may begin in the middle of a flow: TLS after a greeting (STARTTLS and its like), and HTTP where the
+/// begin of the flow was not seen.
+pub(super) fn late(bytes: &[u8]) -> Option<AppProtocol> {
+    if tls::probe(bytes) == Probe::Yes {
+        Some(AppProtocol::Tls)
+    } else if http::is_certain(bytes) {
+        Some(AppProtocol::Http)
+    } else {
+        None
+    }
 }
 
 /// The protocol of a datagram flow by one datagram.

@@ -100,10 +100,12 @@ pub(super) fn split(line: &[u8]) -> Option<Parts<'_>> {
     }
     let (middles, trailing) = match rest.strip_prefix(b":") {
         Some(trailing) => (&[][..], Some(trailing)),
-        None => match memchr::memmem::find(rest, b" :") {
-            Some(at) => (rest.get(..at)?, rest.get(at + 2..)),
-            None => (rest, None),
-        },
+        None => {
+            match memchr::memchr_iter(b':', rest).find(|at| rest.get(at.wrapping_sub(1)) == Some(&b' ')) {
+                Some(at) => (rest.get(..at - 1)?, rest.get(at + 1..)),
+                None => (rest, None),
+            }
+        }
     };
     Some(Parts { prefix, command, middles, trailing })
 }

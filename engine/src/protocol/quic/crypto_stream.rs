@@ -10,7 +10,7 @@ const PIECES_MAX: usize = 128;
 
 /// The begin of one direction's handshake bytes.
 #[derive(Debug, Default)]
-pub(super) struct CryptoStream {
+pub(crate) struct CryptoStream {
     bytes: Vec<u8>,
     /// Bytes of messages that were taken; what is sent of them again is passed over.
     taken: usize,
@@ -20,7 +20,7 @@ pub(super) struct CryptoStream {
 
 impl CryptoStream {
     /// Takes the frames of a packet, as far as they can be read.
-    pub(super) fn push_frames(&mut self, payload: &[u8]) {
+    pub(crate) fn push_frames(&mut self, payload: &[u8]) {
         let mut reader = Reader::over(payload);
         while let Some(kind) = reader.u8() {
             let read = match kind {
@@ -80,7 +80,7 @@ impl CryptoStream {
     }
 
     /// The first handshake message, when it is complete.
-    pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_message(&mut self) -> Option<Vec<u8>> {
         let ready = self.ready();
         let mut reader = Reader::over(ready);
         reader.u8()?;
@@ -91,7 +91,7 @@ impl CryptoStream {
     }
 
     /// What there is of the begin of the first message.
-    pub(super) fn take_begin(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn take_begin(&mut self) -> Option<Vec<u8>> {
         let begin = self.ready().to_vec();
         *self = Self::default();
         (!begin.is_empty()).then_some(begin)

@@ -93,6 +93,15 @@ fn hex_digit(nibble: u8) -> u8 {
     HEX.get(usize::from(nibble & 0xf)).copied().unwrap_or(b'0')
 }
 
+/// The four digits of a value, computed in one word.
+fn hex_word(value: u16) -> [u8; 4] {
+    let value = u32::from(value);
+    let bytes = (value & 0xff00) << 8 | value & 0xff;
+    let nibbles = (bytes & 0x00f0_00f0) << 4 | bytes & 0x000f_000f;
+    let letters = (nibbles + 0x0606_0606) >> 4 & 0x0101_0101;
+    (nibbles + 0x3030_3030 + letters * 0x27).to_be_bytes()
+}
+
 fn cipher_hash(mut ciphers: Vec<u16>) -> Option<[u8; 6]> {
     ciphers.sort_unstable();
     let mut hash = ListHash::start();
@@ -107,7 +116,7 @@ fn extension_hash(mut extensions: Vec<u16>, signature_algorithms: &[u8]) -> Opti
     hash.put_list(extensions.iter().copied());
     let mut algorithms = u16_values(signature_algorithms).filter(|v| !is_grease(*v)).peekable();
     if algorithms.peek().is_some() {
-        hash.put(b'_');
+        hash.put_underscore();
         hash.put_list(algorithms);
     }
     (hash.len > 0 || hash.flushed).then(|| hash.finish())
@@ -126,28 +135,40 @@ impl ListHash {
         Self { sha: Sha256::new(), buffer: [0; 256], len: 0, flushed: false }
     }
 
-    fn put(&mut self, byte: u8) {
+    fn put_list(&mut self, values: impl Iterator<Item = u16>) {
+        let mut separated = false;
+        for value in values {
+            if self.len + 5 > self.buffer.len() {
+                self.flush();
+            }
+            let text = self.buffer.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<5>);
+            if let Some([a, b, c, d, e]) = text {
+                let [w, x, y, z] = hex_word(value);
+                if separated {
+                    [*a, *b, *c, *d, *e] = [b',', w, x, y, z];
+                } else {
+                    [*a, *b, *c, *d] = [w, x, y, z];
+                }
+                self.len += 4 + usize::from(separated);
+            }
+            separated = true;
+        }
+    }
+
+    fn put_underscore(&mut self) {
         if self.len == self.buffer.len() {
-            self.sha.update(self.buffer);
-            self.len = 0;
-            self.flushed = true;
+            self.flush();
         }
         if let Some(slot) = self.buffer.get_mut(self.len) {
-            *slot = byte;
+            *slot = b'_';
             self.len += 1;
         }
     }
 
-    fn put_list(&mut self, values: impl Iterator<Item = u16>) {
-        for (index, value) in values.enumerate() {
-            if index > 0 {
-                self.put(b',');
-            }
-            for byte in value.to_be_bytes() {
-                self.put(hex_digit(byte >> 4));
-                self.put(hex_digit(byte));
-            }
-        }
+    fn flush(&mut self) {
+        self.sha.update(self.buffer.get(..self.len).unwrap_or_default());
+        self.len = 0;
+        self.flushed = true;
     }
 
     fn finish(mut self) -> [u8; 6] {
