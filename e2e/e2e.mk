@@ -12,7 +12,7 @@ cluster-demo: ## Install the chart on it, start a beaconing pod and show the fin
 	@e2e/demo.sh
 
 chart-test: ## Lint, render and check the chart (the first time 3 minutes to build helm)
-	@e2e/cluster/build.sh helm kubeconform
+	@e2e/cluster/build.sh helm kubeconform promcheck
 	@e2e/cluster/schemas.sh
 	@cargo test --package beaconwatch-e2e --test chart
 

@@ -1,5 +1,6 @@
 //! The chart, rendered by helm without a cluster: what it gives to whom, and what it refuses.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -247,6 +248,48 @@ fn objects_conform_to_the_schemas_of_every_served_kubernetes() -> Result<()> {
             .output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{}: {said}", location.display());
+    }
+    Ok(())
+}
+
+/// Names of our metrics that a text speaks of.
+fn metric_names(text: &str) -> BTreeSet<String> {
+    let word = |byte: char| byte.is_ascii_alphanumeric() || byte == '_';
+    let words = text.split(|byte| !word(byte)).filter(|name| name.starts_with("beaconwatch_"));
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn alert_rules_are_rules() -> Result<()> {
+    let Some(promcheck) = built_program("promcheck") else { return Ok(()) };
+    let Some(chart) = Chart::with_defaults() else { return Ok(()) };
+    let objects = chart.with_everything().objects()?;
+    let rules = tempfile::NamedTempFile::new()?;
+    fs::write(rules.path(), serde_yaml::to_string(&objects.named("PrometheusRule", "")?["spec"])?)?;
+    let output = Command::new(promcheck).arg("rules").arg(rules.path()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+#[test]
+fn every_alert_has_a_runbook() -> Result<()> {
+    let alerts = fs::read_to_string(directory().join("files/alerts.yaml"))?;
+    let runbooks = alerts.split("RUNBOOKS/").skip(1).filter_map(|rest| rest.split_whitespace().next());
+    assert_eq!(alerts.matches("- alert:").count(), runbooks.clone().count());
+    for runbook in runbooks {
+        ensure!(repository().join("docs/runbooks").join(runbook).is_file(), "no docs/runbooks/{runbook}");
+    }
+    Ok(())
+}
+
+#[test]
+fn dashboard_and_alerts_speak_of_metrics_that_exist() -> Result<()> {
+    let sources = fs::read_to_string(repository().join("operator/src/metrics.rs"))?;
+    for file in ["files/alerts.yaml", "files/dashboard.json"] {
+        for name in metric_names(&fs::read_to_string(directory().join(file))?) {
+            let short = name.trim_start_matches("beaconwatch_operator_").trim_end_matches("_total");
+            ensure!(sources.contains(&format!("\"{short}\"")), "{file} speaks of {name}");
+        }
     }
     Ok(())
 }
