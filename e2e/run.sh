@@ -33,12 +33,12 @@ while IFS=$'\t' read -r test executable; do tests[$test]=$executable; done < <(
 
 failed=()
 # In this order: what installs comes first, what removes comes last.
-for test in install policies findings outages uninstall; do
+for test in install policies findings flood outages uninstall; do
   [ $# -eq 0 ] || [[ " $* install " == *" $test "* ]] || continue
   started=$SECONDS
   say "scenarios: $test"
   threads=${BEACONWATCH_E2E_THREADS:-6}
-  [ "$test" = outages ] && threads=1
+  [[ $test == outages || $test == flood ]] && threads=1
   BEACONWATCH_E2E=1 "${inside[@]}" "${tests[$test]}" --test-threads="$threads" || failed+=("$test")
   say "scenarios: $test took $((SECONDS - started)) s"
 done

@@ -1,0 +1,104 @@
+//! Much at once: very many findings, very short lives. Runs alone, since it fills the machine.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use beaconwatch_e2e::manifests::{TOOLS, pod, quick_policy};
+use beaconwatch_e2e::outside::{Server, Speaks};
+use beaconwatch_e2e::scenario::{Scenario, run, until};
+
+/// Pods of the flood.
+const PODS: usize = 10;
+/// Destinations that each of them calls.
+const DESTINATIONS: u16 = 50;
+/// Events about one object at once, at most.
+const EVENT_BURST: usize = 25;
+
+#[test]
+fn event_budget_is_held_under_five_hundred_findings() -> Result<()> {
+    run("flood", async |scenario: &Scenario| {
+        let mut servers = Vec::new();
+        for port in 0..DESTINATIONS {
+            servers.push(Server::start(20, 9000 + port, Speaks::Http).await?);
+        }
+        scenario.apply(&quick_policy("quick")).await?;
+        scenario.programmed("quick").await?;
+        let script = "cat >/tmp/flood.py <<'E'
+import socket, time
+ports = range(9000, 9050)
+started = time.monotonic()
+for turn in range(1, 10000):
+    for port in ports:
+        with socket.create_connection(('203.0.113.20', port)) as s:
+            s.sendall(b'GET / HTTP/1.1\\r\\nHost: host-20.example.test\\r\\n\\r\\n')
+            s.recv(512)
+    time.sleep(max(0, started + 3 * turn - time.monotonic()))
+E
+exec python3 /tmp/flood.py";
+        for index in 0..PODS {
+            scenario.apply(&pod(&format!("flood-{index}"), script)).await?;
+        }
+        let wanted = PODS * usize::from(DESTINATIONS);
+        until("all findings", Duration::from_secs(240), async || {
+            Ok((scenario.findings().await?.len() >= wanted).then_some(()))
+        })
+        .await?;
+        assert_eq!(scenario.findings().await?.len(), wanted, "one row for each");
+        for index in 0..PODS {
+            let name = format!("flood-{index}");
+            let events = until(&format!("a summary Event on {name}"), Duration::from_secs(60), async || {
+                let events = scenario.events("Pod", &name).await?;
+                let summed_up =
+                    events.iter().any(|event| event.reason.as_deref() == Some("BeaconFindingsSummarized"));
+                Ok(summed_up.then_some(events))
+            })
+            .await?;
+            ensure!(events.len() <= EVENT_BURST + 1, "{} Events on {name}", events.len());
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn two_hundred_containers_that_live_for_moments_are_all_attributed() -> Result<()> {
+    run("moments", async |scenario: &Scenario| {
+        let server = Server::start(21, 8080, Speaks::Http).await?;
+        scenario.apply(&quick_policy("quick")).await?;
+        scenario.programmed("quick").await?;
+        let call = "command: [curl, -s, -o, /dev/null, \"http://203.0.113.21:8080/\"]";
+        let containers: Vec<String> = (0..25)
+            .map(|index| format!("{{name: c{index}, image: {TOOLS}, imagePullPolicy: Never, {call}}}"))
+            .collect();
+        let job = format!(
+            "
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: moments}}
+spec:
+  completions: 8
+  parallelism: 8
+  template:
+    spec:
+      restartPolicy: Never
+      initContainers: [{}]
+      containers: [{{name: last, image: {TOOLS}, imagePullPolicy: Never, command: [\"true\"]}}]
+",
+            containers.join(", ")
+        );
+        scenario.apply(&job).await?;
+        let calls = 8 * containers.len();
+        until("all calls", Duration::from_secs(240), async || {
+            Ok((server.visits().len() >= calls).then_some(()))
+        })
+        .await?;
+        // Every container made the same call for the same Job: one row, and none is missing from it.
+        let finding = scenario
+            .finding("the Job's finding", |finding| {
+                finding.when.check_ins >= i64::try_from(calls).unwrap_or(i64::MAX)
+            })
+            .await?;
+        assert_eq!(finding.who.workload.as_deref(), Some("Job/moments"));
+        assert_eq!(scenario.findings().await?.len(), 1);
+        Ok(())
+    })
+}
