@@ -6,7 +6,9 @@
 //! an earlier time is raised to the last one and counted.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::detection::Detection;
 use crate::finding::Finding;
 use crate::input::Input;
@@ -116,7 +118,12 @@ impl Engine {
             }
             Input::Workload(change) => self.workloads.handle(change, self.limits.pods_max),
             Input::Digest { file, sha256 } => self.sessions.set_digest(file, sha256),
-            Input::Policies(policies) => self.detection.set_policies(policies),
+            Input::Policies(policies) => {
+                let by_digest =
+                    policies.policies.iter().flat_map(|p| &p.exceptions).any(|e| !e.digests.is_empty());
+                self.sessions.want_digests(by_digest);
+                self.detection.set_policies(policies);
+            }
             Input::Baseline(entry) => self.detection.learn(*entry),
             Input::Reputation(list) => self.detection.set_reputation(list),
             Input::Lost { place: _, count } => {
@@ -144,6 +151,12 @@ impl Engine {
     /// The next finding state, if there is one.
     pub fn poll(&mut self) -> Option<Finding> {
         self.outputs.pop_front()
+    }
+
+    /// The next actor, fresh in contact, whose executable's digest a policy may ask for: to be answered with
+    /// [`Input::Digest`]. Nothing waits for the answer.
+    pub fn poll_digest_wanted(&mut self) -> Option<Arc<Actor>> {
+        self.sessions.poll_digest_wanted()
     }
 
     /// Closes every open finding; drain [`Engine::poll`] afterwards. For the end of a replay or a shutdown.

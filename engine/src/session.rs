@@ -24,12 +24,14 @@ mod query;
 mod socket;
 pub(crate) mod table;
 
+use std::sync::Arc;
+
 use attribution::{Attribution, Whence};
 use flow::Flow;
 use process::ProcessId;
 use socket::Sockets;
 
-use crate::actor::FileId;
+use crate::actor::{Actor, FileId};
 use crate::contact::{Contact, ContactEnd};
 use crate::engine::Counters;
 use crate::input::Event;
@@ -120,6 +122,17 @@ impl Sessions {
     /// The digest of an executable became known.
     pub fn set_digest(&mut self, file: FileId, sha256: [u8; 32]) {
         self.attribution.set_digest(file, sha256);
+    }
+
+    /// Whether some policy judges by digest: then actors without one are handed out by
+    /// [`Sessions::poll_digest_wanted`].
+    pub fn want_digests(&mut self, wanted: bool) {
+        self.attribution.want_digests(wanted);
+    }
+
+    /// The next actor, fresh in contact, whose executable's digest is wanted.
+    pub fn poll_digest_wanted(&mut self) -> Option<Arc<Actor>> {
+        self.attribution.poll_digest_wanted()
     }
 
     /// The next time something is due (a contact that waits for its name, an ended process to forget).

@@ -9,6 +9,7 @@ pub mod app;
 pub mod args;
 pub mod clock;
 pub mod decode;
+pub mod digest;
 pub mod ebpf;
 pub mod kube;
 pub mod policy_check;

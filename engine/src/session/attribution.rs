@@ -1,5 +1,6 @@
 //! From a process id and a cgroup to an actor. An actor is built once per process and shared by all its flows.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Steps up the tree of processes while the first of a container's line is looked for.
 const STEPS_MAX: usize = 64;
+/// Actors that wait for somebody to ask for their digest; where nobody does (a replay), the rest is not kept.
+const WANTED_MAX: usize = 256;
 
 /// Who a flow comes from.
 #[derive(Clone, Debug)]
@@ -46,6 +49,8 @@ pub(super) struct Attribution {
     /// Actors of recorded traffic, which is known by its source address only.
     addresses: FairTable<IpAddr, Originator>,
     digests: FairTable<FileId, Digest>,
+    /// Actors whose digest a policy may ask for; `None`: no policy does.
+    wanted: Option<VecDeque<Arc<Actor>>>,
     /// What the boot clock has to be shifted by to be wall time, as the least delay of a fork record shows it.
     boot_shift_ns: Option<u64>,
     pub(super) processes_unknown: u64,
@@ -65,6 +70,7 @@ impl Attribution {
             processes: Processes::with_limits(limits),
             addresses: FairTable::with_capacity_max(limits.processes_max),
             digests: FairTable::with_capacity_max(limits.processes_max),
+            wanted: None,
             boot_shift_ns: None,
             processes_unknown: 0,
         }
@@ -93,6 +99,16 @@ impl Attribution {
     pub(super) fn set_digest(&mut self, file: FileId, sha256: [u8; 32]) {
         let changed = self.processes.digest_known(file);
         self.digests.insert(file, 0, Digest { sha256, changed });
+    }
+
+    /// Whether some policy judges by digest.
+    pub(super) fn want_digests(&mut self, wanted: bool) {
+        self.wanted = wanted.then(|| self.wanted.take().unwrap_or_default());
+    }
+
+    /// The next actor whose executable's digest is not known and wanted.
+    pub(super) fn poll_digest_wanted(&mut self) -> Option<Arc<Actor>> {
+        self.wanted.as_mut()?.pop_front()
     }
 
     /// Who a flow comes from.
@@ -156,6 +172,11 @@ impl Attribution {
             && let Some(record) = self.processes.get_mut(from.pid)
         {
             record.originator = Some(originator.clone());
+            let unknown =
+                originator.actor.process.as_ref().is_some_and(|p| p.file.is_some() && p.digest.is_none());
+            if let Some(wanted) = self.wanted.as_mut().filter(|wanted| unknown && wanted.len() < WANTED_MAX) {
+                wanted.push_back(Arc::clone(&originator.actor));
+            }
         }
         originator
     }
@@ -240,7 +261,8 @@ impl Attribution {
         Surroundings {
             container: true,
             since: Some(started.map_or(container.created, |started| started.min(container.created))),
-            root_device: container.init.map(|init| init.device).filter(|device| *device != 0),
+            // The walk and the kernel may number the device of an overlay differently.
+            root_device: container.init.filter(|i| !i.snapshot).map(|i| i.device).filter(|d| *d != 0),
         }
     }
 

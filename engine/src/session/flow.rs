@@ -232,10 +232,12 @@ impl Flow {
         }
     }
 
-    /// The flow woke up. `totals`: what was moved before, if known from elsewhere.
+    /// The flow woke up. `totals`: what was moved before, if known from elsewhere. The same waking may be told twice
+    /// (by the datagram's address and by the pause before it).
     pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
         self.last_sent = now;
-        if self.stage == Stage::Dns || self.questions_only || self.is_closed() {
+        let told = now.since(self.current.start) < PAUSE;
+        if told || self.stage == Stage::Dns || self.questions_only || self.is_closed() {
             return;
         }
         if self.stage == Stage::Waiting {

@@ -92,17 +92,18 @@ impl Sockets {
             && socket.transport == Transport::Udp
             && !socket.carries(remote)
         {
-            let replies = !sent && socket.flows.len() == 1;
-            if !sent && !replies && !socket.callers.contains(&remote) {
+            // With a flow already there, another peer's address is the same peer's behind a translation.
+            let translated = !socket.flows.is_empty();
+            if !sent && !translated && !socket.callers.contains(&remote) {
                 socket.callers.truncate(CALLERS_MAX - 1);
                 socket.callers.push_front(remote);
             }
-            if sent && !self.answers(payload.socket, remote) {
+            if sent && !translated && !self.answers(payload.socket, remote) {
                 self.turn_to(now, payload.socket, remote, false, room);
             }
         }
         let Some(socket) = self.by_id.get_mut(&payload.socket) else { return };
-        let Some(flow) = socket.flow_with(remote) else { return };
+        let Some(flow) = socket.flow_with(remote, payload.direction) else { return };
         if flow.payload(now, payload, &mut room.desk) {
             let serial = flow.serial;
             self.wait(now, payload.socket, serial, room);
@@ -309,13 +310,15 @@ impl Socket {
         self.flows.iter().any(|flow| flow.remote == remote)
     }
 
-    /// The flow that payload belongs to. An answer may come from another address than the one that was asked (NAT
-    /// that this side does not see): with a single flow it is its.
-    fn flow_with(&mut self, remote: Option<SocketAddr>) -> Option<&mut Flow> {
+    /// The flow that payload belongs to. Packets may carry another address than the one the program asked for (NAT of
+    /// a Service): what is sent then belongs to the flow turned to last, what is received to the only one.
+    fn flow_with(&mut self, remote: Option<SocketAddr>, direction: Direction) -> Option<&mut Flow> {
         let at = remote.and_then(|remote| self.flows.iter().position(|flow| flow.remote == remote));
         match at {
             Some(at) => self.flows.get_mut(at),
-            None if self.flows.len() == 1 || remote.is_none() => self.flows.last_mut(),
+            None if self.flows.len() == 1 || remote.is_none() || direction == Direction::Sent => {
+                self.flows.last_mut()
+            }
             None => None,
         }
     }

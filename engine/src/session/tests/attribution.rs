@@ -158,8 +158,11 @@ fn a_digest_reaches_the_actors_of_its_file_until_the_file_changes() {
     let mut scene = Scene::container();
     let file = FileId { device: 7, inode: 99 };
     let run = ProcessStarted { pid: 101, parent_pid: 100, cgroup: INSIDE, file, ..exec() };
+    scene.sessions.want_digests(true);
     scene.start(run.clone());
     assert_eq!(actor_of(&mut scene, 1, 101, INSIDE).process.as_ref().unwrap().digest, None);
+    assert_eq!(scene.sessions.poll_digest_wanted().map(|a| a.process.as_ref().unwrap().pid), Some(101));
+    assert_eq!(scene.sessions.poll_digest_wanted(), None);
     scene.sessions.set_digest(file, [5; 32]);
     assert_eq!(actor_of(&mut scene, 2, 101, INSIDE).process.as_ref().unwrap().digest, Some([5; 32]));
     scene.start(ProcessStarted { changed: Some(scene.now()), ..run });

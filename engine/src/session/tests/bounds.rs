@@ -141,6 +141,7 @@ fn a_flood_from_one_container_leaves_the_others_alone() {
     }
     let flooded = scene.contacts.len();
     assert!(flooded >= 19_000, "what is evicted while it waits is told first: {flooded}");
+    scene.wait_ms(1000);
     scene.burst(1, 100, 100);
     let burst = scene.contacts.last().unwrap();
     assert_eq!(burst.destination.name.as_deref(), Some("quiet.example"));

@@ -110,3 +110,17 @@ fn everything_that_waits_is_told_at_the_end() {
         ["1 connect - 80 Unknown Unknown", "query a.example rcode None 27/0 for a.example 53 Dns"]
     );
 }
+
+#[test]
+fn a_resolver_behind_a_service_address_is_the_one_that_was_asked() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (UDP, "10.96.0.10:53"));
+    let mut question = payload(1, Direction::Sent, &dns_query(1, "a.example"));
+    (question.transport, question.remote) = (UDP, Some("10.244.0.3:53".parse().unwrap()));
+    scene.event(Event::Payload(question));
+    let mut answer = payload(1, Direction::Received, &dns_answer(1, "a.example", [192, 0, 2, 1]));
+    (answer.transport, answer.remote) = (UDP, Some("10.96.0.10:53".parse().unwrap()));
+    scene.event(Event::Payload(answer));
+    assert_eq!(scene.said(), ["query a.example rcode Some(0) 27/43 for a.example 53 Dns"]);
+    assert_eq!(scene.contacts[0].destination.address, Some("10.96.0.10".parse().unwrap()));
+}

@@ -78,3 +78,15 @@ fn datagrams_to_one_peer_make_contacts_after_pauses() {
     assert!(said[2].starts_with("2 burst - 4500"), "{said:?}");
     assert_eq!(said[3..], ["end 2 48/0 0 ms", "end 1 96/0 60100 ms"]);
 }
+
+#[test]
+fn a_datagram_after_a_pause_is_one_contact_however_often_it_is_told() {
+    let mut scene = Scene::container();
+    let to = (Transport::Udp, "203.0.113.9:4500");
+    scene.open(1, 100, INSIDE, to);
+    scene.wait_ms(60_000);
+    scene.said();
+    scene.open(1, 100, INSIDE, to);
+    scene.burst(1, 48, 0);
+    assert_eq!(scene.said().iter().filter(|line| line.contains("burst")).count(), 1);
+}
