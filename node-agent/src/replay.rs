@@ -164,7 +164,15 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(std::path::PathBuf, FileKind)
         files.extend(logs.into_iter().map(|log| (log, FileKind::Zeek)));
     }
     let announce_pods = args.pods.is_empty();
-    files.extend(args.csv.iter().map(|path| (path.clone(), FileKind::ConnCsv)));
+    for (paths, kind) in [
+        (&args.csv, FileKind::ConnCsv),
+        (&args.envoy, FileKind::Envoy),
+        (&args.squid, FileKind::Squid),
+        (&args.vpc_flow, FileKind::VpcFlow),
+        (&args.hubble, FileKind::Hubble),
+    ] {
+        files.extend(paths.iter().map(|path| (path.clone(), kind)));
+    }
     files.extend(args.events.iter().map(|path| (path.clone(), FileKind::Events { announce_pods })));
     for (path, _) in &files {
         std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;

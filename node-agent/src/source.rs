@@ -9,8 +9,10 @@ use beaconwatch_engine::time::Timestamp;
 
 pub mod actors;
 pub mod conn_csv;
+pub mod envoy;
 pub mod events;
 pub mod flat_json;
+pub mod hubble;
 pub mod lines;
 pub mod pcap;
 pub mod record;
@@ -18,7 +20,9 @@ pub mod recording;
 pub mod refusals;
 pub mod ringbuf;
 pub mod snapshot;
+pub mod squid;
 pub mod value;
+pub mod vpc_flow;
 pub mod zeek;
 
 pub use record::{About, Record, Uid};

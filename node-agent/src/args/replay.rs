@@ -38,6 +38,22 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub csv: Vec<PathBuf>,
 
+    /// Envoy access log: JSON, or the default or Istio's text format.
+    #[arg(long, value_name = "FILE")]
+    pub envoy: Vec<PathBuf>,
+
+    /// Squid's native access log.
+    #[arg(long, value_name = "FILE")]
+    pub squid: Vec<PathBuf>,
+
+    /// AWS VPC flow logs, versions 2 to 5.
+    #[arg(long, value_name = "FILE")]
+    pub vpc_flow: Vec<PathBuf>,
+
+    /// Hubble flows as JSON lines.
+    #[arg(long, value_name = "FILE")]
+    pub hubble: Vec<PathBuf>,
+
     /// Leave out what is earlier: seconds since 1970, or a time such as 2026-01-05T00:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub from: Option<Timestamp>,

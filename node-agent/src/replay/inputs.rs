@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::source::Reader;
 use crate::source::conn_csv::ConnCsvReader;
+use crate::source::envoy::EnvoyReader;
 use crate::source::events::EventsReader;
+use crate::source::hubble::HubbleReader;
+use crate::source::squid::SquidReader;
+use crate::source::vpc_flow::VpcFlowReader;
 use crate::source::zeek::ZeekReader;
 
 /// Format of a file of rows.
@@ -19,6 +23,14 @@ pub enum FileKind {
         /// No file of pods was given: pods are announced by their first event.
         announce_pods: bool,
     },
+    /// Envoy's access log.
+    Envoy,
+    /// Squid's access log.
+    Squid,
+    /// VPC flow logs.
+    VpcFlow,
+    /// Hubble's flows.
+    Hubble,
 }
 
 /// Opens a file for reading.
@@ -31,6 +43,10 @@ pub fn open(path: &Path, kind: FileKind) -> std::io::Result<Box<dyn Reader>> {
         FileKind::Zeek => Box::new(ZeekReader::open(path)?),
         FileKind::ConnCsv => Box::new(ConnCsvReader::open(path)?),
         FileKind::Events { announce_pods } => Box::new(EventsReader::open(path, announce_pods)?),
+        FileKind::Envoy => Box::new(EnvoyReader::open(path)?),
+        FileKind::Squid => Box::new(SquidReader::open(path)?),
+        FileKind::VpcFlow => Box::new(VpcFlowReader::open(path)?),
+        FileKind::Hubble => Box::new(HubbleReader::open(path)?),
     })
 }
 

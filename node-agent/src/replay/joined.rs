@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use beaconwatch_engine::collections::Map;
 use beaconwatch_engine::contact::{Contact, ContactEnd, ContactKind, NameSource, Naming};
-use beaconwatch_engine::input::Input;
+use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
@@ -80,7 +80,8 @@ impl Joined {
             other @ (Record::Totals { .. }
             | Record::Request { .. }
             | Record::Contact(_)
-            | Record::Workload(_)) => Some((time, other)),
+            | Record::Workload(_)
+            | Record::Lost(_)) => Some((time, other)),
         }
     }
 
@@ -120,6 +121,7 @@ impl Joined {
             }
             Record::Contact(contact) => Some(Input::Contact(contact)),
             Record::Workload(change) => Some(Input::Workload(change)),
+            Record::Lost(count) => Some(Input::Lost { place: LossPlace::Capture, count }),
             Record::About { .. } => None,
         }
     }

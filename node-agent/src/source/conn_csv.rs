@@ -7,12 +7,12 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
+use beaconwatch_engine::contact::{Bytes, ContactKind, Destination, NameSource, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::Actors;
 use super::lines::Lines;
-use super::record::Record;
+use super::record::{Record, bare_contact};
 use super::{Reader, Reason, Refusals, value};
 
 /// Which column a field belongs to.
@@ -127,8 +127,7 @@ fn record(
     }
     let get = |column: Column| row.get(column as usize).copied().filter(|field| !field.is_empty());
     let start = get(Column::Ts).and_then(value::timestamp).ok_or(Reason::BadTime)?;
-    let (actor, actor_key) =
-        actors.of_address(get(Column::Src).and_then(value::address).ok_or(Reason::BadAddress)?);
+    let actor = actors.of_address(get(Column::Src).and_then(value::address).ok_or(Reason::BadAddress)?);
     let address = get(Column::Dst).and_then(value::address);
     let name = get(Column::Name).and_then(value::host_name);
     if address.is_none() && name.is_none() {
@@ -141,31 +140,15 @@ fn record(
             get(Column::DstPort).and_then(value::port).ok_or(Reason::BadPort)?
         }
     };
+    let name_source = name.as_ref().map(|_| NameSource::Dns);
+    let destination = Destination { address, port, transport, name, name_source };
+    let kind = ContactKind::Connect { established: get(Column::Established).and_then(boolean) };
+    let mut contact = bare_contact(start, actor, destination, kind);
+    contact.protocol = get(Column::Service).map(value::app_protocol).unwrap_or_default();
     let number = |column| get(column).and_then(value::unsigned);
-    let bytes =
-        number(Column::Sent).zip(number(Column::Received)).map(|(sent, received)| Bytes { sent, received });
-    let contact = Box::new(Contact {
-        id: 0,
-        start,
-        actor,
-        actor_key,
-        destination: Destination {
-            address,
-            port,
-            transport,
-            name_source: name.as_ref().map(|_| NameSource::Dns),
-            name,
-        },
-        kind: ContactKind::Connect { established: get(Column::Established).and_then(boolean) },
-        protocol: get(Column::Service).map(value::app_protocol).unwrap_or_default(),
-        naming: Naming::Unknown,
-        sni: None,
-        ja4: None,
-        ja4_odd: None,
-        user_agent: None,
-        bytes,
-        duration: get(Column::Duration).and_then(value::duration),
-    });
+    let bytes = number(Column::Sent).zip(number(Column::Received));
+    contact.bytes = bytes.map(|(sent, received)| Bytes { sent, received });
+    contact.duration = get(Column::Duration).and_then(value::duration);
     Ok((start, Record::Connection { uid: 0, contact, open: false }))
 }
 

@@ -236,21 +236,7 @@ fn naming(
 }
 
 fn question(row: &Row<'_>, name: Arc<str>) -> DnsQuestion {
-    let rr_type = match row.get(Field::QuestionType) {
-        Some(b"A") => 1,
-        Some(b"NS") => 2,
-        Some(b"CNAME") => 5,
-        Some(b"SOA") => 6,
-        Some(b"NULL") => 10,
-        Some(b"PTR") => 12,
-        Some(b"MX") => 15,
-        Some(b"TXT") => 16,
-        Some(b"AAAA") => 28,
-        Some(b"SRV") => 33,
-        Some(b"HTTPS") => 65,
-        Some(number) => value::port(number).unwrap_or(0),
-        None => 0,
-    };
+    let rr_type = row.get(Field::QuestionType).map_or(0, value::rr_type);
     let rcode = row.get(Field::ResponseCode).and_then(|code| match code {
         b"NOERROR" => Some(0),
         b"FORMERR" => Some(1),

@@ -4,9 +4,11 @@ use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Contact};
+use beaconwatch_engine::actor::{Actor, ActorKey};
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
 use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::time::Timestamp;
 
 /// Identity of a connection in a log, hashed (Zeek's `uid`); 0: the row has none.
 pub type Uid = u64;
@@ -63,6 +65,40 @@ pub enum Record {
     Contact(Box<Contact>),
     /// A pod was announced.
     Workload(WorkloadChange),
+    /// The source says that it lost so many records.
+    Lost(u64),
+}
+
+/// A contact of which nothing is known but who, where to and when.
+#[must_use]
+pub fn bare_contact(
+    start: Timestamp,
+    (actor, actor_key): (Arc<Actor>, ActorKey),
+    destination: Destination,
+    kind: ContactKind,
+) -> Box<Contact> {
+    Box::new(Contact {
+        id: 0,
+        start,
+        actor,
+        actor_key,
+        destination,
+        kind,
+        protocol: AppProtocol::Unknown,
+        naming: Naming::Unknown,
+        sni: None,
+        ja4: None,
+        ja4_odd: None,
+        user_agent: None,
+        bytes: None,
+        duration: None,
+    })
+}
+
+/// A destination that has no name yet.
+#[must_use]
+pub fn nameless(address: Option<IpAddr>, port: u16, transport: Transport) -> Destination {
+    Destination { address, port, transport, name: None, name_source: None }
 }
 
 /// What the rows of application protocols say about a connection.

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use beaconwatch_engine::contact::Transport;
 use beaconwatch_engine::protocol::{AppProtocol, Text};
@@ -198,9 +199,29 @@ pub fn app_protocol(text: &[u8]) -> AppProtocol {
     found
 }
 
+/// The number of a DNS record type, by its name or as a number; 0: not known.
+#[must_use]
+pub fn rr_type(name: &[u8]) -> u16 {
+    match name {
+        b"A" => 1,
+        b"NS" => 2,
+        b"CNAME" => 5,
+        b"SOA" => 6,
+        b"NULL" => 10,
+        b"PTR" => 12,
+        b"MX" => 15,
+        b"TXT" => 16,
+        b"AAAA" => 28,
+        b"SRV" => 33,
+        b"HTTPS" => 65,
+        b"ANY" | b"*" => 255,
+        number => port(number).unwrap_or(0),
+    }
+}
+
 /// A host name in canonical form: printable, lower case, without the final dot. Empty names are none.
 #[must_use]
-pub fn host_name(text: &[u8]) -> Option<std::sync::Arc<str>> {
+pub fn host_name(text: &[u8]) -> Option<Arc<str>> {
     let text = text.strip_suffix(b".").unwrap_or(text);
     if text.is_empty() || text.len() > 1024 {
         return None;
@@ -212,6 +233,18 @@ pub fn host_name(text: &[u8]) -> Option<std::sync::Arc<str>> {
     Some(printable(&text.to_ascii_lowercase()).into())
 }
 
+/// `host:443` without its port; an IPv6 address in brackets without them.
+#[must_use]
+pub fn without_port(host: Arc<str>) -> Arc<str> {
+    if let Some(inner) = host.strip_prefix('[') {
+        return inner.split(']').next().unwrap_or(inner).into();
+    }
+    match host.split_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.into(),
+        _ => host,
+    }
+}
+
 /// Text with everything that is not printable ASCII escaped as `\xNN`; a backslash stays as it is, since logs
 /// have escaped once already.
 #[must_use]
@@ -220,6 +253,22 @@ pub fn printable(text: &[u8]) -> String {
         .map(|part| Text::escape(part).as_str().to_owned())
         .collect::<Vec<_>>()
         .join("\\")
+}
+
+/// `10.0.0.1:443` or `[2001:db8::1]:443`, also behind `tcp://`; the port may be missing.
+#[must_use]
+pub fn address_and_port(text: &[u8]) -> Option<(IpAddr, Option<u16>)> {
+    let text = text.strip_prefix(b"tcp://").or_else(|| text.strip_prefix(b"udp://")).unwrap_or(text);
+    if let Some(inner) = text.strip_prefix(b"[") {
+        let end = memchr::memchr(b']', inner)?;
+        let after = inner.get(end + 1..)?;
+        return Some((address(inner.get(..end)?)?, after.strip_prefix(b":").and_then(port)));
+    }
+    if let Some(bare) = address(text) {
+        return Some((bare, None));
+    }
+    let colon = memchr::memrchr(b':', text)?;
+    Some((address(text.get(..colon)?)?, text.get(colon + 1..).and_then(port)))
 }
 
 #[cfg(test)]

@@ -1,21 +1,21 @@
 //! Rows of application protocols: what they add to the connection that carried them.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::{address, time_and_uid};
 use crate::source::actors::Actors;
+use crate::source::record::{bare_contact, nameless};
 use crate::source::{About, Reason, Record, value};
 
 /// A request. The first of a connection names it; a later one is a burst of its own.
 pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
-    let host = row.host_name(Column::Host).map(without_port);
+    let host = row.host_name(Column::Host).map(value::without_port);
     let connect = row.get(Column::Method) == Some(b"CONNECT");
     let user_agent = row.text(Column::UserAgent);
     if connect || row.number(Column::TransDepth).unwrap_or(1) <= 1 {
@@ -24,29 +24,13 @@ pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timest
             About { proxy_target, http_host, user_agent, protocol: AppProtocol::Http, ..About::default() };
         return Ok((start, Record::About { uid, about: Box::new(about) }));
     }
-    let (actor, actor_key) = actors.of_address(address(row, Column::OrigH)?);
-    let contact = Box::new(Contact {
-        id: 0,
-        start,
-        actor,
-        actor_key,
-        destination: Destination {
-            address: Some(address(row, Column::RespH)?),
-            port: row.get(Column::RespP).and_then(value::port).ok_or(Reason::BadPort)?,
-            transport: Transport::Tcp,
-            name: None,
-            name_source: None,
-        },
-        kind: ContactKind::Burst,
-        protocol: AppProtocol::Http,
-        naming: Naming::Unknown,
-        sni: None,
-        ja4: None,
-        ja4_odd: None,
-        user_agent,
-        bytes: body_lengths(row),
-        duration: None,
-    });
+    let actor = actors.of_address(address(row, Column::OrigH)?);
+    let port = row.get(Column::RespP).and_then(value::port).ok_or(Reason::BadPort)?;
+    let destination = nameless(Some(address(row, Column::RespH)?), port, Transport::Tcp);
+    let mut contact = bare_contact(start, actor, destination, ContactKind::Burst);
+    contact.protocol = AppProtocol::Http;
+    contact.user_agent = user_agent;
+    contact.bytes = body_lengths(row);
     Ok((start, Record::Request { uid, contact }))
 }
 
@@ -82,15 +66,4 @@ pub(super) fn ssh(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
 fn about(row: &Row<'_>, about: About) -> Result<(Timestamp, Record), Reason> {
     let (time, uid) = time_and_uid(row)?;
     Ok((time, Record::About { uid, about: Box::new(about) }))
-}
-
-/// `host:443` without its port; an IPv6 address in brackets without them.
-fn without_port(host: Arc<str>) -> Arc<str> {
-    if let Some(inner) = host.strip_prefix('[') {
-        return inner.split(']').next().unwrap_or(inner).into();
-    }
-    match host.split_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.into(),
-        _ => host,
-    }
 }

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::{address, time_and_uid};
 use crate::source::actors::Actors;
+use crate::source::record::{bare_contact, nameless};
 use crate::source::{Reason, Record, value};
 
 /// A connection.
@@ -17,35 +18,16 @@ pub(super) fn record(
     open: bool,
 ) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
-    let (actor, actor_key) = actors.of_address(address(row, Column::OrigH)?);
+    let actor = actors.of_address(address(row, Column::OrigH)?);
     let responder = address(row, Column::RespH)?;
     let transport = row.get(Column::Proto).map_or(Transport::Other, value::transport);
-    let bytes = match (row.number(Column::OrigBytes), row.number(Column::RespBytes)) {
-        (Some(sent), Some(received)) => Some(Bytes { sent, received }),
-        _ => None,
-    };
-    let contact = Box::new(Contact {
-        id: 0,
-        start,
-        actor,
-        actor_key,
-        destination: Destination {
-            address: Some(responder),
-            port: responder_port(row, transport)?,
-            transport,
-            name: None,
-            name_source: None,
-        },
-        kind: ContactKind::Connect { established: row.get(Column::ConnState).and_then(established) },
-        protocol: row.get(Column::Service).map(value::app_protocol).unwrap_or_default(),
-        naming: Naming::Unknown,
-        sni: None,
-        ja4: None,
-        ja4_odd: None,
-        user_agent: None,
-        bytes,
-        duration: row.get(Column::Duration).and_then(value::duration),
-    });
+    let destination = nameless(Some(responder), responder_port(row, transport)?, transport);
+    let kind = ContactKind::Connect { established: row.get(Column::ConnState).and_then(established) };
+    let mut contact = bare_contact(start, actor, destination, kind);
+    contact.protocol = row.get(Column::Service).map(value::app_protocol).unwrap_or_default();
+    let bytes = row.number(Column::OrigBytes).zip(row.number(Column::RespBytes));
+    contact.bytes = bytes.map(|(sent, received)| Bytes { sent, received });
+    contact.duration = row.get(Column::Duration).and_then(value::duration);
     Ok((start, Record::Connection { uid, contact, open }))
 }
 

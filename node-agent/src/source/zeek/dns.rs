@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use beaconwatch_engine::contact::{Contact, ContactKind, Destination, DnsQuestion, Naming, Transport};
+use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
@@ -10,6 +10,7 @@ use super::column::{Column, Row};
 use super::conn::responder_port;
 use super::{address, time_and_uid};
 use crate::source::actors::Actors;
+use crate::source::record::{bare_contact, nameless};
 use crate::source::{Reason, Record, flat_json, value};
 
 /// Answers that are taken of one row.
@@ -18,37 +19,19 @@ const ANSWERS_MAX: usize = 32;
 /// A question. Rows without one (an answer alone, a refused message) tell nothing about who asked for what.
 pub(super) fn record(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
-    let (actor, actor_key) = actors.of_address(address(row, Column::OrigH)?);
+    let actor = actors.of_address(address(row, Column::OrigH)?);
     let resolver = address(row, Column::RespH)?;
     let transport = row.get(Column::Proto).map_or(Transport::Udp, value::transport);
-    let name = row.host_name(Column::Query).unwrap_or_else(|| ".".into());
-    let rr_type = row.number(Column::QType).and_then(|kind| u16::try_from(kind).ok()).unwrap_or(0);
-    let contact = Box::new(Contact {
-        id: 0,
-        start,
-        actor,
-        actor_key,
-        destination: Destination {
-            address: Some(resolver),
-            port: responder_port(row, transport)?,
-            transport,
-            name: None,
-            name_source: None,
-        },
-        kind: ContactKind::DnsQuery(DnsQuestion {
-            name,
-            rr_type,
-            rcode: row.number(Column::RCode).and_then(|code| u16::try_from(code).ok()),
-        }),
-        protocol: AppProtocol::Dns,
-        naming: Naming::Unknown,
-        sni: None,
-        ja4: None,
-        ja4_odd: None,
-        user_agent: None,
-        bytes: None,
-        duration: row.get(Column::Rtt).and_then(value::duration),
-    });
+    let destination = nameless(Some(resolver), responder_port(row, transport)?, transport);
+    let number = |column| row.number(column).and_then(|number| u16::try_from(number).ok());
+    let question = DnsQuestion {
+        name: row.host_name(Column::Query).unwrap_or_else(|| ".".into()),
+        rr_type: number(Column::QType).unwrap_or(0),
+        rcode: number(Column::RCode),
+    };
+    let mut contact = bare_contact(start, actor, destination, ContactKind::DnsQuery(question));
+    contact.protocol = AppProtocol::Dns;
+    contact.duration = row.get(Column::Rtt).and_then(value::duration);
     Ok((start, Record::Dns { uid, contact, answers: answers(row) }))
 }
 
