@@ -22,6 +22,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR|FILE")]
     pub zeek: Vec<PathBuf>,
 
+    /// Capture: pcap or pcapng; may be gzipped.
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Vec<PathBuf>,
+
     /// Events as JSON lines, the import format (docs/import-format.md); may be gzipped.
     #[arg(long, value_name = "FILE")]
     pub events: Vec<PathBuf>,
@@ -65,6 +69,14 @@ pub struct ReplayArgs {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = ReplayOutput::Text)]
     pub output: ReplayOutput,
+
+    /// Any value: no colours on a terminal.
+    #[arg(long = "no-color", env = "NO_COLOR", value_name = "ANY", num_args = 0..=1, default_missing_value = "1", hide_env = true)]
+    pub no_colour: Option<String>,
+
+    /// Columns of the terminal, where it says so.
+    #[arg(long, env = "COLUMNS", value_name = "COLUMNS", default_value_t = 100, hide = true)]
+    pub width: usize,
 
     /// Rows that are held to put them in order of time; memory grows with it, about 400 bytes a row.
     #[arg(long, value_name = "ROWS", default_value_t = 1 << 18)]

@@ -1,6 +1,15 @@
-//! The files that were asked for, each with its format.
+//! The inputs that were asked for, each with its format.
 
 use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use beaconwatch_engine::input::WorkloadChange;
+
+use super::captures::{CAPTURE_PAYLOAD, NumberedCapture};
+use super::feed::Feed;
+use crate::args::ReplayArgs;
+use crate::source::pcap::PcapInputs;
+use crate::source::{Record, events};
 
 use crate::source::Reader;
 use crate::source::conn_csv::ConnCsvReader;
@@ -48,6 +57,56 @@ pub fn open(path: &Path, kind: FileKind) -> std::io::Result<Box<dyn Reader>> {
         FileKind::VpcFlow => Box::new(VpcFlowReader::open(path)?),
         FileKind::Hubble => Box::new(HubbleReader::open(path)?),
     })
+}
+
+/// Everything that `args` name, in one stream.
+///
+/// # Errors
+///
+/// When an input cannot be opened.
+pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
+    let mut feed = Feed::of(files(args)?, args.look_ahead);
+    for path in &args.pods {
+        let pods = events::read_pods(path, &mut feed.refusals)
+            .with_context(|| format!("opening the pods {}", path.display()))?;
+        feed.add_records(
+            pods.into_iter()
+                .map(|pod| (pod.started.unwrap_or_default(), Record::Workload(WorkloadChange::Applied(pod)))),
+        );
+    }
+    let mut captures = args.pcap.clone();
+    captures.sort();
+    for (index, path) in captures.iter().enumerate() {
+        let inputs = PcapInputs::open(path, CAPTURE_PAYLOAD)?;
+        let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
+        feed.add(Box::new(NumberedCapture::of(inputs, index as u64)), bytes);
+    }
+    Ok(feed)
+}
+
+/// Files of rows, each with its format.
+fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
+    let mut files = Vec::new();
+    for path in &args.zeek {
+        let logs = zeek_logs(path).with_context(|| format!("opening {}", path.display()))?;
+        anyhow::ensure!(!logs.is_empty(), "no Zeek logs (*.log*) below {}", path.display());
+        files.extend(logs.into_iter().map(|log| (log, FileKind::Zeek)));
+    }
+    let announce_pods = args.pods.is_empty();
+    files.extend(args.events.iter().map(|path| (path.clone(), FileKind::Events { announce_pods })));
+    for (paths, kind) in [
+        (&args.csv, FileKind::ConnCsv),
+        (&args.envoy, FileKind::Envoy),
+        (&args.squid, FileKind::Squid),
+        (&args.vpc_flow, FileKind::VpcFlow),
+        (&args.hubble, FileKind::Hubble),
+    ] {
+        files.extend(paths.iter().map(|path| (path.clone(), kind)));
+    }
+    for (path, _) in &files {
+        std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    }
+    Ok(files)
 }
 
 /// The Zeek logs at a path: the file itself, or every log below a directory, sorted.

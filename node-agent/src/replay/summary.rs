@@ -46,7 +46,6 @@ impl Summary {
         elapsed: Duration,
     ) -> Self {
         let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
-        let count = |severity| findings.highest.values().filter(|s| **s == severity).count();
         Self {
             bytes: feed.bytes_read(),
             rows: feed.rows_read(),
@@ -54,9 +53,9 @@ impl Summary {
             late: feed.late(),
             inputs: tally.inputs,
             span: tally.first.map(|first| (first, tally.last)),
-            hosts: tally.hosts.len(),
+            hosts: tally.hosts(),
             counters,
-            findings: severities.into_iter().map(|severity| (severity, count(severity))).collect(),
+            findings: severities.into_iter().map(|severity| (severity, findings.of(severity))).collect(),
             elapsed,
         }
     }

@@ -1,0 +1,66 @@
+//! What is done with the findings of a replay, by the output that was asked for.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, IsTerminal, Result, Stdout, Write};
+
+use beaconwatch_engine::finding::{Finding, FindingId};
+
+use super::{Summary, score};
+use crate::args::{ReplayArgs, ReplayOutput};
+use crate::render::text::{self, Style};
+
+/// Where findings go.
+#[derive(Debug)]
+pub(super) struct Output {
+    format: ReplayOutput,
+    style: Style,
+    out: BufWriter<Stdout>,
+    /// The last state of each finding, for outputs that show them at the end.
+    last: BTreeMap<FindingId, Finding>,
+    written: Result<()>,
+}
+
+impl Output {
+    pub(super) fn of(args: &ReplayArgs) -> Self {
+        let colourless = args.no_colour.as_ref().is_some_and(|value| !value.is_empty());
+        let style = Style { colour: !colourless && std::io::stdout().is_terminal(), width: args.width };
+        let out = BufWriter::new(std::io::stdout());
+        Self { format: args.output, style, out, last: BTreeMap::new(), written: Ok(()) }
+    }
+
+    /// A finding reached a state.
+    pub(super) fn finding(&mut self, finding: Finding) {
+        match self.format {
+            ReplayOutput::Score if self.written.is_ok() => {
+                self.written = score::write(&mut self.out, &finding)
+            }
+            ReplayOutput::Jsonl if self.written.is_ok() => {
+                self.written = score::write(&mut self.out, &finding)
+            }
+            ReplayOutput::Score | ReplayOutput::Jsonl => {}
+            ReplayOutput::Text => {
+                self.last.insert(finding.id, finding);
+            }
+        }
+    }
+
+    /// The end: what is shown at the end is written.
+    pub(super) fn finish(mut self, _summary: &Summary) -> Result<()> {
+        self.written?;
+        match self.format {
+            ReplayOutput::Score | ReplayOutput::Jsonl => {}
+            ReplayOutput::Text => {
+                for finding in strongest_first(&self.last) {
+                    writeln!(self.out, "{}", text::finding(finding, &self.style))?;
+                }
+            }
+        }
+        self.out.flush()
+    }
+}
+
+fn strongest_first(findings: &BTreeMap<FindingId, Finding>) -> Vec<&Finding> {
+    let mut sorted: Vec<&Finding> = findings.values().collect();
+    sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.id.cmp(&b.id)));
+    sorted
+}
