@@ -10,7 +10,7 @@ DENY := $(CACHE)/tools/cargo-deny-0.20.2/bin/cargo-deny
 say = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench fuzz build clean
+.PHONY: help demo test check bench bench-detection fuzz build clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -49,6 +49,10 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 fuzz: ## Fuzz every reader and parser for FUZZ_SECONDS each (60)
 	@scripts/setup.sh rust build fuzz
 	@scripts/fuzz.sh
+
+bench-detection: ## Recall and false alarms on labelled captures and simulated clusters (15 minutes)
+	@scripts/setup.sh rust build
+	@scripts/bench-detection.sh
 
 bench: ## Figures of docs/performance.md
 	@scripts/setup.sh rust build ebpf

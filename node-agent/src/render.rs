@@ -8,6 +8,7 @@ use std::borrow::Cow;
 pub mod calendar;
 pub mod chart;
 pub mod figure;
+pub mod html;
 pub mod text;
 
 /// Text that cannot control a terminal or turn the reading direction around: control characters, line

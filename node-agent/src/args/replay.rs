@@ -66,6 +66,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
 
+    /// Destination list (plain, CSV, or STIX 2.1); may be repeated.
+    #[arg(long = "reputation", value_name = "FILE")]
+    pub reputation: Vec<PathBuf>,
+
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = ReplayOutput::Text)]
     pub output: ReplayOutput,
@@ -90,6 +94,8 @@ pub enum ReplayOutput {
     Text,
     /// One JSON object per state of a finding.
     Jsonl,
+    /// One self-contained page.
+    Html,
     /// One JSON object per state, in the words of the scorers of labelled traffic.
     Score,
 }

@@ -16,6 +16,7 @@ pub struct Feed {
     logs: Logs,
     ordered: Vec<Ordered>,
     log_head: Option<(Timestamp, Input)>,
+    records_added: u64,
     /// Rows that were refused.
     pub refusals: Refusals,
 }
@@ -49,7 +50,7 @@ impl Feed {
             joined: Joined::with_bound(look_ahead),
             at_end: false,
         };
-        Self { logs, ordered: Vec::new(), log_head: None, refusals: Refusals::default() }
+        Self { logs, ordered: Vec::new(), log_head: None, records_added: 0, refusals: Refusals::default() }
     }
 
     /// Adds a source that is in order by itself; `bytes` long.
@@ -62,7 +63,9 @@ impl Feed {
     pub fn add_records(&mut self, records: impl IntoIterator<Item = (Timestamp, Record)>) {
         for (time, record) in records {
             // Before every row of equal time.
-            self.logs.reorder.push(time, 0, record);
+            let order = self.records_added;
+            self.records_added += 1;
+            self.logs.reorder.push(time, order, record);
         }
     }
 

@@ -27,6 +27,7 @@ struct MergeFile {
     kind: FileKind,
     bytes: u64,
     reader: Option<Box<dyn Reader>>,
+    records: u64,
 }
 
 impl core::fmt::Debug for Merge {
@@ -48,7 +49,7 @@ impl Merge {
             let first = open(&path, kind).ok().and_then(|mut reader| reader.next(&mut Refusals::default()));
             next.push(Reverse((first.map_or(Timestamp::ZERO, |(time, _)| time), index)));
             let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-            merged.push(MergeFile { path, kind, bytes, reader: None });
+            merged.push(MergeFile { path, kind, bytes, reader: None, records: 0 });
         }
         Self { files: merged, next, bytes_done: 0, rows_done: 0 }
     }
@@ -68,7 +69,9 @@ impl Merge {
                 self.close(index);
                 continue;
             };
-            let order = (index as u64) << 40 | file.reader.as_ref().map_or(0, |reader| reader.rows_read());
+            // From 1, so that rows from no file come first.
+            let order = (index as u64 + 1) << 40 | file.records;
+            file.records += 1;
             if time > clock
                 && let Some(mut top) = self.next.peek_mut()
             {

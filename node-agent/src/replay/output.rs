@@ -7,6 +7,7 @@ use beaconwatch_engine::finding::{Finding, FindingId};
 
 use super::{Summary, score};
 use crate::args::{ReplayArgs, ReplayOutput};
+use crate::render::html;
 use crate::render::text::{self, Style};
 
 /// Where findings go.
@@ -38,14 +39,14 @@ impl Output {
                 self.written = score::write(&mut self.out, &finding)
             }
             ReplayOutput::Score | ReplayOutput::Jsonl => {}
-            ReplayOutput::Text => {
+            ReplayOutput::Text | ReplayOutput::Html => {
                 self.last.insert(finding.id, finding);
             }
         }
     }
 
     /// The end: what is shown at the end is written.
-    pub(super) fn finish(mut self, _summary: &Summary) -> Result<()> {
+    pub(super) fn finish(mut self, summary: &Summary) -> Result<()> {
         self.written?;
         match self.format {
             ReplayOutput::Score | ReplayOutput::Jsonl => {}
@@ -53,6 +54,10 @@ impl Output {
                 for finding in strongest_first(&self.last) {
                     writeln!(self.out, "{}", text::finding(finding, &self.style))?;
                 }
+            }
+            ReplayOutput::Html => {
+                let page = html::page(&strongest_first(&self.last), &summary.to_string());
+                self.out.write_all(page.as_bytes())?;
             }
         }
         self.out.flush()

@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use beaconwatch_engine::contact::{Bytes, ContactKind, Destination, NameSource, Transport};
 use beaconwatch_engine::time::Timestamp;
@@ -81,7 +80,6 @@ impl ConnCsvReader {
 impl Reader for ConnCsvReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
-            let name = Arc::clone(self.lines.name());
             let line = self.lines.line() + 1;
             let text = self.lines.next(refusals)?;
             if text.is_empty() {
@@ -95,7 +93,7 @@ impl Reader for ConnCsvReader {
             self.rows += 1;
             match record(text, columns, &mut self.actors) {
                 Ok(record) => return Some(record),
-                Err(reason) => refusals.add(reason, &name, line),
+                Err(reason) => refusals.add(reason, self.lines.name(), line),
             }
         }
     }

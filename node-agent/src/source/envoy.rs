@@ -46,7 +46,6 @@ impl EnvoyReader {
 impl Reader for EnvoyReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
-            let name = Arc::clone(self.lines.name());
             let place = self.lines.line() + 1;
             let line = self.lines.next(refusals)?;
             if line.is_empty() {
@@ -56,7 +55,7 @@ impl Reader for EnvoyReader {
             let row = if line.first() == Some(&b'{') { Row::of_json(line) } else { Row::of_text(line) };
             match row.and_then(|row| record(&row, &mut self.actors)) {
                 Ok(record) => return Some(record),
-                Err(reason) => refusals.add(reason, &name, place),
+                Err(reason) => refusals.add(reason, self.lines.name(), place),
             }
         }
     }

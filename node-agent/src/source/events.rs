@@ -79,7 +79,6 @@ impl Reader for EventsReader {
             return Some(waiting);
         }
         loop {
-            let name = Arc::clone(self.lines.name());
             let line = self.lines.line() + 1;
             let text = self.lines.next(refusals)?;
             if text.is_empty() {
@@ -87,22 +86,25 @@ impl Reader for EventsReader {
             }
             self.rows += 1;
             let Some(row) = Row::parse(text) else {
-                refusals.add(Reason::NotJson, &name, line);
+                refusals.add(Reason::NotJson, self.lines.name(), line);
                 continue;
             };
-            let pod = self.announce_pods.then(|| workload::of_event(&row)).flatten();
             let mut texts = Texts { names: &mut self.names, domains: &mut self.domains };
             match contact(&row, &self.hash, &mut self.actors, &mut texts) {
                 Ok(contact) => {
                     let event = (contact.start, Record::Contact(Box::new(contact)));
-                    let Some(pod) = pod.filter(|pod| self.announced.insert(self.hash.of(&pod.uid))) else {
+                    let is_new = self.announce_pods
+                        && row
+                            .get(Field::PodUid)
+                            .is_some_and(|uid| self.announced.insert(self.hash.of(&uid)));
+                    let Some(pod) = is_new.then(|| workload::of_event(&row)).flatten() else {
                         return Some(event);
                     };
                     let announcement = (event.0, Record::Workload(WorkloadChange::Applied(pod)));
                     self.waiting = Some(event);
                     return Some(announcement);
                 }
-                Err(reason) => refusals.add(reason, &name, line),
+                Err(reason) => refusals.add(reason, self.lines.name(), line),
             }
         }
     }

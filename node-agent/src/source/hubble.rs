@@ -177,7 +177,6 @@ impl Reader for HubbleReader {
             return Some(waiting);
         }
         loop {
-            let name = Arc::clone(self.lines.name());
             let place = self.lines.line() + 1;
             let line = self.lines.next(refusals)?;
             if line.is_empty() {
@@ -197,7 +196,7 @@ impl Reader for HubbleReader {
             match made {
                 Ok(Some(record)) => return Some(record),
                 Ok(None) => {}
-                Err(reason) => refusals.add(reason, &name, place),
+                Err(reason) => refusals.add(reason, self.lines.name(), place),
             }
         }
     }

@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use beaconwatch_engine::contact::{ContactKind, Destination, NameSource, Transport};
 use beaconwatch_engine::protocol::AppProtocol;
@@ -45,7 +44,6 @@ impl SquidReader {
 impl Reader for SquidReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
-            let name = Arc::clone(self.lines.name());
             let place = self.lines.line() + 1;
             let line = self.lines.next(refusals)?;
             if line.is_empty() || line.starts_with(b"#") {
@@ -54,7 +52,7 @@ impl Reader for SquidReader {
             self.rows += 1;
             match record(line, &mut self.actors) {
                 Ok(record) => return Some(record),
-                Err(reason) => refusals.add(reason, &name, place),
+                Err(reason) => refusals.add(reason, self.lines.name(), place),
             }
         }
     }

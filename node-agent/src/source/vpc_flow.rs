@@ -9,7 +9,6 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use beaconwatch_engine::collections::Map;
 use beaconwatch_engine::contact::{ContactKind, Transport};
@@ -130,7 +129,6 @@ impl VpcFlowReader {
 impl Reader for VpcFlowReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
-            let name = Arc::clone(self.lines.name());
             let place = self.lines.line() + 1;
             let line = self.lines.next(refusals)?;
             if line.is_empty() {
@@ -146,7 +144,7 @@ impl Reader for VpcFlowReader {
                 Ok(Parsed::Lost(time)) => return Some((time, Record::Lost(1))),
                 Ok(Parsed::Nothing) => continue,
                 Err(reason) => {
-                    refusals.add(reason, &name, place);
+                    refusals.add(reason, self.lines.name(), place);
                     continue;
                 }
             };

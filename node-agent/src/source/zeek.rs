@@ -5,7 +5,6 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use beaconwatch_engine::collections::hash_of;
 use beaconwatch_engine::time::Timestamp;
@@ -115,8 +114,6 @@ impl ZeekReader {
 impl Reader for ZeekReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
-            // The name is shared before the line borrows the reader.
-            let name = Arc::clone(self.lines.name());
             let place = self.lines.line() + 1;
             let line = self.lines.next(refusals)?;
             if let [b'#', directive @ ..] = line {
@@ -130,7 +127,8 @@ impl Reader for ZeekReader {
                 return None;
             }
             self.rows += 1;
-            let made = self.header.row(line).and_then(|(log, row)| match log {
+            let mut row = Row::default();
+            let made = self.header.fill(line, &mut row).and_then(|log| match log {
                 Log::Conn => conn::record(&row, &mut self.actors, false).map(Some),
                 Log::OpenConn => conn::record(&row, &mut self.actors, true).map(Some),
                 Log::Dns => dns::record(&row, &mut self.actors).map(Some),
@@ -144,7 +142,7 @@ impl Reader for ZeekReader {
             match made {
                 Ok(Some(record)) => return Some(record),
                 Ok(None) => self.other_rows += 1,
-                Err(reason) => refusals.add(reason, &name, place),
+                Err(reason) => refusals.add(reason, self.lines.name(), place),
             }
         }
     }

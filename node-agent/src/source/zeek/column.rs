@@ -88,11 +88,13 @@ pub(super) struct Row<'a> {
     pub(super) json: bool,
 }
 
-impl<'a> Row<'a> {
-    pub(super) fn empty(json: bool) -> Self {
-        Self { fields: [&[]; COLUMNS], json }
+impl Default for Row<'_> {
+    fn default() -> Self {
+        Self { fields: [&[]; COLUMNS], json: false }
     }
+}
 
+impl<'a> Row<'a> {
     pub(super) fn set(&mut self, column: Column, field: &'a [u8]) {
         if let Some(slot) = self.fields.get_mut(column as usize) {
             *slot = field;

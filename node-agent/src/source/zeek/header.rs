@@ -49,20 +49,19 @@ impl Header {
     }
 
     /// Splits a line into the columns that are used, and says which log it is of.
-    pub(super) fn row<'a>(&self, line: &'a [u8]) -> Result<(Log, Row<'a>), Reason> {
-        if line.first() == Some(&b'{') { self.json_row(line) } else { self.separated_row(line) }
+    pub(super) fn fill<'a>(&self, line: &'a [u8], row: &mut Row<'a>) -> Result<Log, Reason> {
+        if line.first() == Some(&b'{') {
+            self.fill_from_json(line, row)
+        } else {
+            self.fill_from_text(line, row)
+        }
     }
 
-    fn separated_row<'a>(&self, line: &'a [u8]) -> Result<(Log, Row<'a>), Reason> {
+    fn fill_from_text<'a>(&self, line: &'a [u8], row: &mut Row<'a>) -> Result<Log, Reason> {
         if self.columns.is_empty() {
             // Logs without any column that we know, such as statistics, are not damaged.
-            return if self.log == Some(Log::Other) {
-                Ok((Log::Other, Row::empty(false)))
-            } else {
-                Err(Reason::NoHeader)
-            };
+            return if self.log == Some(Log::Other) { Ok(Log::Other) } else { Err(Reason::NoHeader) };
         }
-        let mut row = Row::empty(false);
         let mut start = 0;
         let mut ends = memchr::memchr_iter(self.separator, line);
         for (index, column) in self.columns.iter().enumerate() {
@@ -80,11 +79,11 @@ impl Header {
             }
             start = end + 1;
         }
-        Ok((self.log.unwrap_or(Log::Other), row))
+        Ok(self.log.unwrap_or(Log::Other))
     }
 
-    fn json_row<'a>(&self, line: &'a [u8]) -> Result<(Log, Row<'a>), Reason> {
-        let mut row = Row::empty(true);
+    fn fill_from_json<'a>(&self, line: &'a [u8], row: &mut Row<'a>) -> Result<Log, Reason> {
+        row.json = true;
         let mut inner = None;
         flat_json::scan(line, |key, value| match value {
             Value::Nested(object) if key == b"id" => inner = Some(object),
@@ -104,11 +103,10 @@ impl Header {
             })
             .ok_or(Reason::NotJson)?;
         }
-        let log = match row.get(Column::Path) {
+        Ok(match row.get(Column::Path) {
             Some(path) => Log::by_name(path).unwrap_or(Log::Other),
-            None => self.log.or_else(|| by_columns(&row)).unwrap_or(Log::Other),
-        };
-        Ok((log, row))
+            None => self.log.or_else(|| by_columns(row)).unwrap_or(Log::Other),
+        })
     }
 }
 

@@ -1,0 +1,199 @@
+//! The stream that a replay feeds to the engine: its order, its joins, and what damage costs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests fail as tests do"
+)]
+
+use std::path::{Path, PathBuf};
+
+use beaconwatch_agent::replay::inputs::zeek_logs;
+use beaconwatch_agent::replay::{Feed, FileKind};
+use beaconwatch_engine::contact::{Contact, ContactKind, NameSource, Naming};
+use beaconwatch_engine::input::Input;
+
+const HEAD: &str = "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p";
+const CONN: &str = "proto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state";
+
+/// A directory of its own for a test, removed with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn of(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("beaconwatch-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn log(&self, file: &str, log: &str, columns: &str, rows: &str) -> PathBuf {
+        let path = self.0.join(file);
+        let header = format!("#separator \\x09\n#path\t{log}\n#fields\t{HEAD}\t{columns}\n");
+        std::fs::write(&path, header + rows).unwrap();
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn inputs(feed: &mut Feed) -> Vec<(u64, Input)> {
+    std::iter::from_fn(|| feed.take()).map(|(time, input)| (time.as_nanos(), input)).collect()
+}
+
+fn contacts(files: &[PathBuf]) -> Vec<Contact> {
+    let files = files.iter().map(|path| (path.clone(), FileKind::Zeek)).collect();
+    let contact = |(_, input)| if let Input::Contact(contact) = input { Some(*contact) } else { None };
+    inputs(&mut Feed::of(files, 1000)).into_iter().filter_map(contact).collect()
+}
+
+#[test]
+fn names_come_from_the_rows_of_the_same_connection() {
+    let dir = Directory::of("names");
+    let conn = dir.log(
+        "conn.log",
+        "conn",
+        CONN,
+        "100\tC1\t10.0.0.5\t1\t192.0.2.7\t443\ttcp\tssl\t3600\t1\t2\tSF\n\
+101\tC2\t10.0.0.5\t2\t10.0.0.9\t3128\ttcp\thttp,ssl\t1\t1\t2\tSF\n\
+102\tC3\t10.0.0.5\t3\t192.0.2.8\t443\ttcp\tssl\t1\t1\t2\tSF\n\
+99\tC4\t10.0.0.5\t4\t10.0.0.53\t53\tudp\tdns\t1\t1\t2\tSF\n\
+9000\tC5\t10.0.0.5\t5\t192.0.2.99\t443\ttcp\t-\t1\t1\t2\tSF\n",
+    );
+    let ssl = dir.log("ssl.log", "ssl", "server_name", "100.1\tC1\t10.0.0.5\t1\t192.0.2.7\t443\ta.example\n102.1\tC3\t10.0.0.5\t3\t192.0.2.8\t443\tc.example\n");
+    let http = dir.log(
+        "http.log",
+        "http",
+        "trans_depth\tmethod\thost",
+        "101.1\tC2\t10.0.0.5\t2\t10.0.0.9\t3128\t1\tCONNECT\tb.example\n",
+    );
+    let dns = dir.log(
+        "dns.log",
+        "dns",
+        "proto\tquery\tqtype\trcode\tanswers",
+        "99\tC4\t10.0.0.5\t4\t10.0.0.53\t53\tudp\tx.a.example\t1\t0\t192.0.2.8\n",
+    );
+    let seen: Vec<_> = contacts(&[conn, ssl, http, dns])
+        .into_iter()
+        .map(|c| {
+            (c.start.as_nanos() / 1_000_000_000, c.destination.name, c.destination.name_source, c.naming)
+        })
+        .collect();
+    let name = |name: &str| Some(name.into());
+    assert_eq!(
+        seen,
+        [
+            // The connection that carried the question is told by the question.
+            (99, name("a.example"), Some(NameSource::Dns), Naming::Unknown),
+            (100, name("a.example"), Some(NameSource::Sni), Naming::Unknown),
+            (101, name("b.example"), Some(NameSource::Proxy), Naming::Unknown),
+            (102, name("x.a.example"), Some(NameSource::Dns), Naming::SniMismatch),
+            // Look-ups have been visible for more than an hour by now.
+            (9000, None, None, Naming::NoLookup),
+        ]
+    );
+}
+
+#[test]
+fn later_requests_of_a_connection_are_bursts_if_apart() {
+    let dir = Directory::of("bursts");
+    let conn =
+        dir.log("conn.log", "conn", CONN, "100\tC1\t10.0.0.5\t1\t192.0.2.7\t80\ttcp\thttp\t60\t1\t2\tSF\n");
+    let row =
+        |ts: &str, depth: u32| format!("{ts}\tC1\t10.0.0.5\t1\t192.0.2.7\t80\t{depth}\tGET\ta.example\n");
+    let rows = row("100.1", 1) + &row("100.2", 2) + &row("105.2", 3) + &row("110.2", 4);
+    let http = dir.log("http.log", "http", "trans_depth\tmethod\thost", &rows);
+    let bursts = contacts(&[conn, http]).into_iter().filter(|c| c.kind == ContactKind::Burst);
+    let names: Vec<_> =
+        bursts.map(|c| (c.start.as_nanos(), c.destination.name.unwrap().to_string())).collect();
+    assert_eq!(names, [(105_200_000_000, "a.example".to_owned()), (110_200_000_000, "a.example".to_owned())]);
+}
+
+#[test]
+fn a_connection_that_is_still_open_is_opened_once_and_ended_by_its_last_row() {
+    let dir = Directory::of("open");
+    let row = |duration: u32, state: &str| {
+        format!("50\tC1\t10.0.0.5\t1\t192.0.2.7\t22\ttcp\tssh\t{duration}\t{duration}\t2\t{state}\n")
+    };
+    let first = dir.log("open_conn.00.log", "open_conn", CONN, &row(100, "S1"));
+    let second = dir.log("open_conn.01.log", "open_conn", CONN, &row(200, "S1"));
+    let last = dir.log("conn.log", "conn", CONN, &row(250, "SF"));
+    let files = [last, second, first].map(|path| (path, FileKind::Zeek)).to_vec();
+    let kinds: Vec<_> = inputs(&mut Feed::of(files, 1000))
+        .into_iter()
+        .map(|(time, input)| match input {
+            Input::Contact(contact) => (time, contact.bytes.unwrap().sent, None),
+            Input::ContactEnd(end) => (time, end.bytes.sent, Some(end.provisional)),
+            other => panic!("{other:?}"),
+        })
+        .map(|(time, sent, end)| (time / 1_000_000_000, sent, end))
+        .collect();
+    let totals: Vec<_> = kinds.iter().filter(|(_, _, end)| end.is_some()).collect();
+    assert_eq!(totals.len(), 2, "{kinds:?}");
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+}
+
+#[test]
+fn the_order_in_which_files_are_named_makes_no_difference() {
+    let dir = Directory::of("order");
+    let mut files = Vec::new();
+    for hour in 0..6_u32 {
+        let rows: String = (0..200)
+            .map(|n| {
+                let ts = hour * 3600 + (n * 7919) % 3600;
+                format!("{ts}\tC{hour}x{n}\t10.0.0.{}\t1\t192.0.2.7\t443\ttcp\tssl\t1\t{n}\t2\tSF\n", n % 5)
+            })
+            .collect();
+        files.push((dir.log(&format!("conn.{hour:02}.log"), "conn", CONN, &rows), FileKind::Zeek));
+    }
+    let forward = format!("{:?}", inputs(&mut Feed::of(files.clone(), 100_000)));
+    files.reverse();
+    let backward = format!("{:?}", inputs(&mut Feed::of(files.clone(), 100_000)));
+    assert!(forward == backward);
+    files.push(files[0].clone());
+    assert!(
+        forward == format!("{:?}", inputs(&mut Feed::of(files, 100_000))),
+        "a file named twice is read once"
+    );
+}
+
+#[test]
+fn a_damaged_file_costs_its_damaged_rows_only() {
+    use std::io::Write;
+    let dir = Directory::of("damage");
+    let good = "1\tC1\t10.0.0.5\t1\t192.0.2.7\t443\ttcp\tssl\t1\t1\t2\tSF\n";
+    let plain = dir.log("conn.log", "conn", CONN, &format!("{good}nonsense\n{good}"));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&std::fs::read(&plain).unwrap().repeat(400)).unwrap();
+    let bytes = packed.finish().unwrap();
+    let cut = dir.0.join("conn.1.log.gz");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let mut feed = Feed::of(vec![(plain, FileKind::Zeek), (cut, FileKind::Zeek)], 1000);
+    let count = inputs(&mut feed).len();
+    assert!(count > 2, "rows before the cut count: {count}");
+    let reasons: Vec<_> = feed.refusals.iter().map(|(reason, _, _)| reason.as_str()).collect();
+    assert!(reasons.contains(&"file cannot be read on"), "{reasons:?}");
+    assert!(reasons.contains(&"columns missing"), "{reasons:?}");
+}
+
+#[test]
+fn the_labelled_captures_are_read_without_a_refused_row() {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let root =
+        std::env::var_os("BEACONWATCH_SHARED").map_or(beside, PathBuf::from).join("datasets/detection");
+    if !root.is_dir() {
+        println!("skipped: no labelled captures at {}", root.display());
+        return;
+    }
+    for (entry, rows) in [("ctu-njrat-230-1", 992), ("apt29-day1-scranton", 133), ("rita-proxy", 1)] {
+        let files = zeek_logs(&root.join(entry).join("zeek")).unwrap();
+        let mut feed = Feed::of(files.into_iter().map(|path| (path, FileKind::Zeek)).collect(), 100_000);
+        let count = inputs(&mut feed).len();
+        assert!(count >= rows, "{entry}: {count}");
+        assert_eq!(feed.refusals.total(), 0, "{entry}: {:?}", feed.refusals);
+        assert_eq!(feed.late(), 0, "{entry}");
+    }
+}
