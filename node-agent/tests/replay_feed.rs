@@ -1,10 +1,5 @@
 //! The stream that a replay feeds to the engine: its order, its joins, and what damage costs.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests fail as tests do"
-)]
+#![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "tests fail as tests do")]
 
 use std::path::{Path, PathBuf};
 

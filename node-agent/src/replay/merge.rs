@@ -40,7 +40,8 @@ impl Merge {
     /// Looks at the begin of each file. The order of `files` makes no difference.
     #[must_use]
     pub fn of(mut files: Vec<(PathBuf, FileKind)>) -> Self {
-        files.sort();
+        // What is still open must be known before its last row comes; both are about the same begin.
+        files.sort_by_cached_key(|(path, kind)| (!names_open_connections(path), path.clone(), *kind));
         files.dedup();
         let mut next = BinaryHeap::new();
         let mut merged = Vec::new();
@@ -110,4 +111,9 @@ impl Merge {
     fn open_readers(&self) -> impl Iterator<Item = &dyn Reader> {
         self.files.iter().filter_map(|file| file.reader.as_deref())
     }
+}
+
+/// A Zeek log of connections that are still open.
+fn names_open_connections(path: &std::path::Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains("open_conn"))
 }

@@ -7,6 +7,7 @@ use beaconwatch_engine::finding::{Finding, FindingId};
 
 use super::{Summary, score};
 use crate::args::{ReplayArgs, ReplayOutput};
+use crate::record;
 use crate::render::html;
 use crate::render::text::{self, Style};
 
@@ -36,7 +37,7 @@ impl Output {
                 self.written = score::write(&mut self.out, &finding)
             }
             ReplayOutput::Jsonl if self.written.is_ok() => {
-                self.written = score::write(&mut self.out, &finding)
+                self.written = writeln!(self.out, "{}", record::json_line(&finding));
             }
             ReplayOutput::Score | ReplayOutput::Jsonl => {}
             ReplayOutput::Text | ReplayOutput::Html => {
