@@ -102,6 +102,13 @@ impl Owners {
         Some(owner.clone())
     }
 
+    /// The question was not answered: it is to be asked again.
+    pub fn fail(&mut self, owner: &OwnerRef) {
+        if let Some(known) = self.known.get_mut(owner) {
+            known.asked = false;
+        }
+    }
+
     /// Replicas change: everything is asked for again, and owners that no pod has any more are forgotten.
     pub fn ask_again(&mut self, used: &BTreeSet<OwnerRef>) {
         self.known.retain(|owner, _| used.contains(owner));

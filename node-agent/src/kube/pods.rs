@@ -81,6 +81,11 @@ impl PodIndex {
         }
     }
 
+    /// An owner that was asked for could not be read: it is to be asked for again.
+    pub fn owner_failed(&mut self, owner: &OwnerRef) {
+        self.owners.fail(owner);
+    }
+
     /// Owners are to be asked for again, since their replicas change.
     pub fn ask_owners_again(&mut self) {
         let used = self.pods.values().filter_map(OwnerRef::of_pod).collect();

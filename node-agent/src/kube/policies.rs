@@ -1,0 +1,178 @@
+//! Policies as the engine runs them, from watches of both kinds. A policy that is wrong leaves its last good
+//! generation in force, and says so in the node's report.
+//!
+//! RBAC: `beaconpolicies`, `clusterbeaconpolicies`: list, watch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use beaconwatch_crds::beacon_node::{ExceptionUse, PolicyOnNode};
+use beaconwatch_crds::compile::{self, CompileError};
+use beaconwatch_crds::units::TimeText;
+use beaconwatch_crds::{BeaconPolicy, ClusterBeaconPolicy};
+use beaconwatch_engine::policy::{Policy, PolicyId, PolicySet};
+use beaconwatch_engine::time::Timestamp;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
+
+/// A kind of policy.
+pub trait PolicyObject: Resource {
+    /// Compiles one.
+    ///
+    /// # Errors
+    ///
+    /// Every problem that keeps it from being run.
+    fn compile(&self) -> Result<Policy, CompileError>;
+}
+
+impl PolicyObject for BeaconPolicy {
+    fn compile(&self) -> Result<Policy, CompileError> {
+        compile::beacon_policy(self)
+    }
+}
+
+impl PolicyObject for ClusterBeaconPolicy {
+    fn compile(&self) -> Result<Policy, CompileError> {
+        compile::cluster_beacon_policy(self)
+    }
+}
+
+/// What this node has of a policy.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    /// The last good generation.
+    good: Option<Policy>,
+    /// What is wrong with a later one.
+    error: Option<String>,
+}
+
+/// All policies of one kind.
+#[derive(Debug, Default)]
+struct Kind {
+    held: BTreeMap<PolicyId, Held>,
+    listing: Option<BTreeMap<PolicyId, Held>>,
+    listed: bool,
+}
+
+/// All policies. No client and no await in here.
+#[derive(Debug, Default)]
+pub struct PolicyIndex {
+    namespaced: Kind,
+    cluster: Kind,
+    used: BTreeMap<PolicyId, BTreeMap<String, Timestamp>>,
+}
+
+impl PolicyIndex {
+    /// Takes an event of the watch of `BeaconPolicy`. True: what is in force changed.
+    pub fn policy_event(&mut self, event: Event<DeserializeGuard<BeaconPolicy>>) -> bool {
+        self.namespaced.event(event)
+    }
+
+    /// Takes an event of the watch of `ClusterBeaconPolicy`. True: what is in force changed.
+    pub fn cluster_policy_event(&mut self, event: Event<DeserializeGuard<ClusterBeaconPolicy>>) -> bool {
+        self.cluster.event(event)
+    }
+
+    /// An exception was used.
+    pub fn exception_used(&mut self, policy: &PolicyId, exception: &str, at: Timestamp) {
+        let known = self.namespaced.held.contains_key(policy) || self.cluster.held.contains_key(policy);
+        if known {
+            self.used.entry(policy.clone()).or_default().insert(exception.to_owned(), at);
+        }
+    }
+
+    /// The policies in force; `None` before both kinds were listed, so that the engine never runs with half.
+    #[must_use]
+    pub fn in_force(&self) -> Option<Arc<PolicySet>> {
+        let complete = self.namespaced.listed && self.cluster.listed;
+        let all = self.namespaced.held.values().chain(self.cluster.held.values());
+        complete.then(|| Arc::new(PolicySet { policies: all.filter_map(|held| held.good.clone()).collect() }))
+    }
+
+    /// What the node's report says of the policies.
+    #[must_use]
+    pub fn report(&self) -> Vec<PolicyOnNode> {
+        let all = self.namespaced.held.iter().chain(&self.cluster.held);
+        all.map(|(id, held)| PolicyOnNode {
+            namespace: id.namespace.as_deref().map(str::to_owned),
+            name: id.name.to_string(),
+            generation: held.good.as_ref().map_or(0, |policy| policy.generation),
+            error: held.error.clone(),
+            exceptions_used: self.exceptions_used(id, held),
+        })
+        .collect()
+    }
+
+    /// Policies that cannot be run as they are.
+    #[must_use]
+    pub fn refused(&self) -> usize {
+        let all = self.namespaced.held.values().chain(self.cluster.held.values());
+        all.filter(|held| held.error.is_some()).count()
+    }
+
+    fn exceptions_used(&self, id: &PolicyId, held: &Held) -> Vec<ExceptionUse> {
+        let names = held.good.iter().flat_map(|policy| &policy.exceptions).map(|exception| &*exception.name);
+        let used = self.used.get(id);
+        names
+            .filter_map(|name| {
+                let at = used?.get(name)?;
+                Some(ExceptionUse { name: name.to_owned(), last_used: TimeText::from_nanos(at.as_nanos()) })
+            })
+            .collect()
+    }
+}
+
+impl Kind {
+    fn event<K: PolicyObject>(&mut self, event: Event<DeserializeGuard<K>>) -> bool
+    where
+        K::DynamicType: Default,
+    {
+        match event {
+            Event::Apply(object) => {
+                let (id, held) = self.hold(&object);
+                self.held.insert(id, held);
+            }
+            Event::Delete(object) => {
+                self.held.remove(&id_of(&object));
+            }
+            Event::Init => {
+                self.listing = Some(BTreeMap::new());
+                return false;
+            }
+            Event::InitApply(object) => {
+                let (id, held) = self.hold(&object);
+                if let Some(listing) = self.listing.as_mut() {
+                    listing.insert(id, held);
+                }
+                return false;
+            }
+            Event::InitDone => {
+                self.held = self.listing.take().unwrap_or_default();
+                self.listed = true;
+            }
+        }
+        true
+    }
+
+    fn hold<K: PolicyObject>(&self, object: &DeserializeGuard<K>) -> (PolicyId, Held) {
+        let id = id_of(object);
+        let before = self.held.get(&id).and_then(|held| held.good.clone());
+        let compiled = match &object.0 {
+            Ok(policy) => policy.compile().map_err(|error| error.to_string()),
+            Err(invalid) => Err(format!("the policy cannot be read: {}", invalid.error)),
+        };
+        let held = match compiled {
+            Ok(policy) => Held { good: Some(policy), error: None },
+            Err(error) => {
+                tracing::warn!(policy = ?id, error, "a policy cannot be run; the last good one stays in force");
+                Held { good: before, error: Some(error) }
+            }
+        };
+        (id, held)
+    }
+}
+
+fn id_of<K: Resource>(object: &DeserializeGuard<K>) -> PolicyId {
+    PolicyId { namespace: object.namespace().map(Into::into), name: object.name_any().into() }
+}
