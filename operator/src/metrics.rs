@@ -107,7 +107,7 @@ impl Metrics {
             "Pairs of policy and node that are not programmed",
             nodes_behind.clone(),
         );
-        registry.register("leading", "1: this replica leads", leading.clone());
+        registry.register("leading", "Whether this replica leads (1) or waits (0)", leading.clone());
         registry.register(
             "standings_seconds",
             "Time that the last look at all policies took",

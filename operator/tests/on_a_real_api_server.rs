@@ -9,6 +9,7 @@ use api_server::{ApiServer, eventually};
 use beaconwatch_crds::policy_status::PolicyStatus;
 use beaconwatch_crds::{BeaconFinding, BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
 use beaconwatch_operator::app::run_with;
+use beaconwatch_operator::apply_crds::apply_crds;
 use beaconwatch_operator::args::Args;
 use beaconwatch_operator::leader::LeaseTimes;
 use clap::Parser;
@@ -164,7 +165,7 @@ async fn policies_have_a_status_that_follows_the_cluster() {
     findings_are_aged_out(&server).await;
 
     let metrics = operator.get("/metrics").await;
-    assert!(metrics.contains("beaconwatch_operator_leading 1"), "{metrics}");
+    assert!(metrics.contains("\nbeaconwatch_operator_leading 1\n"), "{metrics}");
     assert!(metrics.contains("beaconwatch_operator_watch_errors_total"), "{metrics}");
     let events: Api<Event> = Api::namespaced(server.client(), "payments");
     let events = events.list(&ListParams::default()).await.unwrap();
@@ -292,13 +293,14 @@ async fn findings_are_aged_out(server: &ApiServer) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_leader_dies_another_replica_goes_on() {
     let Some(server) = ApiServer::start("operator-lead").await else { return };
-    server.install_definitions().await;
+    apply_crds(server.client()).await.unwrap();
+    apply_crds(server.client()).await.unwrap();
     server
         .apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "beaconwatch" } }))
         .await;
     let first = Operator::start(&server, "first", &[]).await;
     let leads = async |operator: &Operator| {
-        operator.get("/metrics").await.contains("beaconwatch_operator_leading 1").then_some(())
+        operator.get("/metrics").await.contains("\nbeaconwatch_operator_leading 1\n").then_some(())
     };
     eventually("the first to lead", async || leads(&first).await).await;
     let second = Operator::start(&server, "second", &[]).await;
