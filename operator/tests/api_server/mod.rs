@@ -2,7 +2,14 @@
 //!
 //! The programs are those of the local cluster (`e2e/cluster/build.sh etcd kubernetes`). Where they are not built,
 //! tests say so in one line and pass.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses a part of it")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::allow_attributes,
+    reason = "a test that cannot go on fails here; each test file uses a part of it"
+)]
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -17,11 +24,11 @@ use kube::{Api, Client};
 use serde_json::json;
 
 /// How long anything may take before a test gives up waiting; generous, since machines are busy.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 const TOKEN: &str = "a-token-for-tests";
 
 /// etcd and kube-apiserver, ended when dropped.
-pub struct ApiServer {
+pub(crate) struct ApiServer {
     directory: PathBuf,
     programs: PathBuf,
     etcd: Child,
@@ -32,7 +39,7 @@ pub struct ApiServer {
 
 impl ApiServer {
     /// Starts one; `None` with a line on stderr if the programs are not there.
-    pub async fn start(name: &str) -> Option<Self> {
+    pub(crate) async fn start(name: &str) -> Option<Self> {
         let programs = programs();
         for program in ["etcd", "kube-apiserver"] {
             if !programs.join(program).exists() {
@@ -76,7 +83,7 @@ impl ApiServer {
     }
 
     /// Starts the API server (again, with everything it stored).
-    pub fn start_server(&mut self) {
+    pub(crate) fn start_server(&mut self) {
         let path = |name: &str| self.directory.join(name).display().to_string();
         let log = File::options().create(true).append(true).open(self.directory.join("server.log")).unwrap();
         let server = Command::new(self.programs.join("kube-apiserver"))
@@ -98,14 +105,14 @@ impl ApiServer {
     }
 
     /// Ends the API server as a crash would.
-    pub fn stop_server(&mut self) {
+    pub(crate) fn stop_server(&mut self) {
         if let Some(mut server) = self.server.take() {
             let _ = server.kill();
             let _ = server.wait();
         }
     }
 
-    pub async fn wait_until_ready(&self) {
+    pub(crate) async fn wait_until_ready(&self) {
         let client = self.client();
         eventually("the API server to be ready", async || {
             let request = http::Request::get("/readyz").body(Vec::new()).unwrap();
@@ -115,7 +122,7 @@ impl ApiServer {
     }
 
     /// A client that may do everything.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let mut config = Config::new(url("https", self.port).parse().unwrap());
         config.accept_invalid_certs = true;
         config.auth_info = AuthInfo { token: Some(TOKEN.to_owned().into()), ..AuthInfo::default() };
@@ -123,7 +130,7 @@ impl ApiServer {
     }
 
     /// Installs the CustomResourceDefinitions of this repository and waits until they are served.
-    pub async fn install_definitions(&self) {
+    pub(crate) async fn install_definitions(&self) {
         let definitions: Api<CustomResourceDefinition> = Api::all(self.client());
         for (file, definition) in beaconwatch_crds::manifest::definitions() {
             let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
@@ -139,7 +146,7 @@ impl ApiServer {
     }
 
     /// Applies an object given as JSON; namespaced if it has a namespace, which is made too.
-    pub async fn apply(&self, object: serde_json::Value) {
+    pub(crate) async fn apply(&self, object: serde_json::Value) {
         let client = self.client();
         let kind = object["kind"].as_str().unwrap();
         let api_version = object["apiVersion"].as_str().unwrap();
@@ -183,7 +190,7 @@ impl ApiServer {
     }
 
     /// A directory that goes with the server.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 }
@@ -198,7 +205,7 @@ impl Drop for ApiServer {
 }
 
 /// Asks again until there is an answer.
-pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {
