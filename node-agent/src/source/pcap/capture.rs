@@ -229,3 +229,6 @@ pub(super) fn u16_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u16> {
     let field = *bytes.get(at..)?.first_chunk::<2>()?;
     Some(if big_endian { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) })
 }
+
+#[cfg(test)]
+mod tests;

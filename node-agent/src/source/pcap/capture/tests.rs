@@ -1,0 +1,107 @@
+use std::io::{Cursor, Write};
+
+use super::*;
+
+/// A pcap with these packets, in the byte order and with the magic that are given.
+fn pcap(big_endian: bool, magic: u32, packets: &[&[u8]]) -> Vec<u8> {
+    let word = |value: u32| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
+    let mut file = Vec::new();
+    for field in [magic, 0x0004_0002, 0, 0, 65535, 101] {
+        file.extend(word(field));
+    }
+    for (second, packet) in (1..).zip(packets) {
+        let len = u32::try_from(packet.len()).unwrap();
+        for field in [second, 5, len, len + 4] {
+            file.extend(word(field));
+        }
+        file.extend(*packet);
+    }
+    file
+}
+
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let padded = body.len().next_multiple_of(4);
+    let len = u32::try_from(12 + padded).unwrap().to_le_bytes();
+    let mut block = [&kind.to_le_bytes()[..], &len, body].concat();
+    block.resize(8 + padded, 0);
+    block.extend(len);
+    block
+}
+
+fn pcapng(packet: &[u8]) -> Vec<u8> {
+    let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    // Nanoseconds.
+    let interface = [&[101, 0, 0, 0, 0, 0, 0, 0][..], &[9, 0, 1, 0, 9, 0, 0, 0], &[0; 4]].concat();
+    let units = 1_000_000_005_u64;
+    let (high, low) = (u32::try_from(units >> 32).unwrap(), u32::try_from(units & 0xffff_ffff).unwrap());
+    let len = u32::try_from(packet.len()).unwrap();
+    let fields: Vec<u8> = [0, high, low, len, len + 4].iter().flat_map(|f: &u32| f.to_le_bytes()).collect();
+    [block(0x0a0d_0d0a, &section), block(1, &interface), block(5, &[0; 8]), block(6, &[&fields[..], packet].concat())]
+        .concat()
+}
+
+/// Times and data of all packets, and what was counted.
+fn read(file: Vec<u8>) -> (Vec<(u64, Vec<u8>)>, CaptureCounters) {
+    let mut capture = Capture::read(Box::new(Cursor::new(file))).unwrap();
+    let mut packets = Vec::new();
+    while let Some(packet) = capture.next_packet().unwrap() {
+        assert_eq!(packet.wire_len, packet.data.len() + 4);
+        packets.push((packet.time.as_nanos(), packet.data.to_vec()));
+    }
+    (packets, capture.counters())
+}
+
+#[test]
+fn every_form_of_pcap_is_read_the_same() {
+    for (big_endian, magic, fraction) in [
+        (false, 0xa1b2_c3d4, 5_000),
+        (true, 0xa1b2_c3d4, 5_000),
+        (false, 0xa1b2_3c4d, 5),
+        (true, 0xa1b2_3c4d, 5),
+    ] {
+        let (packets, counters) = read(pcap(big_endian, magic, &[b"one", b"three"]));
+        let expect = [(1_000_000_000 + fraction, b"one".to_vec()), (2_000_000_000 + fraction, b"three".to_vec())];
+        assert_eq!(packets, expect);
+        assert_eq!((counters.packets, counters.snapped, counters.file_cut), (2, 2, false));
+    }
+}
+
+#[test]
+fn pcapng_is_read_with_the_clock_of_its_interface() {
+    assert_eq!(read(pcapng(b"packet")).0, [(1_000_000_005, b"packet".to_vec())]);
+}
+
+#[test]
+fn a_gzipped_capture_is_recognised_by_its_content() {
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zip.write_all(&pcap(false, 0xa1b2_c3d4, &[b"one"])).unwrap();
+    let zipped = zip.finish().unwrap();
+    assert_eq!(read(zipped.clone()).0.len(), 1);
+    let cut = zipped.get(..zipped.len() - 12).unwrap().to_vec();
+    assert!(read(cut).1.file_cut);
+}
+
+#[test]
+fn a_file_that_ends_early_gives_what_it_holds() {
+    for file in [pcap(false, 0xa1b2_c3d4, &[b"one", b"two"]), pcapng(b"two")] {
+        for len in 40..file.len() {
+            let (packets, counters) = read(file.get(..len).unwrap().to_vec());
+            assert!(packets.len() <= 1 + usize::from(len == file.len()));
+            assert!(counters.file_cut || packets.len() < 2);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_capture_is_refused_with_its_begin() {
+    let error = Capture::read(Box::new(Cursor::new(b"GIF89a..".to_vec()))).err().unwrap();
+    assert!(error.to_string().contains("[47, 49, 46, 38]"), "{error}");
+}
+
+#[test]
+fn a_packet_larger_than_the_buffer_is_read() {
+    let large = vec![7; 200_000];
+    let (packets, _) = read(pcap(false, 0xa1b2_c3d4, &[&large, b"next", &large]));
+    assert_eq!(packets.len(), 3);
+    assert_eq!(packets[2].1, large);
+}
