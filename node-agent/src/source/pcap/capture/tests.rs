@@ -36,8 +36,13 @@ fn pcapng(packet: &[u8]) -> Vec<u8> {
     let (high, low) = (u32::try_from(units >> 32).unwrap(), u32::try_from(units & 0xffff_ffff).unwrap());
     let len = u32::try_from(packet.len()).unwrap();
     let fields: Vec<u8> = [0, high, low, len, len + 4].iter().flat_map(|f: &u32| f.to_le_bytes()).collect();
-    [block(0x0a0d_0d0a, &section), block(1, &interface), block(5, &[0; 8]), block(6, &[&fields[..], packet].concat())]
-        .concat()
+    [
+        block(0x0a0d_0d0a, &section),
+        block(1, &interface),
+        block(5, &[0; 8]),
+        block(6, &[&fields[..], packet].concat()),
+    ]
+    .concat()
 }
 
 /// Times and data of all packets, and what was counted.
@@ -60,7 +65,8 @@ fn every_form_of_pcap_is_read_the_same() {
         (true, 0xa1b2_3c4d, 5),
     ] {
         let (packets, counters) = read(pcap(big_endian, magic, &[b"one", b"three"]));
-        let expect = [(1_000_000_000 + fraction, b"one".to_vec()), (2_000_000_000 + fraction, b"three".to_vec())];
+        let expect =
+            [(1_000_000_000 + fraction, b"one".to_vec()), (2_000_000_000 + fraction, b"three".to_vec())];
         assert_eq!(packets, expect);
         assert_eq!((counters.packets, counters.snapped, counters.file_cut), (2, 2, false));
     }

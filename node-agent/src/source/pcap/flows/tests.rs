@@ -55,10 +55,13 @@ fn events(packets: &[(u64, Vec<u8>)]) -> Vec<String> {
 
 fn line(event: &FlowEvent<'_>) -> String {
     match event {
-        FlowEvent::Opened(opened) => format!("open {} {} {:?}", opened.originator, opened.responder, opened.begun),
+        FlowEvent::Opened(opened) => {
+            format!("open {} {} {:?}", opened.originator, opened.responder, opened.begun)
+        }
         FlowEvent::Payload(payload) => {
             let bytes = String::from_utf8_lossy(payload.bytes);
-            let gap = if payload.gap_before > 0 { format!(" gap {}", payload.gap_before) } else { String::new() };
+            let gap =
+                if payload.gap_before > 0 { format!(" gap {}", payload.gap_before) } else { String::new() };
             format!("{:?} {bytes}/{}{gap}", payload.side, payload.wire_len)
         }
         FlowEvent::Burst { totals, .. } => format!("burst after {}", totals.originator_bytes),
@@ -70,7 +73,11 @@ fn line(event: &FlowEvent<'_>) -> String {
 }
 
 fn client_open() -> Vec<(u64, Vec<u8>)> {
-    vec![(0, tcp(true, 100, 0, SYN, b"")), (1, tcp(false, 500, 101, SYN_ACK, b"")), (2, tcp(true, 101, 501, ACK, b""))]
+    vec![
+        (0, tcp(true, 100, 0, SYN, b"")),
+        (1, tcp(false, 500, 101, SYN_ACK, b"")),
+        (2, tcp(true, 101, 501, ACK, b"")),
+    ]
 }
 
 #[test]
