@@ -17,7 +17,7 @@ pub(super) struct Output {
     format: ReplayOutput,
     style: Style,
     out: BufWriter<Stdout>,
-    /// The last state of each finding, for outputs that show them at the end.
+    /// The last state of its highest severity of each finding, for outputs that show them at the end.
     last: BTreeMap<FindingId, Finding>,
     written: Result<()>,
 }
@@ -41,7 +41,11 @@ impl Output {
             }
             ReplayOutput::Score | ReplayOutput::Jsonl => {}
             ReplayOutput::Text | ReplayOutput::Html => {
-                self.last.insert(finding.id, finding);
+                // A finding is shown at its highest severity, as the summary counts it.
+                let higher = self.last.get(&finding.id).is_some_and(|kept| kept.severity > finding.severity);
+                if !higher {
+                    self.last.insert(finding.id, finding);
+                }
             }
         }
     }
