@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub(crate) use table::{Admission, Table};
 
 use crate::actor::{Actor, ActorKey};
+use crate::checkpoint::saved;
 use crate::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::detector::dns::DnsPayload;
 use crate::numeric::{class_size, size_class};
@@ -75,6 +76,8 @@ pub(crate) struct Conversation {
 pub(crate) struct Judged {
     pub(crate) at: Option<Timestamp>,
     pub(crate) score: f32,
+    /// Running mean of the scores, so that a fluke of one minute does not count for all times.
+    pub(crate) mean: f32,
     /// Evidence of rhythm at that time, bits.
     pub(crate) rhythm_bits: f32,
     /// It was counted among what the cluster does at this many contacts.
@@ -83,6 +86,40 @@ pub(crate) struct Judged {
     /// An open finding stands on it.
     pub(crate) finding: Option<crate::finding::FindingId>,
 }
+
+saved!(Judged { at, score, mean, rhythm_bits, profiled_at, profiled, finding });
+saved!(Conversation {
+    key,
+    originator,
+    actor,
+    actor_key,
+    destination,
+    first,
+    last,
+    contacts,
+    bursts,
+    unanswered,
+    answered,
+    bytes,
+    longest,
+    sessions,
+    visits,
+    modal,
+    size,
+    sent_class,
+    received_class,
+    naming,
+    naming_votes,
+    protocol,
+    ja4,
+    ja4_odd,
+    sni,
+    dns,
+    rhythm_bits,
+    best,
+    judged,
+    lost_before,
+});
 
 impl Conversation {
     /// A conversation that begins with `contact`.
@@ -129,7 +166,8 @@ impl Conversation {
         if !Arc::ptr_eq(&self.actor, &contact.actor) {
             self.actor = Arc::clone(&contact.actor);
         }
-        if self.destination.address != contact.destination.address && contact.destination.address.is_some() {
+        // A name may stand for many addresses: the first one stays, so that a finding does not wander.
+        if self.destination.address.is_none() {
             self.destination.address = contact.destination.address;
         }
         if contact.protocol != AppProtocol::Unknown {

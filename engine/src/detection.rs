@@ -3,19 +3,23 @@
 //! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
 
 mod compose;
+mod explain;
 mod findings;
 mod identity;
 mod judge;
+mod saved;
 
 use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use self::explain::{Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::{key_of, sighting};
 use crate::collections::Map;
-use crate::contact::{Bytes, Contact, ContactEnd, ContactKind};
+use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Transport};
 use crate::conversation::{Admission, Conversation, ConversationKey, Table};
+use crate::detector::dns;
 use crate::engine::Counters;
 use crate::evidence::Denominators;
 use crate::finding::Finding;
@@ -111,10 +115,18 @@ impl Detection {
     }
 
     /// Takes a contact; findings it opens or changes are appended to `out`.
-    pub fn contact(&mut self, now: Timestamp, contact: Contact, w: &Workloads, out: &mut VecDeque<Finding>) {
+    pub fn contact(
+        &mut self,
+        now: Timestamp,
+        mut contact: Contact,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
         if !is_judged(&contact) {
             return;
         }
+        // The root is asked for like a name, but it names nobody.
+        contact.destination.name = contact.destination.name.filter(|name| !matches!(&**name, "" | "."));
         self.watch(now);
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let key = key_of(&contact, participant.scope);
@@ -132,6 +144,9 @@ impl Detection {
             self.expect_end(slot, key, &contact);
         }
         self.consider(slot, now, w, out);
+        if let Some(unlisted) = self.count_unlisted(now, slot, &contact, w) {
+            self.consider(unlisted, now, w, out);
+        }
     }
 
     /// Takes the totals of a contact.
@@ -166,6 +181,23 @@ impl Detection {
         self.consider(open.slot, now, w, out);
     }
 
+    /// A question for a domain that is new to the actor, under no public suffix, is also counted against the
+    /// resolver: a tunnel that needs no registered domain has a new one in every question.
+    fn count_unlisted(&mut self, now: Timestamp, slot: u32, contact: &Contact, w: &Workloads) -> Option<u32> {
+        let ContactKind::DnsQuery(question) = &contact.kind else { return None };
+        let new = self.table.get(slot).is_some_and(|c| c.contacts == 1);
+        if !new || dns::is_listed(&question.name) {
+            return None;
+        }
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        let key = identity::key_of_resolver(contact, participant.scope);
+        let (originator, lost) = (participant.originator, self.lost);
+        let begin = || identity::begin_unlisted(key, originator, contact, lost);
+        let Admission::Slot(slot) = self.table.admit(key, originator, now, begin) else { return None };
+        self.table.get_mut(slot)?.contact(contact);
+        Some(slot)
+    }
+
     /// The next time something is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
@@ -184,8 +216,7 @@ impl Detection {
 
     /// Closes every open finding.
     pub fn finish(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
-        let input_secs =
-            self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first));
+        let input_secs = self.input_secs();
         let slots: Vec<u32> = self.table.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
             self.judge(slot, now, input_secs, w, out);
@@ -199,6 +230,11 @@ impl Detection {
         (counters.conversations_evicted, counters.conversations_refused) = self.table.losses();
         counters.outputs_dropped = self.dropped;
         self.findings.count(counters);
+    }
+
+    /// How long the whole input lasted, if it has an end.
+    fn input_secs(&self) -> Option<f64> {
+        self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first))
     }
 
     fn watch(&mut self, now: Timestamp) {
@@ -264,12 +300,20 @@ impl Detection {
 /// Multicast, broadcast and unspecified destinations are nobody's home; what is asked of a resolver is judged by
 /// its questions, not by the flow that carries them.
 fn is_judged(contact: &Contact) -> bool {
+    let datagram = contact.destination.transport == Transport::Udp;
     let nobody = match contact.destination.address {
-        Some(std::net::IpAddr::V4(v4)) => v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified(),
+        Some(std::net::IpAddr::V4(v4)) => {
+            // In private networks the last address is, as good as always, everybody.
+            let everybody =
+                datagram && (v4.is_private() || v4.is_link_local()) && v4.octets().last() == Some(&255);
+            v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() || everybody
+        }
         Some(std::net::IpAddr::V6(v6)) => v6.is_multicast() || v6.is_unspecified(),
         None => false,
     };
     let question = matches!(contact.kind, ContactKind::DnsQuery(_));
     let resolver = contact.protocol == AppProtocol::Dns && contact.destination.port == 53;
-    !nobody && (question || !resolver)
+    // ICMP answers to what others do: an address that is "called" in a message about unreachable ports is not.
+    let portless = contact.destination.transport == Transport::Other;
+    !nobody && !portless && (question || !resolver)
 }

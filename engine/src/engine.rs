@@ -8,8 +8,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::actor::Actor;
-use crate::detection::Detection;
+use crate::actor::{Actor, Pod};
+use crate::checkpoint::{self, CheckpointError};
+use crate::contact::Destination;
+use crate::detection::{Detection, Explanation};
 use crate::finding::Finding;
 use crate::input::Input;
 use crate::limits::Limits;
@@ -171,6 +173,32 @@ impl Engine {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Why the conversations that `wanted` selects did or did not become findings.
+    pub fn explain(
+        &mut self,
+        wanted: impl Fn(&Actor, Option<&Pod>, &Destination) -> bool,
+    ) -> Vec<Explanation> {
+        self.detection.explain(&self.workloads, self.now, wanted)
+    }
+
+    /// Conversations and what was learned, as bytes that [`Engine::restore`] of the same version reads.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<u8> {
+        checkpoint::seal(|out| self.detection.save(out))
+    }
+
+    /// Takes up where a checkpoint ends. To be called before the first input; on an error nothing was taken over.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no checkpoint, of another version, or damaged.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        let mut detection = Detection::with_limits(&self.limits);
+        detection.restore(&mut checkpoint::open(bytes)?)?;
+        self.detection = detection;
+        Ok(())
     }
 
     /// What was counted so far.

@@ -10,7 +10,9 @@ mod sentences;
 mod table;
 
 pub(crate) use denominators::{Denominators, Vote};
-pub(crate) use levels::{Circumstances, Levels, is_private, levels_of, producer_consumer_ratio, scope_of};
+pub(crate) use levels::{
+    Circumstances, Levels, Replicas, is_private, levels_of, producer_consumer_ratio, scope_of,
+};
 pub(crate) use sentences::sentence;
 pub(crate) use table::{Scope, TERMS, level_name};
 
@@ -22,7 +24,7 @@ const CLIP: (f32, f32) = (-4.0, 6.0);
 const FURTHER: f32 = 0.5;
 
 /// Items that say the same in other words.
-const GROUPS: [&[Term]; 9] = [
+const GROUPS: [&[Term]; 10] = [
     &[Term::Who, Term::Ja4],
     &[Term::Naming, Term::Port],
     &[Term::Destination, Term::Baseline, Term::Lag],
@@ -32,6 +34,7 @@ const GROUPS: [&[Term]; 9] = [
     &[Term::DnsPayload],
     &[Term::Reputation],
     &[Term::Protocol],
+    &[Term::Period],
 ];
 
 /// What the evidence says about a conversation.

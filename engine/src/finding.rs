@@ -110,6 +110,8 @@ pub enum Term {
     Answer,
     /// The application protocol itself, where it is a rare one.
     Protocol,
+    /// How far check-ins lie apart (traffic recorded on a network only).
+    Period,
 }
 
 /// Kind of a rhythm, by its shape.
@@ -267,6 +269,7 @@ impl Term {
             Self::Reputation => "reputation",
             Self::Answer => "answer",
             Self::Protocol => "protocol",
+            Self::Period => "period",
         }
     }
 }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod actor;
+pub mod checkpoint;
 pub mod collections;
 pub mod contact;
 mod conversation;

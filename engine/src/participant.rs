@@ -86,7 +86,7 @@ fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch
     Participant {
         workload,
         originator: if job { Originator(workload.0) } else { originator },
-        replica: pod.as_ref().map_or(originator.0, |pod| hash_of(&pod.uid)),
+        replica: pod.as_deref().map_or(originator.0, replica_hash),
         executable,
         scope,
         in_cluster: pod.is_some() || actor.container.is_some(),
@@ -99,6 +99,11 @@ fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch
 /// The key of a workload of Kubernetes.
 pub(crate) fn workload_key(namespace: &str, owner: &Owner) -> WorkloadKey {
     WorkloadKey(hash_of(&(namespace, owner)))
+}
+
+/// What stands for a pod among its siblings.
+pub(crate) fn replica_hash(pod: &Pod) -> u64 {
+    hash_of(&pod.uid)
 }
 
 /// Pods of jobs come and go with each run, so the owner stands for them.

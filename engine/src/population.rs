@@ -4,7 +4,9 @@
 //! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
+use crate::checkpoint::{Reader, Saved, Writer, saved};
 use crate::collections::Map;
 use crate::evidence::Vote;
 use crate::participant::WorkloadKey;
@@ -53,6 +55,9 @@ struct Tally {
     signatures: u32,
     known: u32,
     destinations: u32,
+    /// Destinations it turned to, as bits by hash.
+    turned_to: u64,
+    watched: bool,
 }
 
 /// One contact, as the population sees it.
@@ -64,16 +69,31 @@ pub(crate) struct Sighting {
     pub(crate) signature: SignatureKey,
     /// Hash of the destination alone.
     pub(crate) destination: u64,
+    /// The workload's own traffic is watched for certain: it is a pod or a process, not just an address.
+    pub(crate) certain: bool,
 }
 
 /// What the population knows about a conversation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standings {
     pub(crate) standing: Standing,
-    /// Replicas that did it lately, estimated.
-    pub(crate) replicas: u32,
+    /// Replicas that did it lately, as bits by hash.
+    replicas: u64,
     /// Distinct workloads that turned to the destination, at most 4.
     pub(crate) workloads: u32,
+    /// Distinct workloads that are watched.
+    pub(crate) watched: usize,
+}
+
+saved!(Signature { workload, first, last, replicas, day, known, unvetted, vote });
+saved!(Prevalence { workloads, last });
+saved!(Tally { signatures, known, destinations, turned_to, watched });
+
+impl Standings {
+    /// This replica did it lately.
+    pub(crate) fn does(&self, replica: u64) -> bool {
+        self.replicas & (1 << (replica % 64)) != 0
+    }
 }
 
 /// Signatures and destinations.
@@ -84,6 +104,8 @@ pub(crate) struct Population {
     signatures: Map<SignatureKey, Signature>,
     destinations: Map<u64, Prevalence>,
     workloads: Map<WorkloadKey, Tally>,
+    /// Workloads that are watched.
+    watched: usize,
     refused: u64,
 }
 
@@ -92,6 +114,9 @@ const SETTLED: Duration = Duration::from_secs(24 * 3600);
 const SETTLED_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What was not seen for this long is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// An address that turns to fewer destinations than this may be seen only through one of them: it is not watched,
+/// and says nothing about what is usual.
+const WATCHED_DESTINATIONS: u32 = 3;
 /// A signature is admitted if its other evidence stays below this, bits.
 const VETTED_BELOW: f32 = 2.0;
 const DAY_NS: u64 = 24 * 3600 * 1_000_000_000;
@@ -104,6 +129,7 @@ impl Population {
             signatures: Map::default(),
             destinations: Map::default(),
             workloads: Map::default(),
+            watched: 0,
             refused: 0,
         }
     }
@@ -142,6 +168,15 @@ impl Population {
         if let Some(signature) = self.signatures.get_mut(&seen.signature) {
             signature.see(seen);
         }
+        tally.turned_to |= 1 << (seen.destination % 64);
+        let watched = seen.certain || tally.turned_to.count_ones() >= WATCHED_DESTINATIONS;
+        if watched && !tally.watched {
+            tally.watched = true;
+            self.watched += 1;
+        }
+        if !watched {
+            return;
+        }
         if let Some(prevalence) = self.destinations.get_mut(&seen.destination) {
             prevalence.see(seen);
         } else if self.destinations.len() < self.max && tally.destinations < self.per_workload_max {
@@ -165,9 +200,15 @@ impl Population {
         let prevalence = self.destinations.get(&seen.destination);
         Standings {
             standing,
-            replicas: signature.map_or(1, Signature::replicas),
+            watched: self.watched,
+            replicas: signature.map_or(0, |s| s.replicas.iter().fold(0, |all, day| all | day)),
             workloads: prevalence.map_or(0, |p| p.workloads.iter().fold(0, |n, w| n + u32::from(*w != 0))),
         }
+    }
+
+    /// The workload's own traffic is watched, so that what it does is usual here.
+    pub(crate) fn is_watched(&self, workload: WorkloadKey) -> bool {
+        self.workloads.get(&workload).is_some_and(|tally| tally.watched)
     }
 
     /// The signature's vote.
@@ -198,6 +239,30 @@ impl Population {
         }
     }
 
+    /// Writes everything that was learned.
+    pub(crate) fn save(&self, out: &mut Writer) {
+        // In the order of keys, so that equal states give equal bytes.
+        let signatures: BTreeMap<_, _> = self.signatures.iter().map(|(k, v)| (*k, *v)).collect();
+        let destinations: BTreeMap<_, _> = self.destinations.iter().map(|(k, v)| (*k, *v)).collect();
+        let workloads: BTreeMap<_, _> = self.workloads.iter().map(|(k, v)| (*k, *v)).collect();
+        signatures.into_iter().collect::<Vec<_>>().save(out);
+        destinations.into_iter().collect::<Vec<_>>().save(out);
+        workloads.into_iter().collect::<Vec<_>>().save(out);
+    }
+
+    /// Reads it back, and gives the votes of the signatures.
+    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Option<Vec<Vote>> {
+        let signatures: Vec<(SignatureKey, Signature)> = Saved::load(from)?;
+        let destinations: Vec<(u64, Prevalence)> = Saved::load(from)?;
+        let workloads: Vec<(WorkloadKey, Tally)> = Saved::load(from)?;
+        let votes = signatures.iter().take(self.max).map(|(_, signature)| signature.vote).collect();
+        self.signatures = signatures.into_iter().take(self.max).collect();
+        self.destinations = destinations.into_iter().take(self.max).collect();
+        self.watched = workloads.iter().filter(|(_, tally)| tally.watched).count();
+        self.workloads = workloads.into_iter().collect();
+        Some(votes)
+    }
+
     /// Forgets what was not seen for long. Returns the votes that no longer count.
     pub(crate) fn sweep(&mut self, now: Timestamp) -> Vec<Vote> {
         let mut votes = Vec::new();
@@ -218,6 +283,7 @@ impl Population {
         });
         self.destinations.retain(|_, prevalence| now.since(prevalence.last) < FORGOTTEN);
         self.workloads.retain(|_, tally| tally.signatures > 0);
+        self.watched = self.workloads.values().filter(|tally| tally.watched).count();
         votes
     }
 }

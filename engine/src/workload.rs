@@ -14,8 +14,8 @@ pub struct Workloads {
     pods: Map<Arc<str>, Arc<Pod>>,
     by_container: Map<ContainerId, Arc<str>>,
     by_address: Map<IpAddr, Arc<str>>,
-    /// Pods held per namespace and owner.
-    siblings: Map<u64, u32>,
+    /// Pods held by namespace and owner.
+    by_owner: Map<u64, Vec<Arc<str>>>,
     changes: u32,
     refused: u64,
 }
@@ -27,10 +27,10 @@ impl Workloads {
         self.changes
     }
 
-    /// Pods of the same owner that are held, that is, whose traffic can be seen here.
-    #[must_use]
-    pub fn siblings(&self, pod: &Pod) -> u32 {
-        self.siblings.get(&owner_hash(pod)).copied().unwrap_or_default()
+    /// Pods of the same owner that are held, the pod itself among them.
+    pub fn siblings(&self, pod: &Pod) -> impl Iterator<Item = &Arc<Pod>> {
+        let uids = self.by_owner.get(&owner_hash(pod)).map(Vec::as_slice).unwrap_or_default();
+        uids.iter().filter_map(|uid| self.pods.get(uid))
     }
 
     /// Takes a change; beyond `pods_max` a new pod is refused and counted.
@@ -76,7 +76,7 @@ impl Workloads {
             return;
         }
         self.delete(&uid);
-        *self.siblings.entry(owner_hash(&pod)).or_default() += 1;
+        self.by_owner.entry(owner_hash(&pod)).or_default().push(Arc::clone(&uid));
         for (container, _) in pod.containers.iter() {
             self.by_container.insert(Arc::clone(container), Arc::clone(&uid));
         }
@@ -88,10 +88,10 @@ impl Workloads {
 
     fn delete(&mut self, uid: &Arc<str>) {
         let Some(pod) = self.pods.remove(uid) else { return };
-        if let Some(count) = self.siblings.get_mut(&owner_hash(&pod)) {
-            *count -= 1;
-            if *count == 0 {
-                self.siblings.remove(&owner_hash(&pod));
+        if let Some(siblings) = self.by_owner.get_mut(&owner_hash(&pod)) {
+            siblings.retain(|sibling| sibling != uid);
+            if siblings.is_empty() {
+                self.by_owner.remove(&owner_hash(&pod));
             }
         }
         for (container, _) in pod.containers.iter() {

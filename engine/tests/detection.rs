@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beaconwatch_engine::finding::{FindingKind, FindingState};
-use beaconwatch_engine::policy::{Exception, Policy};
+use beaconwatch_engine::input::Input;
+use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
 use support::{Scene, Traffic};
 
 /// A demo's policy: half a minute is long enough.
@@ -16,6 +17,10 @@ fn quick() -> Policy {
         beacon.minimum_span = Duration::from_secs(30);
     }
     policy
+}
+
+fn policies(policy: Policy) -> Input {
+    Input::Policies(Arc::new(PolicySet { policies: vec![policy] }))
 }
 
 #[test]
@@ -50,7 +55,7 @@ fn a_download_in_one_burst_stays_silent() {
 #[test]
 fn a_beacon_is_not_told_before_it_lasted() {
     let mut scene = Scene::with_policy(Policy::everything("default"));
-    let traffic = Traffic::new("/tmp/.x/agent", "203.0.113.9", 443).every(20.0, 0.1);
+    let traffic = Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(20.0, 0.1);
     scene.play(traffic.clone().lasting(600.0));
     assert!(scene.findings.is_empty(), "{:?}", scene.findings);
     scene.play(traffic.from(600.0).lasting(600.0));
@@ -60,7 +65,7 @@ fn a_beacon_is_not_told_before_it_lasted() {
 #[test]
 fn a_finding_is_closed_when_the_behaviour_ends() {
     let mut scene = Scene::with_policy(quick());
-    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 443).every(5.0, 0.1).lasting(300.0));
+    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.1).lasting(300.0));
     scene.end(3000.0);
     let states: Vec<FindingState> = scene.findings.iter().map(|finding| finding.state).collect();
     assert_eq!(states.first(), Some(&FindingState::Opened));
@@ -72,7 +77,7 @@ fn a_finding_is_closed_when_the_behaviour_ends() {
 fn the_same_input_gives_the_same_findings() {
     let run = || {
         let mut scene = Scene::with_policy(quick());
-        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 443).every(5.0, 0.3).lasting(300.0));
+        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.3).lasting(300.0));
         scene.end(3000.0);
         scene.findings
     };
@@ -91,7 +96,7 @@ fn an_exception_keeps_a_finding_silent_until_it_expires() {
             ..Exception::default()
         });
         let mut scene = Scene::with_policy(policy);
-        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 443).every(5.0, 0.1).lasting(600.0));
+        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.1).lasting(600.0));
         scene
     };
     assert!(exception(None).findings.is_empty());
@@ -106,6 +111,74 @@ fn a_switched_off_detector_is_silent() {
     let mut policy = quick();
     policy.detectors.beacon = None;
     let mut scene = Scene::with_policy(policy);
-    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 443).every(5.0, 0.1).lasting(600.0));
+    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.1).lasting(600.0));
     assert!(scene.findings.is_empty());
+}
+
+#[test]
+fn a_restart_from_a_checkpoint_goes_on_where_it_was() {
+    let traffic = Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(20.0, 0.1);
+    let policy = || Policy::everything("default");
+    let mut first = Scene::with_policy(policy());
+    first.play(traffic.clone().lasting(600.0));
+    let saved = first.engine.checkpoint();
+
+    let mut second = Scene::with_policy(policy());
+    second.engine.restore(&saved).unwrap();
+    second.input(support::time(600.0), policies(policy()));
+    second.play(traffic.clone().from(600.0).lasting(400.0));
+    assert_eq!(second.opened().len(), 1, "{:?}", second.findings);
+    assert!(second.opened()[0].check_ins > 40);
+
+    let mut anew = Scene::with_policy(policy());
+    anew.play(traffic.from(600.0).lasting(400.0));
+    assert!(anew.findings.is_empty());
+}
+
+#[test]
+fn a_checkpoint_of_equal_states_is_equal_and_a_damaged_one_is_refused() {
+    let saved = || {
+        let mut scene = Scene::with_policy(quick());
+        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.3).lasting(300.0));
+        scene.engine.checkpoint()
+    };
+    assert_eq!(saved(), saved());
+    let mut scene = Scene::with_policy(quick());
+    let mut bytes = saved();
+    bytes.truncate(bytes.len() / 2);
+    assert!(scene.engine.restore(&bytes).is_err());
+    assert!(scene.engine.restore(b"").is_err());
+}
+
+#[test]
+fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were() {
+    let run = |flood: u32| {
+        let mut scene = Scene::with_policy(quick());
+        for second in 0..100_u32 {
+            let at = f64::from(second);
+            if second % 5 == 0 {
+                scene.contact(at, "/tmp/.x/agent", "203.0.113.9", 4444, 312, 600);
+            }
+            for n in 0..flood / 100 {
+                let address = std::net::Ipv4Addr::from_bits(0x0b00_0000 + second * (flood / 100) + n);
+                let mut contact = support::contact(at, "/app/scanner", "203.0.113.9", 80, None);
+                contact.destination.address = Some(address.into());
+                let mut actor = (*contact.actor).clone();
+                actor.cgroup = 7;
+                contact.actor_key = actor.key();
+                contact.actor = Arc::new(actor);
+                scene.input(support::time(at), Input::Contact(Box::new(contact)));
+            }
+        }
+        scene
+    };
+    let (quiet, flooded) = (run(0), run(1_000_000));
+    let of_agent = |scene: &Scene| {
+        let all = scene.findings.iter();
+        all.filter(|f| f.summary.contains("agent")).map(|f| (f.id, f.state, f.check_ins)).collect::<Vec<_>>()
+    };
+    assert!(!of_agent(&quiet).is_empty());
+    assert_eq!(of_agent(&quiet), of_agent(&flooded));
+    assert!(flooded.engine.counters().conversations <= 65);
+    assert!(flooded.engine.counters().conversations_refused > 900_000);
 }

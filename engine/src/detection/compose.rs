@@ -55,7 +55,7 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         policy: made_of.policy.id.clone(),
         mode: made_of.policy.mode,
         lost: made_of.lost,
-        replicas: about.replicas(),
+        replicas: about.replicas.map(|replicas| (replicas.doing, replicas.of)),
     }
 }
 
@@ -108,7 +108,7 @@ fn who(about: &Circumstances<'_>) -> String {
 }
 
 /// Every item that applies, the strongest first.
-fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence> {
+pub(super) fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence> {
     let mut items: Vec<Evidence> = TERMS
         .into_iter()
         .zip(assessment.bits)
@@ -126,7 +126,7 @@ fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence>
     items
 }
 
-fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
+pub(super) fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
     let kind = about.rhythm();
     let tracker = about.conversation.best_tracker();
     if kind == RhythmKind::None {

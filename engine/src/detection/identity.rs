@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::collections::hash_of;
 use crate::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use crate::conversation::{Conversation, ConversationKey, Originator};
-use crate::detector::dns::registered_domain;
+use crate::detector::dns::{DnsPayload, registered_domain};
 use crate::evidence::{is_private, scope_of};
 use crate::finding::{FindingId, FindingKind};
 use crate::input::BaselineEntry;
@@ -26,6 +26,25 @@ pub(super) fn key_of(contact: &Contact, scope: u64) -> ConversationKey {
             (None, address) => hash_of(&(scope, 3_u8, address, to.port, to.transport)),
         },
     })
+}
+
+/// The conversation that counts an actor's questions for domains under no public suffix.
+pub(super) fn key_of_resolver(contact: &Contact, scope: u64) -> ConversationKey {
+    ConversationKey(hash_of(&(scope, 4_u8, contact.destination.address)))
+}
+
+/// ... when it is new: whole names count, since no part of them is the registered domain.
+pub(super) fn begin_unlisted(
+    key: ConversationKey,
+    originator: Originator,
+    contact: &Contact,
+    lost: u64,
+) -> Conversation {
+    let mut conversation = Conversation::begin(key, originator, contact, lost);
+    conversation.destination.name = None;
+    conversation.destination.name_source = None;
+    conversation.dns = Some(Box::new(DnsPayload::of_whole_names()));
+    conversation
 }
 
 /// A new conversation; questions are kept under their registered domain.
@@ -51,6 +70,7 @@ pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting 
         replica: participant.replica,
         signature: signature(c, participant),
         destination: destination_hash(&c.destination, c.dns.is_some()),
+        certain: participant.in_cluster || participant.executable != 0,
     }
 }
 
@@ -104,7 +124,7 @@ fn destination_hash(to: &Destination, dns: bool) -> u64 {
 
 /// Identity of a finding: the same for every replica and after a restart.
 pub(super) fn finding_id(c: &Conversation, participant: &Participant, kind: FindingKind) -> FindingId {
-    let scope = scope_of(&c.destination, participant.in_cluster, c.dns.is_some());
+    let scope = scope_of(c, participant);
     let exact = destination_hash(&c.destination, c.dns.is_some());
     let class = if scope == crate::evidence::Scope::Internal { 0 } else { exact };
     let signature = signature(c, participant);

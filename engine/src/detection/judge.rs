@@ -9,7 +9,7 @@ use super::{Deadline, Detection};
 use crate::collections::Set;
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
-use crate::evidence::{Assessment, Circumstances, Denominators, Vote, assess, levels_of, scope_of};
+use crate::evidence::{Assessment, Circumstances, Denominators, Replicas, Vote, assess, levels_of, scope_of};
 use crate::finding::{Finding, FindingId, FindingKind, FindingState, Term};
 use crate::participant::Participant;
 use crate::policy::{Policy, Subject};
@@ -25,6 +25,8 @@ const JUDGE_SECS: f64 = 60.0;
 const PROFILE_SECS: f64 = 3600.0;
 /// Conversations with fewer contacts say nothing about what is usual.
 const PROFILE_CONTACTS: u32 = 4;
+/// Weight of a new judgement in the running mean.
+const MEMORY: f32 = 0.1;
 /// Change of the score that is told, bits.
 const TELL_BITS: f32 = 1.0;
 
@@ -63,7 +65,9 @@ impl Detection {
         let scope = about.scope;
         let own = self.population.vote(seen.signature);
         let assessment = assess(levels, scope, own, &self.denominators);
-        if let Some(vote) = self.population.vote_mut(seen.signature) {
+        if self.population.is_watched(seen.workload)
+            && let Some(vote) = self.population.vote_mut(seen.signature)
+        {
             self.denominators.vote(vote, levels, scope);
         }
         self.population.admit(seen.signature, now, assessment.score_without_novelty);
@@ -96,7 +100,12 @@ impl Detection {
         };
         let about = surroundings.about(c, participant, Some(policy), &seen);
         let own = self.population.vote(seen.signature);
-        let assessment = assess_as(kind, &about, own, &self.denominators);
+        let mut assessment = assess_as(kind, &about, own, &self.denominators);
+        let mean = match c.judged.at {
+            None => assessment.score,
+            Some(_) => c.judged.mean + MEMORY * (assessment.score - c.judged.mean),
+        };
+        assessment.score = assessment.score.min(mean);
         let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
         let replica = participant.replica;
         let worth = policy.thresholds.severity(assessment.score).is_some() || self.findings.contains(id);
@@ -116,6 +125,7 @@ impl Detection {
         if let Some(c) = self.table.get_mut(slot) {
             c.judged.at = Some(now);
             c.judged.score = assessment.score;
+            c.judged.mean = mean;
             c.judged.rhythm_bits = c.rhythm_bits;
         }
         match finding {
@@ -233,15 +243,19 @@ impl Surroundings<'_> {
         let timing_threshold = beacon::timing_threshold(conversation, &knobs);
         let proven = conversation.rhythm_bits >= timing_threshold;
         let to = &conversation.destination;
+        let standings = self.population.standings(seen);
         Circumstances {
             conversation,
             participant,
-            standings: self.population.standings(seen),
-            siblings: participant.pod.as_ref().map(|pod| self.workloads.siblings(pod)),
+            standings,
+            replicas: participant
+                .pod
+                .as_ref()
+                .and_then(|pod| Replicas::compare(pod, self.workloads.siblings(pod), &standings, seen.at)),
             watched_since: self.watched_since,
             port: ports::fit(to.port, conversation.protocol, known_ports),
             listed: self.reputation.lookup(to),
-            scope: scope_of(to, participant.in_cluster, conversation.dns.is_some()),
+            scope: scope_of(conversation, participant),
             timing_threshold,
             shape: proven.then(|| Shape::of(conversation.best_tracker())).flatten(),
         }

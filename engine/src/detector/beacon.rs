@@ -38,6 +38,12 @@ pub(crate) fn period(c: &Conversation) -> f32 {
     sorted.get(len / 2).copied().unwrap_or_default()
 }
 
+/// How far check-ins lie apart over the whole time, seconds: never less than the rhythm's period, and more where
+/// short trains are separated by long silence.
+pub(crate) fn effective_period(c: &Conversation) -> f64 {
+    f64::from(period(c)).max(c.span_secs() / f64::from(c.contacts.max(1)))
+}
+
 fn proven(c: &Conversation, knobs: &BeaconKnobs) -> bool {
     c.size.evidence() >= knobs.timing_threshold
         || (c.rhythm_bits >= knobs.timing_threshold && c.rhythm_bits >= timing_threshold(c, knobs))

@@ -5,6 +5,7 @@
 
 use core::time::Duration;
 
+use crate::checkpoint::saved;
 use crate::collections::hash_of;
 use crate::contact::DnsQuestion;
 use crate::conversation::Conversation;
@@ -51,10 +52,21 @@ struct Hour {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DnsPayload {
     begun: Timestamp,
-    hours: [Hour; 2],
+    this: Hour,
+    last: Hour,
+    /// Whole names count, not only what stands before the registered domain.
+    whole: bool,
 }
 
+saved!(Hour { names, questions, odd, refused, label_bytes, entropy });
+saved!(DnsPayload { begun, this, last, whole });
+
 impl DnsPayload {
+    /// For names under no public suffix.
+    pub(crate) fn of_whole_names() -> Self {
+        Self { whole: true, ..Self::default() }
+    }
+
     /// Takes a question.
     pub(crate) fn question(&mut self, at: Timestamp, question: &DnsQuestion) {
         if self.begun == Timestamp::ZERO {
@@ -63,16 +75,15 @@ impl DnsPayload {
         let hours = at.since(self.begun).as_nanos() / u128::from(HOUR_NS);
         if hours >= 1 {
             self.begun = at;
-            let [this, _] = core::mem::take(&mut self.hours);
-            self.hours = [Hour::default(), if hours == 1 { this } else { Hour::default() }];
+            let this = core::mem::take(&mut self.this);
+            self.last = if hours == 1 { this } else { Hour::default() };
         }
-        let [this, _] = &mut self.hours;
-        this.question(question);
+        self.this.question(question, self.whole);
     }
 
     /// Bytes of information an hour, as far as it was watched: the larger of this hour and the last.
     pub(crate) fn information(&self, now: Timestamp) -> f32 {
-        let [this, last] = &self.hours;
+        let Self { this, last, .. } = self;
         let stale = now.since(self.begun).as_nanos() > 2 * u128::from(HOUR_NS);
         if stale { 0.0 } else { this.information().max(last.information()) }
     }
@@ -89,7 +100,7 @@ impl DnsPayload {
 
     /// Distinct names within the hour.
     pub(crate) fn unique(&self) -> f32 {
-        let [this, last] = &self.hours;
+        let Self { this, last, .. } = self;
         this.unique().max(last.unique())
     }
 
@@ -107,15 +118,15 @@ impl DnsPayload {
 
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     fn share(&self, count: impl Fn(&Hour) -> u32) -> f32 {
-        let [this, last] = &self.hours;
+        let Self { this, last, .. } = self;
         let questions = this.questions + last.questions;
         (count(this) + count(last)) as f32 / questions.max(1) as f32
     }
 }
 
 impl Hour {
-    fn question(&mut self, question: &DnsQuestion) {
-        let below = below_registered(&question.name);
+    fn question(&mut self, question: &DnsQuestion, whole: bool) {
+        let below = if whole { &*question.name } else { below_registered(&question.name) };
         let hash = hash_of(&question.name);
         if let Some(word) = self.names.get_mut(usize::try_from(hash % 8).unwrap_or_default()) {
             *word |= 1 << ((hash >> 3) % 64);
@@ -179,6 +190,11 @@ pub(crate) fn clause(c: &Conversation) -> String {
 /// The registered domain of a name (public suffix list), or the whole name if it has none.
 pub(crate) fn registered_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
+}
+
+/// The name lies under a suffix of the public suffix list.
+pub(crate) fn is_listed(name: &str) -> bool {
+    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
 }
 
 /// What stands before the registered domain, without the dot between.

@@ -4,13 +4,18 @@
 //! factor of four of it: a mass compromise cannot make itself usual.
 
 use super::levels::Levels;
-use super::table::{Row, Scope, TERMS, index_of, rows};
+use super::table::{Scope, TERMS, index_of, row_of, usual};
+use crate::checkpoint::saved;
 use crate::finding::Term;
 
 /// Weight of the belief before, in signatures.
 const WEIGHT: f32 = 20.0;
 /// A share stays within this factor of the belief before.
 const GUARD: f32 = 4.0;
+/// A recording of a network is short and of few hosts: what was not seen in it is hardly rarer for that.
+const NETWORK_GUARD: f32 = 1.5;
+/// Fewer signatures than this teach nothing.
+const SIGNATURES_MIN: u32 = 10;
 const LEVELS_MAX: usize = 16;
 
 /// The levels with which a signature is counted; empty before its first.
@@ -31,7 +36,18 @@ impl Default for Denominators {
     }
 }
 
+saved!(Vote { cast });
+
 impl Denominators {
+    /// Counts votes that were cast before.
+    pub(crate) fn of_votes(votes: &[Vote]) -> Self {
+        let mut counted = Self::default();
+        for (levels, scope) in votes.iter().filter_map(|vote| vote.cast) {
+            counted.add(levels, usize::from(scope), 1);
+        }
+        counted
+    }
+
     /// Replaces a signature's vote.
     pub(crate) fn vote(&mut self, vote: &mut Vote, levels: Levels, scope: Scope) {
         self.withdraw(*vote);
@@ -49,29 +65,32 @@ impl Denominators {
     /// Bits of a level before clipping: positive speaks for a call home. The vote of the signature that is judged
     /// (`own`) is left out: nothing is usual because it does it itself.
     pub(crate) fn bits(&self, scope: Scope, term: Term, level: u8, own: Vote) -> f32 {
-        let rows = rows(term);
-        let Some(row) = usize::from(level).checked_sub(1).and_then(|index| rows.get(index)) else {
-            return 0.0;
-        };
-        (row.prior / self.share(scope, term, level, own, row)).log2()
+        let Some(row) = row_of(term, level) else { return 0.0 };
+        (row.prior / self.share(scope, term, level, own)).log2()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts are bounded by the table of signatures")]
-    fn share(&self, scope: Scope, term: Term, level: u8, own: Vote, row: &Row) -> f32 {
+    fn share(&self, scope: Scope, term: Term, level: u8, own: Vote) -> f32 {
+        let usual = usual(scope, term, level);
         // A list that names a destination is not made usual by many turning to it.
         if term == Term::Reputation {
-            return row.usual;
+            return usual;
         }
         let counts = self.counts.get(scope.index()).and_then(|terms| terms.get(index_of(term)));
-        let Some(counts) = counts else { return row.usual };
+        let Some(counts) = counts else { return usual };
         let own = own
             .cast
             .filter(|(_, voted)| usize::from(*voted) == scope.index())
             .map_or(0, |(own, _)| own.get(term));
         let total: u32 = counts.iter().skip(1).sum::<u32>() - u32::from(own != 0);
+        // So few may all be relatives of the one that is judged.
+        if total < SIGNATURES_MIN {
+            return usual;
+        }
         let count = counts.get(usize::from(level)).copied().unwrap_or_default() - u32::from(own == level);
-        let share = (count as f32 + WEIGHT * row.usual) / (total as f32 + WEIGHT);
-        share.clamp(row.usual / GUARD, row.usual * GUARD)
+        let share = (count as f32 + WEIGHT * usual) / (total as f32 + WEIGHT);
+        let least = if scope == Scope::Network { usual / NETWORK_GUARD } else { usual / GUARD };
+        share.clamp(least, usual * GUARD)
     }
 
     fn add(&mut self, levels: Levels, scope: usize, by: i32) {

@@ -4,13 +4,15 @@ use core::net::IpAddr;
 use std::sync::Arc;
 
 use super::table::{Scope, index_of};
-use crate::actor::{ExecutableOrigin, Process};
+use crate::actor::{ExecutableOrigin, Pod, Process};
+use crate::checkpoint::{Reader, Saved, Writer};
 use crate::contact::{Destination, NameSource, Naming};
 use crate::conversation::Conversation;
+use crate::detector::beacon;
 use crate::detector::dns::Payload;
 use crate::detector::ports::PortFit;
 use crate::finding::{RhythmKind, Term};
-use crate::participant::{Participant, is_job};
+use crate::participant::{Participant, is_job, replica_hash};
 use crate::population::{Standing, Standings};
 use crate::protocol::AppProtocol;
 use crate::rhythm::{Shape, kind_of};
@@ -19,6 +21,16 @@ use crate::time::Timestamp;
 /// A level for each item, four bits each; 0: does not apply or is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Levels(u64);
+
+impl Saved for Levels {
+    fn save(&self, out: &mut Writer) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut Reader<'_>) -> Option<Self> {
+        u64::load(from).map(Self)
+    }
+}
 
 impl Levels {
     /// The level of an item.
@@ -38,8 +50,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) conversation: &'a Conversation,
     pub(crate) participant: &'a Participant,
     pub(crate) standings: Standings,
-    /// Replicas of the workload whose traffic can be seen here; `None` if not known.
-    pub(crate) siblings: Option<u32>,
+    /// The replicas of the workload whose traffic can be seen here; `None` if there are none to compare with.
+    pub(crate) replicas: Option<Replicas>,
     /// When the engine began to watch.
     pub(crate) watched_since: Timestamp,
     pub(crate) port: PortFit,
@@ -60,12 +72,12 @@ const SETTLING_SECS: f64 = 3600.0;
 pub(crate) fn levels_of(about: &Circumstances<'_>) -> Levels {
     let mut levels = Levels::default();
     let c = about.conversation;
-    let external = about.scope == Scope::External;
+    let external = matches!(about.scope, Scope::External | Scope::Network);
     levels.set(Term::Who, who(about));
     levels.set(Term::Ja4, c.ja4_odd.map_or(0, |odd| if odd { 1 } else { 2 }));
     if external {
-        levels.set(Term::Naming, naming(c.naming));
-        levels.set(Term::Port, port(about.port));
+        levels.set(Term::Naming, naming(about));
+        levels.set(Term::Port, port(about));
     }
     levels.set(Term::Destination, destination(about));
     levels.set(Term::Baseline, baseline(about.standings.standing));
@@ -73,11 +85,14 @@ pub(crate) fn levels_of(about: &Circumstances<'_>) -> Levels {
     levels.set(Term::Population, population(about));
     levels.set(Term::Timing, timing(about.rhythm()));
     levels.set(Term::Size, size(c));
-    levels.set(Term::Balance, balance(c));
+    levels.set(Term::Balance, balance(c, about.scope));
     levels.set(Term::Answer, answer(c));
     levels.set(Term::DnsPayload, dns_payload(c));
     levels.set(Term::Reputation, u8::from(about.listed.is_some()));
     levels.set(Term::Protocol, protocol(c.protocol));
+    if about.scope == Scope::Network && about.rhythm() != RhythmKind::None {
+        levels.set(Term::Period, period(c));
+    }
     levels
 }
 
@@ -89,24 +104,60 @@ impl Circumstances<'_> {
             Some(_) | None => RhythmKind::None,
         }
     }
+}
 
-    /// The share of replicas that do this, and of how many; `None` where it cannot be told.
-    pub(crate) fn replicas(&self) -> Option<(u32, u32)> {
-        let pod = self.participant.pod.as_ref()?;
-        let seen = self.siblings?;
+/// Replicas of a workload, compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Replicas {
+    /// So many do this ...
+    pub(crate) doing: u32,
+    /// ... of so many.
+    pub(crate) of: u32,
+    /// Those that do not are all older than the one that is judged: a roll-out looks like this, so it says nothing.
+    pub(crate) rolling_out: bool,
+}
+
+impl Replicas {
+    /// Compares a pod with its siblings at `now`.
+    pub(crate) fn compare(
+        pod: &Pod,
+        siblings: impl Iterator<Item = impl AsRef<Pod>>,
+        standings: &Standings,
+        now: Timestamp,
+    ) -> Option<Self> {
+        if is_job(&pod.owner) {
+            return None;
+        }
+        let started = pod.started.unwrap_or_default();
+        let (mut seen, mut doing, mut others_older) = (0, 0, true);
+        for sibling in siblings {
+            let sibling = sibling.as_ref();
+            let begun = sibling.started.unwrap_or_default();
+            let does = standings.does(replica_hash(sibling));
+            // A replica that has only just started had no time yet.
+            if now.secs_since(begun) < START_SECS && !does {
+                continue;
+            }
+            seen += 1;
+            doing += u32::from(does);
+            others_older &= does || begun < started;
+        }
         let of = pod.replicas.map_or(seen, |wanted| wanted.min(seen));
-        (of >= 2 && !is_job(&pod.owner)).then(|| (self.standings.replicas.min(of), of))
+        let all = doing >= of;
+        (of >= 2).then(|| Self { doing: doing.clamp(1, of), of, rolling_out: others_older && !all })
     }
 }
 
 /// Out of the cluster, or inside? Where no cluster is known, private addresses may be anybody's.
-pub(crate) fn scope_of(destination: &Destination, in_cluster: bool, dns: bool) -> Scope {
-    if dns {
+pub(crate) fn scope_of(c: &Conversation, participant: &Participant) -> Scope {
+    if c.dns.is_some() {
         Scope::Dns
-    } else if in_cluster && is_inside(destination) {
+    } else if participant.in_cluster && is_inside(&c.destination) {
         Scope::Internal
-    } else {
+    } else if participant.in_cluster || c.actor.process.is_some() {
         Scope::External
+    } else {
+        Scope::Network
     }
 }
 
@@ -178,8 +229,12 @@ fn is_writable_place(path: &str) -> bool {
     ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/run/"].iter().any(|place| path.starts_with(place))
 }
 
-fn naming(naming: Naming) -> u8 {
-    match naming {
+fn naming(about: &Circumstances<'_>) -> u8 {
+    // On a network nobody looks up the neighbours' private addresses.
+    let neighbour =
+        about.scope == Scope::Network && about.conversation.destination.address.is_some_and(is_private);
+    match about.conversation.naming {
+        Naming::NoLookup if neighbour => 0,
         Naming::Unknown => 0,
         Naming::NoLookup => 1,
         Naming::SniMismatch => 2,
@@ -188,8 +243,12 @@ fn naming(naming: Naming) -> u8 {
     }
 }
 
-fn port(fit: PortFit) -> u8 {
-    match fit {
+fn port(about: &Circumstances<'_>) -> u8 {
+    // The port of a proxy says nothing about the destination behind it.
+    if about.conversation.destination.name_source == Some(NameSource::Proxy) {
+        return 0;
+    }
+    match about.port {
         PortFit::Unknown => 0,
         PortFit::Usual => 1,
         PortFit::Registered => 2,
@@ -197,10 +256,15 @@ fn port(fit: PortFit) -> u8 {
     }
 }
 
+/// Workloads that must be watched before it says something that only one of them turns to a destination.
+const WORKLOADS_MIN: usize = 3;
+
 fn destination(about: &Circumstances<'_>) -> u8 {
     match (about.scope, about.standings.workloads) {
         (Scope::Internal, _) => 4,
         (_, 0) => 0,
+        // Among so few it says nothing that the others do not turn to it.
+        (_, 1) if about.standings.watched < WORKLOADS_MIN => 0,
         (_, 1) => 1,
         (_, 2 | 3) => 2,
         (_, _) => 3,
@@ -229,11 +293,11 @@ fn lag(about: &Circumstances<'_>) -> u8 {
 }
 
 fn population(about: &Circumstances<'_>) -> u8 {
-    match about.replicas() {
-        None => 0,
-        Some((doing, of)) if doing * 5 >= of * 4 => 3,
-        Some((1, _)) => 1,
-        Some(_) => 2,
+    match about.replicas {
+        None | Some(Replicas { rolling_out: true, .. }) => 0,
+        Some(Replicas { doing, of, .. }) if doing * 5 >= of * 4 => 3,
+        Some(Replicas { doing: 1, .. }) => 1,
+        Some(Replicas { .. }) => 2,
     }
 }
 
@@ -246,6 +310,18 @@ fn timing(kind: RhythmKind) -> u8 {
         RhythmKind::Narrow => 5,
         RhythmKind::Medium => 6,
         RhythmKind::Wide => 7,
+    }
+}
+
+/// In a cluster every period is usual; between hosts and the Internet, timers of programs run for minutes or hours.
+fn period(c: &Conversation) -> u8 {
+    let secs = beacon::effective_period(c);
+    if secs < 60.0 {
+        1
+    } else if secs < 600.0 {
+        2
+    } else {
+        3
     }
 }
 
@@ -270,10 +346,16 @@ pub(crate) fn producer_consumer_ratio(c: &Conversation) -> Option<f32> {
 
 /// From this much on a one-sided exchange is bulk.
 pub(crate) const BULK_BYTES: u64 = 10 << 20;
+/// Below this much each time, the balance is that of handshakes and headers.
+const SMALL_BYTES: u64 = 16 << 10;
 
-fn balance(c: &Conversation) -> u8 {
+fn balance(c: &Conversation, scope: Scope) -> u8 {
+    let typical = c.typical();
+    let small = typical.sent.saturating_add(typical.received) < SMALL_BYTES && c.bytes.sent < BULK_BYTES;
     match producer_consumer_ratio(c) {
         None => 0,
+        // Handshakes and headers outweigh what is said.
+        Some(_) if small && scope == Scope::Network => 0,
         Some(ratio) if ratio > 0.9 && c.bytes.sent >= BULK_BYTES => 4,
         Some(ratio) if ratio > 0.6 => 1,
         Some(ratio) if ratio < -0.6 => 3,

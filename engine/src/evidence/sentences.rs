@@ -1,8 +1,10 @@
 //! Evidence in plain words and numbers.
 
-use super::levels::{Circumstances, producer_consumer_ratio};
+use super::levels::{Circumstances, Replicas, producer_consumer_ratio};
 use crate::contact::NameSource;
+use crate::detector::beacon;
 use crate::finding::{RhythmKind, Term};
+use crate::protocol::AppProtocol;
 use crate::text::{bytes_text, duration_text, gap_range};
 
 /// Why an item has its level.
@@ -39,6 +41,9 @@ pub(crate) fn sentence(term: Term, level: u8, about: &Circumstances<'_>) -> Stri
         Term::Reputation => {
             format!("the destination stands on the list {:?}", about.listed.as_deref().unwrap_or_default())
         }
+        Term::Period => {
+            format!("about {} between check-ins", duration_text(beacon::effective_period(about.conversation)))
+        }
         Term::Protocol => match level {
             1 => "speaks IRC".to_owned(),
             _ => format!("speaks {}", about.conversation.protocol.as_str()),
@@ -72,6 +77,7 @@ fn naming(level: u8, about: &Circumstances<'_>) -> String {
             _ => "connects to a bare address, without looking a name up".to_owned(),
         },
         2 => "the TLS server name is not the name that was looked up".to_owned(),
+        3 if about.conversation.protocol == AppProtocol::Http => "HTTP without the name of a host".to_owned(),
         3 => "TLS without a server name".to_owned(),
         _ => format!("looked up as {}", name.unwrap_or("a name, and used under it")),
     }
@@ -96,9 +102,9 @@ fn lag(level: u8, about: &Circumstances<'_>) -> String {
 }
 
 fn population(about: &Circumstances<'_>) -> String {
-    match about.replicas() {
-        Some((1, of)) => format!("only 1 of {of} replicas does this"),
-        Some((doing, of)) => format!("{doing} of {of} replicas do this"),
+    match about.replicas {
+        Some(Replicas { doing: 1, of, .. }) => format!("only 1 of {of} replicas does this"),
+        Some(Replicas { doing, of, .. }) => format!("{doing} of {of} replicas do this"),
         None => String::new(),
     }
 }

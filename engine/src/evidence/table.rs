@@ -15,16 +15,19 @@ pub(crate) enum Scope {
     Internal,
     /// Questions to a resolver.
     Dns,
+    /// From a host that is only an address, in traffic recorded on a network: no cluster, no process.
+    Network,
 }
 
 impl Scope {
-    pub(crate) const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 4;
 
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::External => 0,
             Self::Internal => 1,
             Self::Dns => 2,
+            Self::Network => 3,
         }
     }
 }
@@ -42,7 +45,7 @@ const fn row(name: &'static str, prior: f32, usual: f32) -> Row {
 }
 
 /// The items, in the order in which their bits are kept.
-pub(crate) const TERMS: [Term; 15] = [
+pub(crate) const TERMS: [Term; 16] = [
     Term::Who,
     Term::Ja4,
     Term::Naming,
@@ -58,6 +61,7 @@ pub(crate) const TERMS: [Term; 15] = [
     Term::DnsPayload,
     Term::Reputation,
     Term::Protocol,
+    Term::Period,
 ];
 
 /// Place of an item in [`TERMS`].
@@ -78,6 +82,7 @@ pub(crate) const fn index_of(term: Term) -> usize {
         Term::DnsPayload => 12,
         Term::Reputation => 13,
         Term::Protocol => 14,
+        Term::Period => 15,
     }
 }
 
@@ -153,10 +158,10 @@ pub(crate) const fn rows(term: Term) -> &'static [Row] {
         Term::Balance => {
             const {
                 &[
-                    row("push", 0.10, 0.24),
+                    row("push", 0.11, 0.22),
                     row("balanced", 0.65, 0.45),
                     row("pull", 0.20, 0.30),
-                    row("bulk-push", 0.05, 0.01),
+                    row("bulk-push", 0.04, 0.03),
                 ]
             }
         }
@@ -167,8 +172,46 @@ pub(crate) const fn rows(term: Term) -> &'static [Row] {
             const { &[row("high", 0.40, 0.03), row("some", 0.30, 0.07), row("none", 0.30, 0.90)] }
         }
         Term::Reputation => const { &[row("listed", 0.20, 0.002)] },
+        Term::Period => {
+            const { &[row("short", 0.35, 0.06), row("minutes", 0.45, 0.24), row("long", 0.20, 0.70)] }
+        }
         Term::Protocol => const { &[row("irc", 0.06, 0.002), row("other", 0.94, 0.998)] },
     }
+}
+
+/// What is usual among the conversations of hosts on a network, where it differs from a cluster: most have no
+/// rhythm, and many names are looked up out of sight.
+const fn usual_on_network(term: Term) -> Option<&'static [f32]> {
+    match term {
+        Term::Timing => Some(const { &[0.88, 0.03, 0.01, 0.04, 0.015, 0.015, 0.01] }),
+        Term::Naming => Some(const { &[0.20, 0.01, 0.02, 0.77] }),
+        Term::Port => Some(const { &[0.76, 0.18, 0.06] }),
+        Term::Destination => Some(const { &[0.50, 0.25, 0.20, 0.05] }),
+        Term::Size => Some(const { &[0.70, 0.05, 0.25] }),
+        Term::Balance => Some(const { &[0.14, 0.40, 0.45, 0.01] }),
+        Term::Answer => Some(const { &[0.03, 0.02, 0.95] }),
+        Term::Who
+        | Term::Ja4
+        | Term::Baseline
+        | Term::Lag
+        | Term::Population
+        | Term::DnsPayload
+        | Term::Reputation
+        | Term::Protocol
+        | Term::Period => None,
+    }
+}
+
+/// Share of ordinary signatures of a scope that show a level, before the scope was seen.
+pub(crate) fn usual(scope: Scope, term: Term, level: u8) -> f32 {
+    let own = match scope {
+        Scope::Network => usual_on_network(term),
+        Scope::External | Scope::Internal | Scope::Dns => None,
+    };
+    let index = usize::from(level).wrapping_sub(1);
+    own.and_then(|shares| shares.get(index).copied())
+        .or_else(|| row_of(term, level).map(|row| row.usual))
+        .unwrap_or(1.0)
 }
 
 /// One level of an item.

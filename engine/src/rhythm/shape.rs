@@ -15,6 +15,10 @@ pub(crate) struct Shape {
     pub(crate) correlation: f32,
     /// Variance of the sum of four gaps over four times the variance of one: 1 for a sleep loop.
     pub(crate) variance_ratio: f32,
+    /// Gaps that these speak of.
+    pub(crate) gaps: usize,
+    /// Share of the gaps that lie inside the window.
+    pub(crate) inside: f32,
     /// How strongly the sessions gather at one second of the minute, 0 to 1.
     pub(crate) minute_lock: f32,
 }
@@ -49,10 +53,26 @@ impl Shape {
             width: (high - low) / period.max(1e-6),
             correlation,
             variance_ratio,
+            gaps: inside.len(),
+            inside: inside.len() as f32 / gaps.len() as f32,
             minute_lock: minute_lock(gaps, tracker.session_start()),
         })
     }
 }
+
+/// A long gap is made good by a short one.
+fn is_phase_locked(shape: &Shape) -> bool {
+    let (one, other) = (shape.correlation < -0.3, shape.variance_ratio < 0.42);
+    let signs = if shape.gaps < FEW_GAPS { one && other } else { one || other };
+    signs && shape.width < 0.1 && shape.inside >= CONNECTED && shape.width * shape.period >= NOISE_SECS
+}
+
+/// With fewer gaps one sign alone is chance too often.
+const FEW_GAPS: usize = 24;
+/// Gaps say something about their neighbours only if most of them are there ...
+const CONNECTED: f32 = 0.75;
+/// ... and only if they differ by more than the noise of time stamps, seconds: noise looks like a locked phase.
+const NOISE_SECS: f32 = 0.02;
 
 /// The kind of a rhythm.
 pub(crate) fn kind_of(shape: &Shape) -> RhythmKind {
@@ -60,7 +80,7 @@ pub(crate) fn kind_of(shape: &Shape) -> RhythmKind {
     let whole_minutes = shape.period > 55.0 && (minutes - minutes.round()).abs() < 0.05;
     if shape.minute_lock > 0.93 && whole_minutes {
         RhythmKind::WallClock
-    } else if (shape.correlation < -0.3 || shape.variance_ratio < 0.42) && shape.width < 0.1 {
+    } else if is_phase_locked(shape) {
         RhythmKind::Ticker
     } else if shape.width < 0.04 {
         RhythmKind::Fixed

@@ -1,5 +1,6 @@
 //! The bet on sizes: "the next request is as large as most of them". Catches what sleeps at random.
 
+use crate::checkpoint::saved;
 use crate::numeric::{lost_bits, won_bits};
 
 /// Chance that two requests of an ordinary irregular conversation fall into one size class.
@@ -19,6 +20,9 @@ pub(crate) struct SizeBet {
     trials: f32,
     wealth: f32,
 }
+
+saved!(SizeBet { class, hits, trials, wealth });
+saved!(Modal { class, votes });
 
 impl Default for SizeBet {
     fn default() -> Self {

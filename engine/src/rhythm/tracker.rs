@@ -1,6 +1,7 @@
 //! One tracker: sessions, the ring of gaps, and three experts that bet on the next gap.
 
 use super::window::{GAP_MIN, Window};
+use crate::checkpoint::saved;
 use crate::numeric::{lost_bits, won_bits};
 use crate::time::Timestamp;
 
@@ -27,6 +28,23 @@ struct Band {
     high: f32,
     chance: f32,
 }
+
+saved!(Purse { wealth, restarts, running });
+saved!(Odds { hits, trials });
+saved!(Tracker {
+    ring,
+    head,
+    len,
+    since_fit,
+    started,
+    session_start,
+    last_event,
+    previous,
+    window,
+    by_window,
+    by_ratio,
+    odds,
+});
 
 /// Wealth of one expert since its last restart.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,7 @@
 //! The window in which the next gap should fall, fitted to the last gaps.
 
 use super::tracker::RING;
+use crate::checkpoint::saved;
 use crate::numeric::{growth_bits, normal_cdf};
 
 /// Least deviation of the log-normal null: an "irregular" process is at least this spread.
@@ -28,6 +29,8 @@ pub(crate) struct Window {
     /// Expected growth of the wealth per bet, bits; 0: no window.
     pub(crate) growth: f32,
 }
+
+saved!(Window { from, to, share, chance, growth });
 
 impl Window {
     /// The gap lies inside.

@@ -106,7 +106,7 @@ pub fn nameless(address: Option<IpAddr>, port: u16, transport: Transport) -> Des
 pub struct About {
     /// Server name of TLS or QUIC.
     pub sni: Option<Arc<str>>,
-    /// TLS without a server name.
+    /// TLS without a server name, or HTTP without the name of a host.
     pub sni_missing: bool,
     /// Host asked of a web server.
     pub http_host: Option<Arc<str>>,

@@ -28,6 +28,8 @@ use stream::{Delivery, Half, HeldBudget};
 const FLOWS_MAX: usize = 1 << 18;
 /// A pause after which sending again is a burst of its own.
 const PAUSE: Duration = Duration::from_millis(250);
+/// ... of the responder: a slow answer is none, an order that comes out of the blue is.
+const RESPONDER_PAUSE: Duration = Duration::from_secs(2);
 
 /// All flows that are followed.
 pub struct FlowTable {
@@ -331,8 +333,12 @@ impl Flow {
         if payload_len == 0 {
             return;
         }
-        let paused = place.time.since(self.last_payload) >= PAUSE;
-        if place.side == FlowSide::Originator && paused && self.originator.bytes > 0 {
+        let pause = match place.side {
+            FlowSide::Originator => PAUSE,
+            FlowSide::Responder => RESPONDER_PAUSE,
+        };
+        let paused = place.time.since(self.last_payload) >= pause;
+        if paused && self.originator.bytes + self.responder.bytes > 0 {
             let totals = self.totals();
             sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
         }

@@ -19,9 +19,11 @@ pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timest
     let connect = row.get(Column::Method) == Some(b"CONNECT");
     let user_agent = row.text(Column::UserAgent);
     if connect || row.number(Column::TransDepth).unwrap_or(1) <= 1 {
+        let sni_missing = host.is_none();
         let (proxy_target, http_host) = if connect { (host, None) } else { (None, host) };
+        let protocol = AppProtocol::Http;
         let about =
-            About { proxy_target, http_host, user_agent, protocol: AppProtocol::Http, ..About::default() };
+            About { proxy_target, http_host, sni_missing, user_agent, protocol, ..About::default() };
         return Ok((start, Record::About { uid, about: Box::new(about) }));
     }
     let actor = actors.of_address(address(row, Column::OrigH)?);
