@@ -2,7 +2,6 @@
 //!
 //! The traffic is that of a busy node: a thousand actors with eight destinations each, half of them regular
 //! (2 s to 60 s with jitter), half not; all destinations are known after the first round.
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 
@@ -79,8 +78,11 @@ fn traffic(actors: &[(Arc<Actor>, ActorKey)], seconds: f64) -> Vec<(Timestamp, B
             let period = 2.0 + 58.0 * ((*n % 97) as f64 / 97.0);
             while *at < round {
                 out.push((*at, *n, (noise(&mut state) * 4000.0) as u64));
-                let gap =
-                    if *n % 2 == 0 { 0.8 + 0.4 * noise(&mut state) } else { -(1.0 - noise(&mut state)).ln() };
+                let gap = if n.is_multiple_of(2) {
+                    0.8 + 0.4 * noise(&mut state)
+                } else {
+                    -(1.0 - noise(&mut state)).ln()
+                };
                 *at += period * gap;
             }
         }
@@ -116,7 +118,7 @@ fn contact(time: Timestamp, actor: &Arc<Actor>, actor_key: ActorKey, n: u64, siz
         ja4: None,
         ja4_odd: None,
         user_agent: None,
-        bytes: Some(Bytes { sent: 300 + if n % 2 == 0 { 0 } else { size }, received: 900 + size }),
+        bytes: Some(Bytes { sent: 300 + if n.is_multiple_of(2) { 0 } else { size }, received: 900 + size }),
         duration: None,
     }
 }

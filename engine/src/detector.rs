@@ -54,7 +54,10 @@ pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option
             .filter(|k| long_connection::gate(c, k))
             .map(|_| FindingKind::LongConnection)
     };
-    irc().or_else(dns).or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)
+    if c.dns.is_some() {
+        return dns();
+    }
+    irc().or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)
 }
 
 /// The detector's own explanation: what it saw, in one clause.

@@ -5,6 +5,8 @@
 //! (Ville's inequality). [`SizeBet`] plays the same game on request sizes; [`Shape`] describes a rhythm that was
 //! proven. Nothing in here knows what the gaps belong to.
 
+#[cfg(test)]
+mod bound;
 mod shape;
 mod size;
 mod tracker;

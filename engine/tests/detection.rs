@@ -180,5 +180,5 @@ fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were
     assert!(!of_agent(&quiet).is_empty());
     assert_eq!(of_agent(&quiet), of_agent(&flooded));
     assert!(flooded.engine.counters().conversations <= 65);
-    assert!(flooded.engine.counters().conversations_refused > 900_000);
+    assert!(flooded.engine.counters().conversations_refused > 500_000);
 }

@@ -50,10 +50,6 @@ impl OpenFindings {
         self.open.get_mut(&id)
     }
 
-    pub(super) fn contains(&self, id: FindingId) -> bool {
-        self.open.contains_key(&id)
-    }
-
     /// Opens a finding; false if there are too many.
     pub(super) fn open(&mut self, id: FindingId, finding: OpenFinding) -> bool {
         if self.open.len() >= self.max {

@@ -9,8 +9,10 @@ use super::{Deadline, Detection};
 use crate::collections::Set;
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
-use crate::evidence::{Assessment, Circumstances, Denominators, Replicas, Vote, assess, levels_of, scope_of};
-use crate::finding::{Finding, FindingId, FindingKind, FindingState, Term};
+use crate::evidence::{
+    Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
+};
+use crate::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
 use crate::participant::Participant;
 use crate::policy::{Policy, Subject};
 use crate::population::{Population, Sighting};
@@ -108,7 +110,8 @@ impl Detection {
         assessment.score = assessment.score.min(mean);
         let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
         let replica = participant.replica;
-        let worth = policy.thresholds.severity(assessment.score).is_some() || self.findings.contains(id);
+        // A replica joins a finding only by a score of its own.
+        let worth = policy.thresholds.severity(assessment.score).is_some() || open.is_some();
         let finding = worth.then(|| {
             let subject = Subject {
                 actor: &c.actor,
@@ -262,7 +265,8 @@ impl Surroundings<'_> {
     }
 }
 
-/// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, a missing one says nothing.
+/// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, neither a missing one nor
+/// varying sizes say anything.
 pub(super) fn assess_as(
     kind: FindingKind,
     about: &Circumstances<'_>,
@@ -270,8 +274,13 @@ pub(super) fn assess_as(
     denominators: &Denominators,
 ) -> Assessment {
     let mut levels = levels_of(about);
-    if !detector::claims_rhythm(kind) && about.rhythm() == crate::finding::RhythmKind::None {
-        levels.set(Term::Timing, 0);
+    if !detector::claims_rhythm(kind) {
+        if about.rhythm() == RhythmKind::None {
+            levels.set(Term::Timing, 0);
+        }
+        if level_name(Term::Size, levels.get(Term::Size)) == "varies" {
+            levels.set(Term::Size, 0);
+        }
     }
     assess(levels, about.scope, own, denominators)
 }

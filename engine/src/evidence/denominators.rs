@@ -1,7 +1,7 @@
 //! How often each level is met among this cluster's own signatures, without labels.
 //!
-//! One vote per signature, smoothed towards the belief held before the cluster was seen, and kept within a
-//! factor of four of it: a mass compromise cannot make itself usual.
+//! One vote per signature, smoothed towards the belief held before the cluster was seen, and kept near it: a mass
+//! compromise cannot make itself usual, and a quiet start makes nothing rare.
 
 use super::levels::Levels;
 use super::table::{Scope, TERMS, index_of, row_of, usual};
@@ -10,8 +10,10 @@ use crate::finding::Term;
 
 /// Weight of the belief before, in signatures.
 const WEIGHT: f32 = 20.0;
-/// A share stays within this factor of the belief before.
+/// A share stays at most this many times the belief before ...
 const GUARD: f32 = 4.0;
+/// ... and at least this part of it: what was hardly seen in the first hours is not proven rare by that.
+const GUARD_BELOW: f32 = 2.0;
 /// A recording of a network is short and of few hosts: what was not seen in it is hardly rarer for that.
 const NETWORK_GUARD: f32 = 1.5;
 /// Fewer signatures than this teach nothing.
@@ -89,7 +91,7 @@ impl Denominators {
         }
         let count = counts.get(usize::from(level)).copied().unwrap_or_default() - u32::from(own == level);
         let share = (count as f32 + WEIGHT * usual) / (total as f32 + WEIGHT);
-        let least = if scope == Scope::Network { usual / NETWORK_GUARD } else { usual / GUARD };
+        let least = if scope == Scope::Network { usual / NETWORK_GUARD } else { usual / GUARD_BELOW };
         share.clamp(least, usual * GUARD)
     }
 

@@ -252,7 +252,8 @@ fn port(about: &Circumstances<'_>) -> u8 {
         PortFit::Unknown => 0,
         PortFit::Usual => 1,
         PortFit::Registered => 2,
-        PortFit::Unusual | PortFit::Mismatch => 3,
+        PortFit::Unusual => 3,
+        PortFit::Mismatch => 4,
     }
 }
 

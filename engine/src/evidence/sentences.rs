@@ -88,7 +88,8 @@ fn port(level: u8, about: &Circumstances<'_>) -> String {
     match level {
         1 => format!("port {port} is usual for {protocol}"),
         2 => format!("port {port} is an alternative port, with {protocol}"),
-        _ => format!("port {port} is unusual, with {protocol}"),
+        3 => format!("port {port} is unusual, with {protocol}"),
+        _ => format!("port {port} belongs to another protocol than {protocol}"),
     }
 }
 

@@ -116,7 +116,14 @@ pub(crate) const fn rows(term: Term) -> &'static [Row] {
             }
         }
         Term::Port => {
-            const { &[row("usual", 0.70, 0.90), row("registered", 0.12, 0.05), row("unusual", 0.18, 0.05)] }
+            const {
+                &[
+                    row("usual", 0.70, 0.90),
+                    row("registered", 0.12, 0.05),
+                    row("unusual", 0.12, 0.035),
+                    row("of-another-protocol", 0.06, 0.015),
+                ]
+            }
         }
         Term::Destination => {
             const {
@@ -185,7 +192,7 @@ const fn usual_on_network(term: Term) -> Option<&'static [f32]> {
     match term {
         Term::Timing => Some(const { &[0.88, 0.03, 0.01, 0.04, 0.015, 0.015, 0.01] }),
         Term::Naming => Some(const { &[0.20, 0.01, 0.02, 0.77] }),
-        Term::Port => Some(const { &[0.76, 0.18, 0.06] }),
+        Term::Port => Some(const { &[0.755, 0.18, 0.05, 0.015] }),
         Term::Destination => Some(const { &[0.50, 0.25, 0.20, 0.05] }),
         Term::Size => Some(const { &[0.70, 0.05, 0.25] }),
         Term::Balance => Some(const { &[0.14, 0.40, 0.45, 0.01] }),
