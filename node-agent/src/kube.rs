@@ -176,7 +176,7 @@ pub async fn run(
         tokio::select! {
             () = watching => {}
             () = reporting => {}
-            _ = stopping.wait_for(Option::is_some) => {}
+            () = async { drop(stopping.wait_for(Option::is_some).await) } => {}
         }
     };
     tokio::join!(writing, until_stopped);

@@ -115,7 +115,7 @@ impl FindingWriter {
                 },
                 () = tokio::time::sleep_until(next) => {}
                 () = until(deadline) => {}
-                _ = changed.wait_for(|now| *now != deadline) => {}
+                () = async { drop(changed.wait_for(|now| *now != deadline).await) } => {}
                 _ = summaries.tick() => self.send_summaries().await,
             }
         }
@@ -127,7 +127,13 @@ impl FindingWriter {
         let object = object(finding, &self.place);
         let key = key_of(&object);
         let events = self.spool.get(&key).map(|waiting| waiting.events.clone()).unwrap_or_default();
-        self.put(&key, Outgoing { object, entered: false, events });
+        let outgoing = Outgoing { object, entered: false, events };
+        if self.ledger.knows(&key) {
+            // At once: after a restart nobody could tell whether its counts are in the object already.
+            self.add_to_ledger(&key, outgoing);
+        } else {
+            self.put(&key, outgoing);
+        }
         self.later.remove(&key);
     }
 
@@ -194,7 +200,7 @@ impl FindingWriter {
     }
 
     /// Adds what is known from before, once, and decides what is told.
-    async fn enter(&mut self, key: &str, mut outgoing: Outgoing) -> kube::Result<Outgoing> {
+    async fn enter(&mut self, key: &str, outgoing: Outgoing) -> kube::Result<Outgoing> {
         if outgoing.entered {
             return Ok(outgoing);
         }
@@ -208,6 +214,10 @@ impl FindingWriter {
             };
             self.ledger.learn(key, held.as_ref());
         }
+        Ok(self.add_to_ledger(key, outgoing))
+    }
+
+    fn add_to_ledger(&mut self, key: &str, mut outgoing: Outgoing) -> Outgoing {
         let now = (self.clock)();
         for transition in self.ledger.enter(key, &mut outgoing.object) {
             let regarding = regarded(&events::regarding(&outgoing.object, &self.place));
@@ -219,7 +229,7 @@ impl FindingWriter {
         }
         outgoing.entered = true;
         self.put(key, outgoing.clone());
-        Ok(outgoing)
+        outgoing
     }
 
     async fn send_event(&self, event: &Event) -> kube::Result<()> {
