@@ -1,6 +1,6 @@
 //! The agent's side of Kubernetes on a real API server: what it hears, what it reports, and that findings come
 //! through an outage and a kill once each.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails here")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 #[path = "../../operator/tests/api_server/mod.rs"]
 mod api_server;
