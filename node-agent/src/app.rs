@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
+mod control;
+mod live;
+mod policies;
+
 use crate::args::{Args, Command, PolicyCommand};
 
 /// Runs the command that was asked for.
@@ -13,9 +17,9 @@ use crate::args::{Args, Command, PolicyCommand};
 /// What went wrong, as one line for people.
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Run(_run) => anyhow::bail!("not wired"),
+        Command::Run(run) => live::main(&run),
         Command::Replay(replay) => crate::replay::main(&replay),
-        Command::Doctor(_doctor) => anyhow::bail!("not wired"),
+        Command::Doctor(doctor) => Ok(crate::doctor::main(&doctor)),
         Command::Policy(policy) => match policy.command {
             PolicyCommand::Check(_check) => anyhow::bail!("not wired"),
             PolicyCommand::Suggest(_suggest) => anyhow::bail!("not wired"),
@@ -29,4 +33,16 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// An error with everything that caused it, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }

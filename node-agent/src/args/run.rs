@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::ebpf::EbpfOptions;
+
 /// How findings are written to standard output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum OutputFormat {
@@ -78,6 +80,19 @@ pub struct KernelArgs {
     /// Attach no programs to packets: no payload, no names, no UDP totals, no cost per packet.
     #[arg(long)]
     pub no_payload: bool,
+}
+
+impl KernelArgs {
+    /// As the loader takes them.
+    #[must_use]
+    pub fn options(&self) -> EbpfOptions {
+        EbpfOptions {
+            cgroup_root: self.cgroup_root.clone(),
+            scope: self.cgroup_scope.clone(),
+            payload: !self.no_payload,
+            run_time: false,
+        }
+    }
 }
 
 /// Arguments of `doctor`.

@@ -1,0 +1,160 @@
+//! `doctor`: what this kernel and these rights allow, hook by hook, and what stays invisible.
+//!
+//! It attaches every hook for a moment, as `run` would, since no table of kernel versions knows what a vendor
+//! built or a container runtime took away.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::args::DoctorArgs;
+use crate::ebpf::{Ebpf, EbpfError, HookReport, HookState};
+
+/// Every hook works.
+const EVERYTHING: u8 = 0;
+/// The agent would run, but some things stay invisible.
+const PARTLY: u8 = 3;
+/// The agent cannot watch here.
+const NOTHING: u8 = 4;
+
+/// Runs `doctor`. Exit code: 0 everything works, 3 some hooks are missing, 4 nothing can be watched.
+pub fn main(args: &DoctorArgs) -> ExitCode {
+    let diagnosis = Diagnosis::make(Ebpf::load(&args.kernel.options()));
+    let text = if args.json { diagnosis.json() } else { diagnosis.text() };
+    print!("{text}");
+    ExitCode::from(diagnosis.code())
+}
+
+struct Diagnosis {
+    kernel: String,
+    rights: String,
+    cgroups: Option<String>,
+    hooks: Vec<HookReport>,
+    invisible: Vec<String>,
+    failure: Option<String>,
+}
+
+impl Diagnosis {
+    fn make(loaded: Result<(Ebpf, Vec<HookReport>), EbpfError>) -> Self {
+        let kernel =
+            std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
+        let rights = rights();
+        match loaded {
+            Ok((ebpf, hooks)) => {
+                let root = ebpf.cgroup_root();
+                let cgroups = format!("{} ({:?})", root.path.display(), root.layout).to_lowercase();
+                let mut invisible: Vec<String> = Vec::new();
+                let of_hooks = hooks.iter().filter_map(HookReport::invisible);
+                for text in of_hooks.chain(root.limits()) {
+                    if !invisible.iter().any(|known| known == text) {
+                        invisible.push(text.to_owned());
+                    }
+                }
+                Self { kernel, rights, cgroups: Some(cgroups), hooks, invisible, failure: None }
+            }
+            Err(error) => {
+                let failure = crate::app::chain(&error);
+                Self {
+                    kernel,
+                    rights,
+                    cgroups: None,
+                    hooks: Vec::new(),
+                    invisible: Vec::new(),
+                    failure: Some(failure),
+                }
+            }
+        }
+    }
+
+    fn attached(&self) -> usize {
+        self.hooks.iter().filter(|report| report.state == HookState::Attached).count()
+    }
+
+    fn code(&self) -> u8 {
+        match &self.failure {
+            Some(_) => NOTHING,
+            None if self.attached() == self.hooks.len() => EVERYTHING,
+            None => PARTLY,
+        }
+    }
+
+    fn summary(&self) -> String {
+        match &self.failure {
+            Some(reason) => format!("nothing can be watched here: {reason}"),
+            None if self.attached() == self.hooks.len() => {
+                format!("all {} hooks work", self.hooks.len())
+            }
+            None => format!("{} of {} hooks work", self.attached(), self.hooks.len()),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "Kernel   {}", self.kernel);
+        let _ = writeln!(text, "Rights   {}", self.rights);
+        if let Some(cgroups) = &self.cgroups {
+            let _ = writeln!(text, "Cgroups  {cgroups}");
+        }
+        for report in &self.hooks {
+            let (mark, what) = match &report.state {
+                HookState::Attached => ("works", report.hook.shows.to_owned()),
+                HookState::Off => ("off", report.hook.without.to_owned()),
+                HookState::Failed { reason } => ("FAILS", format!("{reason}; {}", report.hook.without)),
+            };
+            let _ = writeln!(text, "  {mark:<6} {:<20} {what}", report.hook.name);
+        }
+        let _ = writeln!(text, "\n{}", sentence(&self.summary()));
+        if self.failure.is_none() {
+            let _ = writeln!(
+                text,
+                "Not seen by design: content of encrypted connections; traffic of kernel modules."
+            );
+        }
+        for limit in &self.invisible {
+            let _ = writeln!(text, "Not seen here: {limit}.");
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let hooks: Vec<_> = self
+            .hooks
+            .iter()
+            .map(|report| {
+                let (state, reason) = match &report.state {
+                    HookState::Attached => ("attached", None),
+                    HookState::Off => ("off", None),
+                    HookState::Failed { reason } => ("failed", Some(reason)),
+                };
+                json!({"name": report.hook.name, "state": state, "reason": reason, "shows": report.hook.shows,
+                       "without": report.hook.without})
+            })
+            .collect();
+        let report = json!({
+            "kernel": self.kernel, "rights": self.rights, "cgroups": self.cgroups, "hooks": hooks,
+            "invisible": self.invisible, "summary": self.summary(),
+        });
+        format!("{report:#}\n")
+    }
+}
+
+/// The capabilities that matter, from `/proc/self/status`.
+fn rights() -> String {
+    const WANTED: [(&str, u32); 4] = [("BPF", 39), ("PERFMON", 38), ("NET_ADMIN", 12), ("SYS_PTRACE", 19)];
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let Some(mask) = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()) else {
+        return "unknown".to_owned();
+    };
+    let parts = WANTED.map(|(name, bit)| {
+        let has = if mask >> bit & 1 == 1 { "yes" } else { "no" };
+        format!("CAP_{name} {has}")
+    });
+    parts.join(", ")
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
+}
