@@ -9,6 +9,7 @@ mod live;
 mod policies;
 
 use crate::args::{Args, Command, PolicyCommand};
+use crate::clock::NodeClock;
 
 /// Runs the command that was asked for.
 ///
@@ -21,7 +22,11 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
         Command::Replay(replay) => crate::replay::main(&replay),
         Command::Doctor(doctor) => Ok(crate::doctor::main(&doctor)),
         Command::Policy(policy) => match policy.command {
-            PolicyCommand::Check(_check) => anyhow::bail!("not wired"),
+            PolicyCommand::Check(check) => {
+                let now = NodeClock::start().now();
+                let good = crate::policy_check::check(&check.files, now, &mut std::io::stdout())?;
+                Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            }
             PolicyCommand::Suggest(_suggest) => anyhow::bail!("not wired"),
         },
         Command::Completions { shell } => {

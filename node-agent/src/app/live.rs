@@ -1,5 +1,6 @@
 //! `run`: the live line, from this kernel to the sinks.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,6 +19,7 @@ use crate::args::RunArgs;
 use crate::clock::NodeClock;
 use crate::ebpf::{Ebpf, HookReport, HookState};
 use crate::queue::live_inputs;
+use crate::recording::Recorder;
 use crate::source::ringbuf;
 
 /// How long sinks may take to hand over what they hold, once everything else has stopped.
@@ -67,8 +69,22 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
             );
         }
     };
-    crate::run::run(&mut engine, |_| inputs.step(), |_, _| {}, found, |_| {});
-    eprintln!("{:?}", engine.counters());
+    let mut recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
+    let tap = |now: Timestamp, input: &Input| {
+        if let Some(recorder) = &mut recorder {
+            recorder.write(now, input);
+        }
+    };
+    let end = crate::run::run(&mut engine, |_| inputs.step(), tap, found, |_| {});
+    if let Some(recorder) = recorder {
+        finish_recording(recorder, end)?;
+    }
+    for e in engine.explain(|_, _, _| true) {
+        eprintln!(
+            "{} {:?} {:?} bits {:?} score {} {:?} {:?}",
+            e.summary, e.kind, e.outcome, e.bits, e.score, e.rhythm, e.evidence
+        );
+    }
     drop(ebpf);
     let _ = FLUSH_MAX;
     Ok(ExitCode::SUCCESS)
@@ -92,8 +108,18 @@ fn tell_start(ebpf: &Ebpf, hooks: &[HookReport], policies: usize) {
     }
 }
 
-/// The moment that a recording or a status is about.
-#[expect(dead_code, reason = "wip")]
-fn now(clock: NodeClock) -> Timestamp {
-    clock.now()
+fn record_to(path: &Path, limits: &Limits) -> anyhow::Result<Recorder> {
+    Recorder::create(path, limits).with_context(|| format!("create recording {}", path.display()))
+}
+
+fn finish_recording(mut recorder: Recorder, end: Timestamp) -> anyhow::Result<()> {
+    let totals = recorder.finish(end).context("write the recording")?;
+    eprintln!("beaconwatch: recorded {} inputs in {} bytes", totals.inputs, totals.bytes);
+    if totals.blocks_lost > 0 {
+        eprintln!(
+            "beaconwatch: the disk did not keep up: {} blocks of the recording are missing",
+            totals.blocks_lost
+        );
+    }
+    Ok(())
 }

@@ -22,8 +22,7 @@ pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timest
         let sni_missing = host.is_none();
         let (proxy_target, http_host) = if connect { (host, None) } else { (None, host) };
         let protocol = AppProtocol::Http;
-        let about =
-            About { proxy_target, http_host, sni_missing, user_agent, protocol, ..About::default() };
+        let about = About { proxy_target, http_host, sni_missing, user_agent, protocol, ..About::default() };
         return Ok((start, Record::About { uid, about: Box::new(about) }));
     }
     let actor = actors.of_address(address(row, Column::OrigH)?);
