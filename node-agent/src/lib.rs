@@ -9,11 +9,8 @@ pub mod app;
 pub mod args;
 pub mod clock;
 pub mod decode;
-<<<<<<< HEAD
 pub mod digest;
-=======
 pub mod doctor;
->>>>>>> 8e2980d (Run the live line: kernel, queue, engine; doctor; signals and reload)
 pub mod ebpf;
 pub mod kube;
 pub mod policy_check;
