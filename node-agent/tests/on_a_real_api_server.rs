@@ -39,19 +39,36 @@ struct Agent {
     inputs: Receiver<(Timestamp, Input)>,
 }
 
+/// An empty directory for the spool, removed when dropped.
+struct SpoolDirectory(PathBuf);
+
+impl SpoolDirectory {
+    fn empty(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("beaconwatch-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for SpoolDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 fn now() -> Timestamp {
     Timestamp::from_nanos(u64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap())
 }
 
 impl Agent {
-    fn start(server: &ApiServer, spool: PathBuf) -> Self {
+    fn start(server: &ApiServer, spool: &SpoolDirectory) -> Self {
         let (inputs, received): (InputSender, _) = std::sync::mpsc::sync_channel(1024);
         let (findings, incoming) = mpsc::channel(1024);
         let (stop, stopped) = watch::channel(None);
         let options = KubeOptions {
             node: "node-1".into(),
             namespace: Some("beaconwatch".into()),
-            spool: Some(spool),
+            spool: Some(spool.0.clone()),
             report_interval: Duration::from_secs(1),
         };
         let parts = KubeParts { inputs, clock: Arc::new(now), status: Arc::new(BeaconNodeStatus::default) };
@@ -162,8 +179,9 @@ fn pod(name: &str, node: &str) -> serde_json::Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_hears_of_its_own_pods_and_reports_its_policies() {
     let Some(server) = ApiServer::start("agent-hears").await else { return };
+    let spool = SpoolDirectory::empty("agent-hears");
     // The agent is there before the definitions.
-    let agent = Agent::start(&server, server.directory().join("spool"));
+    let agent = Agent::start(&server, &spool);
     eventually("a watch to fail", async || (agent.shared.counters.watch_failures.get() > 0).then_some(()))
         .await;
     server.install_definitions().await;
@@ -202,12 +220,12 @@ async fn it_hears_of_its_own_pods_and_reports_its_policies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn findings_come_through_an_outage_and_a_kill_once_each() {
     let Some(mut server) = ApiServer::start("agent-outage").await else { return };
+    let spool = SpoolDirectory::empty("agent-outage");
     server.install_definitions().await;
     server
         .apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "payments" } }))
         .await;
-    let spool = server.directory().join("spool");
-    let agent = Agent::start(&server, spool.clone());
+    let agent = Agent::start(&server, &spool);
     agent.find(1, FindingState::Opened, Severity::Medium).await;
     eventually("the first finding", async || (findings(&server).await.len() == 1).then_some(())).await;
     eventually("its Event", async || (told(&server, "BeaconDetected").await == 1).then_some(())).await;
@@ -221,7 +239,7 @@ async fn findings_come_through_an_outage_and_a_kill_once_each() {
         .await;
     agent.kill().await;
 
-    let agent = Agent::start(&server, spool.clone());
+    let agent = Agent::start(&server, &spool);
     agent.find(6, FindingState::Opened, Severity::High).await;
     eventually("a write to fail", async || (agent.shared.counters.write_failures.get() > 0).then_some(()))
         .await;
@@ -235,7 +253,7 @@ async fn findings_come_through_an_outage_and_a_kill_once_each() {
     agent.kill().await;
 
     // The engine starts over after a restart: the same behaviour is opened again, in the same row, untold.
-    let agent = Agent::start(&server, spool);
+    let agent = Agent::start(&server, &spool);
     agent.find(1, FindingState::Opened, Severity::High).await;
     eventually("it to be written", async || {
         (agent.shared.counters.findings_written.get() == 1).then_some(())
@@ -251,11 +269,12 @@ async fn findings_come_through_an_outage_and_a_kill_once_each() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_findings_on_a_pod_are_at_most_twenty_five_events() {
     let Some(server) = ApiServer::start("agent-flood").await else { return };
+    let spool = SpoolDirectory::empty("agent-flood");
     server.install_definitions().await;
     server
         .apply(json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "payments" } }))
         .await;
-    let agent = Agent::start(&server, server.directory().join("spool"));
+    let agent = Agent::start(&server, &spool);
     for id in 0..500 {
         agent.find(id, FindingState::Opened, Severity::High).await;
     }

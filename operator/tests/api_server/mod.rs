@@ -2,18 +2,16 @@
 //!
 //! The programs are those of the local cluster (`e2e/cluster/build.sh etcd kubernetes`). Where they are not built,
 //! tests say so in one line and pass.
-#![allow(
-    dead_code,
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::allow_attributes,
-    reason = "a test that cannot go on fails here; each test file uses a part of it"
+    reason = "a test that cannot go on fails here"
 )]
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -187,11 +185,6 @@ impl ApiServer {
         let namespaces: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(self.client());
         let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
         namespaces.patch(name, &PatchParams::apply("namespaces"), &Patch::Apply(&object)).await.unwrap();
-    }
-
-    /// A directory that goes with the server.
-    pub(crate) fn directory(&self) -> &Path {
-        &self.directory
     }
 }
 
