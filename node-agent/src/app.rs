@@ -27,7 +27,7 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
                 let good = crate::policy_check::check(&check.files, now, &mut std::io::stdout())?;
                 Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             }
-            PolicyCommand::Suggest(_suggest) => anyhow::bail!("not wired"),
+            PolicyCommand::Suggest(suggest) => crate::replay::suggest(&suggest.replay),
         },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Args::command(), "beaconwatch-agent", &mut std::io::stdout());

@@ -17,6 +17,7 @@ use crate::source::events;
 use crate::source::recording::RecordingSource;
 
 pub mod captures;
+pub mod explain;
 pub mod feed;
 pub mod inputs;
 pub mod joined;
@@ -26,6 +27,7 @@ mod output;
 mod progress;
 pub mod reorder;
 pub mod score;
+pub mod suggest;
 mod summary;
 mod tally;
 
@@ -33,6 +35,7 @@ pub use feed::Feed;
 pub use inputs::FileKind;
 pub use summary::{Summary, default_policy};
 
+use explain::Question;
 use output::Output;
 use progress::Progress;
 use tally::{FindingTally, Tally};
@@ -44,8 +47,27 @@ use tally::{FindingTally, Tally};
 /// When a policy is invalid, an input cannot be opened, or the output cannot be written.
 pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut output = Output::of(args);
-    let replayed = run(args, |finding| output.finding(finding))?;
-    output.finish(&replayed.summary).context("writing findings")?;
+    let mut replayed = run(args, |finding| output.finding(finding))?;
+    if let Some([source, destination]) = args.explain.as_deref() {
+        let question = Question::of(source, destination);
+        let explanations = replayed.engine.explain(|actor, pod, to| question.means(actor, pod, to));
+        print!("{}", explain::text(&explanations));
+    } else {
+        output.finish(&replayed.summary).context("writing findings")?;
+    }
+    eprint!("{}", replayed.summary);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `policy suggest`.
+///
+/// # Errors
+///
+/// As for [`main`].
+pub fn suggest(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let mut replayed = run(args, |_| {})?;
+    let explanations = replayed.engine.explain(|_, _, _| true);
+    print!("{}", suggest::policy(&explanations));
     eprint!("{}", replayed.summary);
     Ok(ExitCode::SUCCESS)
 }

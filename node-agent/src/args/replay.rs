@@ -66,6 +66,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
 
+    /// Instead of findings: why the conversations of SRC with DST did or did not become findings, term by term. SRC is
+    /// an address, a pod, an owner, an executable or a container; DST a name or an address.
+    #[arg(long, num_args = 2, value_names = ["SRC", "DST[:PORT]"])]
+    pub explain: Option<Vec<String>>,
+
     /// Destination list (plain, CSV, or STIX 2.1); may be repeated.
     #[arg(long = "reputation", value_name = "FILE")]
     pub reputation: Vec<PathBuf>,

@@ -1,0 +1,177 @@
+//! `policy suggest`: exceptions for the regular automation that recorded traffic shows, as a policy file to be
+//! finished by somebody who knows what is approved.
+//!
+//! The reasons are left empty on purpose: the file is not valid before each is filled in or its entry deleted.
+
+use core::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
+
+use beaconwatch_engine::detection::{Explanation, Outcome};
+use beaconwatch_engine::finding::Severity;
+use beaconwatch_engine::protocol::AppProtocol;
+
+use crate::render::{figure, harmless};
+
+/// What one exception would cover.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Behaviour {
+    executable: Option<String>,
+    destination: String,
+    port: u16,
+}
+
+/// What was seen of it.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    workloads: BTreeSet<String>,
+    conversations: u32,
+    check_ins: u64,
+    score: f32,
+    alarming: bool,
+    summary: String,
+    period_secs: Option<f32>,
+}
+
+/// The policy file. Only behaviour that would be recorded as a finding needs an exception; what is not known
+/// to be tolerated at sight (severity high and above) is commented out.
+#[must_use]
+pub fn policy(explanations: &[Explanation]) -> String {
+    let mut by_namespace: BTreeMap<Option<String>, BTreeMap<Behaviour, Seen>> = BTreeMap::new();
+    let mut skipped = 0_u32;
+    for explanation in explanations {
+        let Outcome::Finding(severity) = explanation.outcome else { continue };
+        let Some(behaviour) = behaviour(explanation) else {
+            skipped += 1;
+            continue;
+        };
+        let namespace = explanation.pod.as_ref().map(|pod| pod.namespace.to_string());
+        by_namespace.entry(namespace).or_default().entry(behaviour).or_default().add(explanation, severity);
+    }
+    let mut out = String::from(HEAD);
+    for (namespace, behaviours) in &by_namespace {
+        document(&mut out, namespace.as_deref(), behaviours);
+    }
+    if by_namespace.is_empty() {
+        out.push_str("# Nothing would be recorded as a finding: no exception is needed.\n");
+    }
+    if skipped > 0 {
+        let _ = writeln!(out, "# {skipped} findings without a single destination are not covered.");
+    }
+    out
+}
+
+const HEAD: &str = "# Proposed by beaconwatch-agent policy suggest.\n\
+# Each entry is behaviour that was seen and would be recorded as a finding. Only you know what is approved:\n\
+# fill in the reason of what is, and delete the rest. The file is refused while a reason is empty.\n\
+# What scored high or above is commented out: look at it before you tolerate it.\n";
+
+impl Seen {
+    fn add(&mut self, explanation: &Explanation, severity: Severity) {
+        if let Some(pod) = &explanation.pod {
+            self.workloads.insert(format!("{} {}", pod.owner.kind, pod.owner.name));
+        } else if let Some(address) = explanation.actor.address {
+            self.workloads.insert(address.to_string());
+        }
+        self.conversations += 1;
+        self.check_ins += explanation.check_ins;
+        self.alarming |= severity >= Severity::High;
+        if explanation.score >= self.score || self.summary.is_empty() {
+            self.score = explanation.score;
+            self.summary.clone_from(&explanation.summary);
+        }
+        self.period_secs = self.period_secs.or(explanation.rhythm.map(|rhythm| rhythm.period_secs));
+    }
+}
+
+fn behaviour(explanation: &Explanation) -> Option<Behaviour> {
+    let destination = &explanation.destination;
+    let name = destination.name.as_deref().filter(|name| is_plain_name(name)).map(str::to_owned);
+    let name =
+        if explanation.protocol == AppProtocol::Dns { name.map(|name| format!("*.{name}")) } else { name };
+    let address = || destination.address.map(|address| address.to_string());
+    let executable = explanation.actor.process.as_ref().map(|process| process.executable.to_string());
+    Some(Behaviour {
+        // A star in a path would match more than this path.
+        executable: executable.filter(|path| path.starts_with('/') && !path.contains('*')),
+        destination: name.or_else(address)?,
+        port: destination.port,
+    })
+}
+
+fn is_plain_name(name: &str) -> bool {
+    name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
+}
+
+fn document(out: &mut String, namespace: Option<&str>, behaviours: &BTreeMap<Behaviour, Seen>) {
+    out.push_str("---\napiVersion: beaconwatch.io/v1alpha1\n");
+    match namespace {
+        Some(namespace) => {
+            let quoted = quote(namespace);
+            let _ = write!(
+                out,
+                "kind: BeaconPolicy\nmetadata:\n  name: approved-automation\n  namespace: {quoted}\n"
+            );
+        }
+        None => out.push_str("kind: ClusterBeaconPolicy\nmetadata:\n  name: approved-automation\n"),
+    }
+    let any_plain = behaviours.values().any(|seen| !seen.alarming);
+    out.push_str(if any_plain { "spec:\n  exceptions:\n" } else { "spec: {}\n#  exceptions:\n" });
+    let mut names = BTreeSet::new();
+    for (behaviour, seen) in behaviours {
+        entry(out, behaviour, seen, &mut names);
+    }
+}
+
+fn entry(out: &mut String, behaviour: &Behaviour, seen: &Seen, names: &mut BTreeSet<String>) {
+    let Behaviour { executable, destination, port } = behaviour;
+    let period =
+        seen.period_secs.map_or_else(String::new, |secs| format!(" every {}", figure::seconds(secs.into())));
+    let workloads: Vec<&str> = seen.workloads.iter().map(String::as_str).take(4).collect();
+    let _ = writeln!(
+        out,
+        "  # {} check-ins{period} in {} conversations of {}; {:.1} bits. {}",
+        seen.check_ins,
+        seen.conversations,
+        harmless(&workloads.join(", ")),
+        seen.score,
+        harmless(&seen.summary)
+    );
+    let name = unique_name(destination, *port, names);
+    let mut lines = vec![format!("- name: {name}"), "  reason: \"\"".to_owned(), "  match:".to_owned()];
+    if let Some(path) = executable {
+        lines.push(format!("    executables: [{}]", quote(path)));
+    }
+    lines.push(format!("    destinations: [{}]", quote(destination)));
+    if *port != 0 {
+        lines.push(format!("    ports: [{port}]"));
+    }
+    for line in lines {
+        let _ = writeln!(out, "{}{line}", if seen.alarming { "#  " } else { "  " });
+    }
+}
+
+/// A name of an exception: letters, digits and dashes, at most 63.
+fn unique_name(destination: &str, port: u16, names: &mut BTreeSet<String>) -> String {
+    let plain: String = destination
+        .trim_start_matches("*.")
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
+        .take(50)
+        .collect();
+    let base = format!("{}-{port}", plain.trim_matches('-'));
+    let mut name = base.clone();
+    let mut number = 2;
+    while !names.insert(name.clone()) {
+        name = format!("{base}-{number}");
+        number += 1;
+    }
+    name
+}
+
+/// A YAML scalar in double quotes; JSON's escapes are YAML's.
+fn quote(text: &str) -> String {
+    serde_json::to_string(&harmless(text)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
