@@ -2,10 +2,12 @@
 
 use clap::{Parser, Subcommand};
 
+mod otlp;
 mod policy;
 mod replay;
 mod run;
 
+pub use otlp::OtlpArgs;
 pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
 pub use replay::{ReplayArgs, ReplayOutput};
 pub use run::{DoctorArgs, OutputFormat, RunArgs};

@@ -21,4 +21,6 @@ pub mod render;
 pub mod replay;
 pub mod reputation;
 pub mod run;
+pub mod sink;
 pub mod source;
+pub mod status;

@@ -16,3 +16,8 @@ fn page(name: &str, text: &str) {
 fn finding_format() {
     page("finding-format.md", &beaconwatch_agent::record::page::markdown());
 }
+
+#[test]
+fn metrics() {
+    page("metrics.md", &beaconwatch_agent::sink::metrics::page::markdown());
+}

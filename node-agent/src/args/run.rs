@@ -66,6 +66,9 @@ pub struct RunArgs {
     /// What the kernel is asked for.
     #[command(flatten)]
     pub kernel: KernelArgs,
+    /// Where OpenTelemetry logs go, and how.
+    #[command(flatten)]
+    pub otlp_settings: super::OtlpArgs,
 }
 
 /// What the kernel is asked for.

@@ -1,0 +1,158 @@
+//! The list of metrics.
+
+use beaconwatch_engine::input::LossPlace;
+
+use super::Kind::{Counter, Gauge};
+use super::{Kind, Metric, Samples, Source};
+
+/// A metric without labels.
+const fn plain(
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    read: fn(&Source<'_>, &mut Samples<'_>),
+) -> Metric {
+    Metric { name, kind, labels: &[], help, read }
+}
+
+/// A metric with labels.
+const fn by(
+    labels: &'static [&'static str],
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    read: fn(&Source<'_>, &mut Samples<'_>),
+) -> Metric {
+    Metric { name, kind, labels, help, read }
+}
+
+/// Every metric, in the order of the page.
+#[rustfmt::skip]
+pub const METRICS: &[Metric] = &[
+    by(&["version"], "beaconwatch_agent_build_info", Gauge, "Always 1; the label says which agent runs.",
+        |_, to| to.count(&[crate::VERSION], 1)),
+    plain("beaconwatch_agent_ready", Gauge, "1 if the agent sees something, 0 if not.",
+        |s, to| to.count(&[], u64::from(s.status.ready()))),
+    plain("beaconwatch_agent_status_time_seconds", Gauge, "When the other values were taken, seconds since 1970. Old: the agent's loop stands still.",
+        |s, to| to.add(&[], s.status.taken.as_secs_f64())),
+
+    by(&["hook"], "beaconwatch_agent_hook_attached", Gauge, "1 if the hook of the kernel is attached, 0 if not: what it sees stays invisible.",
+        |s, to| for hook in &s.status.hooks { to.count(&[hook.name], u64::from(hook.attached)); }),
+    by(&["hook"], "beaconwatch_agent_hook_runs_total", Counter, "Runs of the hook's program, where the kernel measures them.",
+        |s, to| for hook in s.status.hooks.iter().filter(|hook| hook.runs > 0) { to.count(&[hook.name], hook.runs); }),
+    by(&["hook"], "beaconwatch_agent_hook_run_seconds_total", Counter, "Time spent in the hook's program, where the kernel measures it, seconds.",
+        |s, to| for hook in s.status.hooks.iter().filter(|hook| hook.runs > 0) { to.add(&[hook.name], seconds(hook.run_time_ns)); }),
+
+    plain("beaconwatch_agent_inputs_total", Counter, "Inputs that the engine handled: kernel records, pods, policies.",
+        |s, to| to.count(&[], s.status.engine.inputs)),
+    plain("beaconwatch_agent_inputs_waiting", Gauge, "Inputs that wait for the engine.",
+        |s, to| to.count(&[], s.status.inputs_waiting)),
+    plain("beaconwatch_agent_inputs_late_total", Counter, "Inputs that came with an earlier time than one before, and were given that one's.",
+        |s, to| to.count(&[], s.status.engine.late_inputs)),
+    plain("beaconwatch_agent_engine_lag_seconds", Gauge, "How far the engine was behind the clock when the values were taken, seconds.",
+        |s, to| to.add(&[], s.status.taken.secs_since(s.status.engine_time))),
+    by(&["place"], "beaconwatch_agent_lost_total", Counter, "Records lost before the engine, by place. Findings whose window has losses say so.",
+        |s, to| for place in PLACES { to.count(&[place_text(place)], lost_at(s, place)); }),
+
+    plain("beaconwatch_agent_contacts_total", Counter, "Contacts (connections, bursts, DNS queries) handed to the detectors.",
+        |s, to| to.count(&[], s.status.engine.contacts)),
+    by(&["table"], "beaconwatch_agent_table_entries", Gauge, "Entries held now.", entries),
+    by(&["table"], "beaconwatch_agent_table_evicted_total", Counter, "Entries forgotten because the table was full.", evicted),
+    by(&["table"], "beaconwatch_agent_table_refused_total", Counter, "Entries not taken because the table, or the workload's share of it, was full.", refused),
+    by(&["table"], "beaconwatch_agent_table_unknown_total", Counter, "Records that refer to an entry which is not there.", unknown),
+
+    plain("beaconwatch_agent_policies", Gauge, "Policies in force.",
+        |s, to| to.count(&[], s.status.policies.len() as u64)),
+    plain("beaconwatch_agent_policies_stale", Gauge, "1 if the last change of the policies could not be taken and the ones before are still in force.",
+        |s, to| to.count(&[], u64::from(s.status.policies_error.is_some()))),
+
+    by(&["kind", "severity", "state"], "beaconwatch_agent_findings_total", Counter, "Finding states sent to the sinks.",
+        |s, to| for (kind, severity, state, count) in s.sinks.findings() { to.count(&[kind.as_str(), severity.as_str(), state.as_str()], count); }),
+    plain("beaconwatch_agent_findings_excepted_total", Counter, "Findings that an exception kept silent.",
+        |s, to| to.count(&[], s.status.engine.findings_excepted)),
+    plain("beaconwatch_agent_findings_dropped_total", Counter, "Finding updates dropped inside the engine because nobody took them.",
+        |s, to| to.count(&[], s.status.engine.outputs_dropped)),
+
+    by(&["sink"], "beaconwatch_agent_sink_waiting", Gauge, "Findings that wait in the sink's queue.",
+        |s, to| for sink in s.sinks.counters() { to.count(&[sink.name.as_str()], sink.waiting); }),
+    by(&["sink"], "beaconwatch_agent_sink_delivered_total", Counter, "Findings that the sink delivered.",
+        |s, to| for sink in s.sinks.counters() { to.count(&[sink.name.as_str()], sink.delivered); }),
+    by(&["sink"], "beaconwatch_agent_sink_failures_total", Counter, "Failed tries of the sink to deliver; they are repeated.",
+        |s, to| for sink in s.sinks.counters() { to.count(&[sink.name.as_str()], sink.failures); }),
+    by(&["sink"], "beaconwatch_agent_sink_lost_total", Counter, "Findings that the sink lost: its queue was full, or its peer refused them.",
+        |s, to| for sink in s.sinks.counters() { to.count(&[sink.name.as_str()], sink.lost); }),
+
+    plain("process_start_time_seconds", Gauge, "When the agent started, seconds since 1970.",
+        |s, to| to.add(&[], s.status.started.as_secs_f64())),
+    plain("process_cpu_seconds_total", Counter, "Processor time of the agent, seconds.",
+        |s, to| to.add(&[], s.process.cpu_seconds)),
+    plain("process_resident_memory_bytes", Gauge, "Memory of the agent.",
+        |s, to| to.count(&[], s.process.resident_bytes)),
+    plain("process_open_fds", Gauge, "Open file descriptors of the agent.",
+        |s, to| to.count(&[], s.process.open_fds)),
+];
+
+/// Places in the order of the page.
+const PLACES: [LossPlace; 6] = [
+    LossPlace::IdentityRing,
+    LossPlace::FlowRing,
+    LossPlace::PayloadRing,
+    LossPlace::Decode,
+    LossPlace::InputQueue,
+    LossPlace::Capture,
+];
+
+/// The label of a place.
+#[must_use]
+pub(super) fn place_text(place: LossPlace) -> &'static str {
+    match place {
+        LossPlace::IdentityRing => "identity_ring",
+        LossPlace::FlowRing => "flow_ring",
+        LossPlace::PayloadRing => "payload_ring",
+        LossPlace::Decode => "decode",
+        LossPlace::InputQueue => "input_queue",
+        LossPlace::Capture => "capture",
+    }
+}
+
+fn lost_at(source: &Source<'_>, place: LossPlace) -> u64 {
+    source.status.losses.iter().filter(|(at, _)| *at == place).map(|(_, count)| count).sum()
+}
+
+fn entries(source: &Source<'_>, to: &mut Samples<'_>) {
+    let engine = &source.status.engine;
+    to.count(&["conversations"], engine.conversations);
+    to.count(&["sockets"], engine.sockets);
+    to.count(&["processes"], engine.processes);
+    to.count(&["cgroups"], engine.cgroups);
+    to.count(&["names"], engine.names);
+    to.count(&["pods"], engine.pods);
+    to.count(&["findings"], engine.findings_open);
+}
+
+fn evicted(source: &Source<'_>, to: &mut Samples<'_>) {
+    let engine = &source.status.engine;
+    to.count(&["conversations"], engine.conversations_evicted);
+    to.count(&["sockets"], engine.sockets_evicted);
+    to.count(&["processes"], engine.processes_evicted);
+    to.count(&["cgroups"], engine.cgroups_evicted);
+    to.count(&["names"], engine.names_evicted);
+}
+
+fn refused(source: &Source<'_>, to: &mut Samples<'_>) {
+    let engine = &source.status.engine;
+    to.count(&["conversations"], engine.conversations_refused);
+    to.count(&["pods"], engine.pods_refused);
+    to.count(&["findings"], engine.findings_refused);
+}
+
+fn unknown(source: &Source<'_>, to: &mut Samples<'_>) {
+    let engine = &source.status.engine;
+    to.count(&["sockets"], engine.sockets_unknown);
+    to.count(&["processes"], engine.processes_unknown);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / 1e9
+}

@@ -1,0 +1,105 @@
+//! Findings as OpenTelemetry logs, to a collector by gRPC or HTTP.
+//!
+//! Delivery is counted for real: a finding counts as delivered when the collector has said so, as lost when the
+//! collector refused it or the queue was full, and waits otherwise. The queue is the spool: an outage loses
+//! nothing up to its bound.
+
+mod connection;
+mod message;
+mod settings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use beaconwatch_engine::finding::Finding;
+
+use super::queue::{Queue, Taken};
+pub use connection::{Exporter, Outcome};
+pub use settings::{Protocol, Settings, SettingsError, Tls};
+
+/// Findings in one request: with long arguments and all, about a megabyte.
+const BATCH_MAX: usize = 64;
+/// Between two tries, at first ...
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+/// ... and at most.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Between two tries once the agent stops.
+const PAUSE_CLOSED: Duration = Duration::from_millis(100);
+
+/// Delivers until the queue is closed and empty.
+pub(super) async fn run(queue: Arc<Queue>, mut exporter: Exporter) {
+    loop {
+        match queue.taken(BATCH_MAX).await {
+            Taken::Closed => return,
+            Taken::Nothing => {}
+            Taken::Findings(findings) => deliver(&queue, &mut exporter, &findings).await,
+        }
+    }
+}
+
+/// Tries until the collector takes or refuses the findings.
+async fn deliver(queue: &Queue, exporter: &mut Exporter, findings: &[Arc<Finding>]) {
+    let mut pause = PAUSE_MIN;
+    let mut silent = false;
+    loop {
+        match exporter.export(findings).await {
+            Outcome::Taken { refused, why } => {
+                let refused = refused.min(findings.len());
+                if refused > 0 {
+                    tracing::warn!("the collector refused {refused} findings: {why}");
+                }
+                if silent {
+                    tracing::info!("the collector takes findings again");
+                }
+                queue.delivered(findings.len() - refused);
+                queue.lost(refused);
+                return;
+            }
+            // One that the collector does not understand must not take the others with it.
+            Outcome::Refused { why: _ } if findings.len() > 1 => {
+                queue.failed();
+                for finding in findings {
+                    Box::pin(deliver(queue, exporter, std::slice::from_ref(finding))).await;
+                }
+                return;
+            }
+            Outcome::Refused { why } => {
+                queue.failed();
+                tracing::warn!("the collector refused a finding: {why}");
+                queue.lost(findings.len());
+                return;
+            }
+            Outcome::Later { wait, why } => {
+                queue.failed();
+                if !silent {
+                    silent = true;
+                    tracing::warn!("findings are not delivered to the collector, trying again: {why}");
+                }
+                rest(queue, wait.unwrap_or(pause)).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+    }
+}
+
+/// The pause between two tries; short when somebody waits for the end.
+async fn rest(queue: &Queue, pause: Duration) {
+    // Nodes that lost the same collector should not all come back in the same moment.
+    let spread = pause.mul_f64(0.75 + 0.5 * fraction());
+    if queue.is_closed() {
+        tokio::time::sleep(PAUSE_CLOSED).await;
+        return;
+    }
+    tokio::select! {
+        () = tokio::time::sleep(spread) => {}
+        () = queue.closed() => {}
+    }
+}
+
+/// Something between 0 and 1 that differs from call to call and from node to node.
+fn fraction() -> f64 {
+    use std::hash::{BuildHasher, RandomState};
+
+    let bits = RandomState::new().hash_one(0_u8);
+    f64::from(u32::try_from(bits >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}
