@@ -1,5 +1,5 @@
 //! The OpenTelemetry sink against a real receiver: what arrives, and what is counted when it does not.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod collector;
 mod example;

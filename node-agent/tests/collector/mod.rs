@@ -1,6 +1,6 @@
 //! A receiver of OpenTelemetry logs, as real as the messages and services of the OpenTelemetry project are, by gRPC
 //! or HTTP, with or without TLS. What it answers is scripted.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -67,7 +67,7 @@ impl Collector {
     pub(crate) async fn start_on(address: SocketAddr, grpc: bool, tls: bool) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let collector = Self { address: listener.local_addr().unwrap(), state: Arc::default() };
-        tokio::spawn(collector.clone().accept(listener, grpc, tls.then(acceptor)));
+        tokio::spawn(collector.clone().accept(listener, grpc, tls.then(|| acceptor(grpc))));
         collector
     }
 
@@ -207,7 +207,7 @@ impl LogsService for Collector {
     }
 }
 
-fn acceptor() -> tokio_rustls::TlsAcceptor {
+fn acceptor(grpc: bool) -> tokio_rustls::TlsAcceptor {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
     let chain = CertificateDer::pem_file_iter(directory.join("server.pem")).unwrap().map(Result::unwrap);
     let key = PrivateKeyDer::from_pem_file(directory.join("server.key")).unwrap();
@@ -218,6 +218,6 @@ fn acceptor() -> tokio_rustls::TlsAcceptor {
         .with_no_client_auth()
         .with_single_cert(chain.collect(), key)
         .unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![if grpc { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
     Arc::new(config).into()
 }

@@ -159,7 +159,8 @@ fn taken(answer: ExportLogsServiceResponse) -> Outcome {
 /// What the status of a gRPC call means. More is tried again than the protocol asks for: a token that is not yet
 /// valid or a wrong path is mended by people, and findings wait for that.
 fn of_status(status: &Status) -> Outcome {
-    let why = format!("{:?}: {}", status.code(), with_causes(status));
+    let causes = std::error::Error::source(status).map_or_else(|| status.message().to_owned(), with_causes);
+    let why = format!("{:?}: {causes}", status.code());
     if status.code() == Code::InvalidArgument { Outcome::Refused { why } } else { later(why) }
 }
 
