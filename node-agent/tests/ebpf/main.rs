@@ -2,6 +2,12 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod scene;
+#[cfg(test)]
+mod short_lived;
+#[cfg(test)]
+mod sockets;
