@@ -6,6 +6,8 @@ mod container;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod short_lived;

@@ -83,14 +83,17 @@ impl Scene {
     fn lay_cables(&self) {
         let server = self.namespace(None);
         ip(None, &format!("netns add {server}\n"));
-        let mut lines =
-            format!("link set lo up\naddr add {SERVER}/32 dev lo\naddr add {SERVER_V6}/128 dev lo nodad\n");
+        let mut lines = format!(
+            "link set lo up
+addr add {SERVER}/32 dev lo
+"
+        );
         for room in 1..=self.rooms {
             let client = self.namespace(Some(room));
             ip(None, &format!("netns add {client}\n"));
             lines += &format!(
                 "link add v{room} type veth peer name eth0 netns {client}\nlink set v{room} up\n\
-                 addr add fd77::1:{room:x}/128 dev v{room} nodad\n\
+                 addr add {SERVER_V6}/128 dev v{room} nodad\n\
                  route add 10.77.1.{room}/32 dev v{room} src {SERVER}\n\
                  route add fd77::2:{room:x}/128 dev v{room}\n"
             );
@@ -241,11 +244,6 @@ impl Watch {
         let (sender, inputs) = sync_channel(1 << 20);
         let handle = ringbuf::spawn(&mut ebpf, NodeClock::start(), sender).unwrap();
         Some(Self { ebpf, handle: Some(handle), inputs })
-    }
-
-    /// The ring's own counters.
-    pub(crate) fn handle(&self) -> &RingHandle {
-        self.handle.as_ref().unwrap()
     }
 
     /// Ends, and hands out everything that was seen.

@@ -88,14 +88,11 @@ impl Seen {
             let Input::Event(event) = input else { panic!("{input:?}") };
             assert!(now >= last, "time goes back by {:?} at {event:?}", last.since(now));
             last = now;
-            match &event {
-                Event::SocketOpened(opened) => {
-                    seen.sockets.entry(opened.pid).or_default().push(opened.socket);
-                }
-                Event::SocketClosed { socket, bytes, provisional: false, .. } => {
-                    seen.totals.insert(*socket, *bytes);
-                }
-                _ => {}
+            if let Event::SocketOpened(opened) = &event {
+                seen.sockets.entry(opened.pid).or_default().push(opened.socket);
+            }
+            if let Event::SocketClosed { socket, bytes, provisional: false, .. } = &event {
+                seen.totals.insert(*socket, *bytes);
             }
             sessions.handle(now, event, &mut out);
         }

@@ -33,10 +33,10 @@ fn socket_of(input: &Input) -> Option<SocketId> {
 
 /// Does `work` in a room while the kernel is watched, and returns what was said about the socket it returns, up
 /// to its final totals.
-fn watched(work: impl FnOnce(&Watch) -> SocketId + Send) -> Option<Vec<Event>> {
+fn watched(work: impl FnOnce() -> SocketId + Send) -> Option<Vec<Event>> {
     let watch = Watch::begin(&EbpfOptions::default())?;
     let scene = Scene::with_rooms(1);
-    let socket = scene.inside(1, || work(&watch));
+    let socket = scene.inside(1, work);
     let seen = watch.until("final totals", |input| {
         socket_of(input) == Some(socket)
             && matches!(input, Input::Event(Event::SocketClosed { provisional: false, .. }))
@@ -50,8 +50,11 @@ fn watched(work: impl FnOnce(&Watch) -> SocketId + Send) -> Option<Vec<Event>> {
 }
 
 fn payloads(events: &[Event], direction: Direction) -> Vec<&Payload> {
-    let of = |event| if let Event::Payload(payload) = event { Some(payload) } else { None };
-    events.iter().filter_map(of).filter(|payload: &&Payload| payload.direction == direction).collect()
+    events
+        .iter()
+        .filter_map(|event| if let Event::Payload(payload) = event { Some(payload) } else { None })
+        .filter(|payload| payload.direction == direction)
+        .collect()
 }
 
 fn totals(events: &[Event]) -> (Bytes, Bytes, Option<bool>) {
@@ -69,7 +72,7 @@ fn bytes(sent: usize, received: usize) -> Bytes {
 #[test]
 fn a_connection_has_its_owner_its_peer_and_exact_totals_in_both_families() {
     for server in [SocketAddr::from((SERVER, CLOSES)), SocketAddr::from((SERVER_V6, CLOSES))] {
-        let Some(events) = watched(|_| exchange(server)) else { return };
+        let Some(events) = watched(|| exchange(server)) else { return };
         let Event::SocketOpened(opened) = &events[0] else { panic!("{events:#?}") };
         assert_eq!((opened.remote, opened.pid), (server, std::process::id()));
         assert_eq!((opened.uid, opened.outbound, opened.snapshot), (Some(0), true, false));
@@ -96,7 +99,7 @@ fn exchange(server: SocketAddr) -> SocketId {
 #[test]
 fn an_ipv4_peer_of_an_ipv6_socket_is_an_ipv4_peer() {
     let mapped = SocketAddr::from((SERVER.to_ipv6_mapped(), CLOSES));
-    let Some(events) = watched(|_| exchange(mapped)) else { return };
+    let Some(events) = watched(|| exchange(mapped)) else { return };
     let Event::SocketOpened(opened) = &events[0] else { panic!("{events:#?}") };
     assert_eq!(opened.remote, SocketAddr::from((SERVER, CLOSES)));
     assert_eq!(totals(&events).0, bytes(200, ANSWER));
@@ -104,7 +107,7 @@ fn an_ipv4_peer_of_an_ipv6_socket_is_an_ipv4_peer() {
 
 #[test]
 fn a_refused_connection_says_so() {
-    let work = |_: &Watch| {
+    let work = || {
         use rustix::net::{AddressFamily, SocketType, connect, socket};
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
         connect(&socket, &SocketAddr::from((SERVER, REFUSES))).unwrap_err();
@@ -116,7 +119,7 @@ fn a_refused_connection_says_so() {
 
 #[test]
 fn only_the_first_three_payloads_each_way_are_reported_and_long_ones_are_cut() {
-    let work = |_: &Watch| {
+    let work = || {
         let mut stream = TcpStream::connect((SERVER, REPEATS)).unwrap();
         for _ in 0..5 {
             stream.write_all(&[b'q'; 3000]).unwrap();
@@ -138,7 +141,7 @@ fn only_the_first_three_payloads_each_way_are_reported_and_long_ones_are_cut() {
 
 #[test]
 fn the_first_sending_after_a_silence_is_a_burst_with_the_totals_until_then() {
-    let work = |_: &Watch| {
+    let work = || {
         let mut stream = TcpStream::connect((SERVER, REPEATS)).unwrap();
         for pause in [0, 0, 0, 0, 0, 300, 0, 300] {
             // The silence itself is what is tested.
@@ -159,7 +162,7 @@ fn the_first_sending_after_a_silence_is_a_burst_with_the_totals_until_then() {
 #[test]
 fn datagrams_are_counted_each_way_and_every_dns_question_is_reported() {
     for server in [SocketAddr::from((SERVER, 53)), SocketAddr::from((SERVER_V6, 53))] {
-        let work = |_: &Watch| {
+        let work = || {
             let socket = udp_socket(server);
             for _ in 0..6 {
                 socket.send_to(&question("www.example.test"), server).unwrap();
@@ -186,7 +189,7 @@ fn udp_socket(server: SocketAddr) -> UdpSocket {
 
 #[test]
 fn a_connected_datagram_socket_is_reported_when_it_is_used_and_not_before() {
-    let work = |_: &Watch| {
+    let work = || {
         let socket = udp_socket(SocketAddr::from((SERVER, 53)));
         // As resolvers do to learn which own address would be used.
         socket.connect((SERVER, REFUSES)).unwrap();
@@ -205,7 +208,7 @@ fn a_connected_datagram_socket_is_reported_when_it_is_used_and_not_before() {
 
 #[test]
 fn payload_behind_ipv6_extension_headers_is_found() {
-    let work = |_: &Watch| {
+    let work = || {
         let socket = UdpSocket::bind("[::]:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         set_destination_options(&socket);
@@ -248,11 +251,10 @@ fn a_socket_that_is_older_than_the_agent_is_found_with_its_owner_and_followed() 
     let Some((_, Input::Event(Event::SocketOpened(opened)))) = found.last() else { panic!("{found:#?}") };
     assert!(opened.snapshot && opened.outbound && opened.pid == std::process::id());
     assert_eq!(opened.remote, SocketAddr::from((SERVER, WAITS)));
-    let process = found.iter().find_map(|(_, input)| match input {
-        Input::Event(Event::ProcessStarted(process)) if process.pid == std::process::id() => Some(process),
-        _ => None,
-    });
-    assert!(process.is_some_and(|process| process.snapshot && !process.executable.is_empty()));
+    assert!(found.iter().any(|(_, input)| {
+        let Input::Event(Event::ProcessStarted(process)) = input else { return false };
+        process.pid == std::process::id() && process.snapshot && !process.executable.is_empty()
+    }));
     drop(stream);
     let seen = watch.until("its end", |input| {
         socket_of(input) == Some(socket)
