@@ -13,6 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
+mod bench;
 mod toolchain;
 
 use toolchain::Toolchain;
@@ -46,6 +47,12 @@ pub(super) fn build() -> anyhow::Result<()> {
         write_whole(&wanted, &bytes)?;
     }
     Ok(())
+}
+
+/// Prints what the kernel side costs.
+pub(super) fn bench(rounds: u32) -> anyhow::Result<()> {
+    build()?;
+    bench::run(rounds)
 }
 
 /// Root of the repository.

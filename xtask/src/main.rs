@@ -21,6 +21,12 @@ struct Args {
 enum Job {
     /// Build the kernel object, if its sources or its toolchain changed.
     BuildEbpf,
+    /// Print what the kernel side costs: run time per program, CPU per request and connection, memory.
+    BenchEbpf {
+        /// Pairs of measurements, with the agent and without.
+        #[arg(long, default_value_t = 10)]
+        rounds: u32,
+    },
     /// Write the CustomResourceDefinitions to crds/.
     Crds {
         /// Only say whether they are up to date.
@@ -64,6 +70,7 @@ fn main() -> std::process::ExitCode {
 fn run() -> anyhow::Result<()> {
     match Args::parse().job {
         Job::BuildEbpf => ebpf::build(),
+        Job::BenchEbpf { rounds } => ebpf::bench(rounds),
         Job::Crds { check } => crds::run(check),
         Job::Demo { record } => demo::run(record.as_deref()),
         Job::DemoServer { directory, https, http } => demo::server::serve(&directory, &https, &http),

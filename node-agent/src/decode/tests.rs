@@ -165,3 +165,26 @@ fn sockets_of_the_snapshot_come_one_after_the_other() {
     assert!(found[1].opened.snapshot && found[1].state == 1);
     assert_eq!(decode_sockets(&one[1..]).unwrap_err(), DecodeError::Short);
 }
+
+/// Every byte of every kind of record, set to values that lengths and kinds do not like.
+#[test]
+fn a_damaged_record_is_refused_or_decoded_but_never_more_than_there_is() {
+    let records = [
+        exec(b"curl\0bin\0", b"/bin/curl", b"curl\0-s\0", exec_flags_all()),
+        socket(Kind::SocketOpened, family::INET6, [1; 16]),
+        socket(Kind::SocketListening, family::INET, [1; 16]),
+    ];
+    for record in records {
+        for at in 0..record.len() {
+            for value in [0, 1, 2, 10, 0x7f, 0x80, 0xff] {
+                let mut damaged = record.clone();
+                damaged[at] = value;
+                if let Ok(Decoded { event: Event::ProcessStarted(process), .. }) = decode(&damaged) {
+                    assert!(process.args.iter().map(|arg| arg.len()).sum::<usize>() <= 3 * damaged.len());
+                }
+                let _ = decode(&damaged[..at]);
+                let _ = decode_sockets(&damaged);
+            }
+        }
+    }
+}

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod container;
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod processes;

@@ -240,8 +240,13 @@ pub(crate) struct Watch {
 impl Watch {
     /// Begins to watch; `None` if that cannot be (the reason is printed).
     pub(crate) fn begin(options: &EbpfOptions) -> Option<Self> {
+        Self::with_queue(options, 1 << 20)
+    }
+
+    /// The same, with room for this many inputs.
+    pub(crate) fn with_queue(options: &EbpfOptions, inputs_max: usize) -> Option<Self> {
         let (mut ebpf, _) = load(options)?;
-        let (sender, inputs) = sync_channel(1 << 20);
+        let (sender, inputs) = sync_channel(inputs_max);
         let handle = ringbuf::spawn(&mut ebpf, NodeClock::start(), sender).unwrap();
         Some(Self { ebpf, handle: Some(handle), inputs })
     }
