@@ -9,12 +9,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use beaconwatch_engine::actor::{Actor, FileId};
+use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::input::Input;
+use beaconwatch_engine::time::Timestamp;
 use sha2::{Digest, Sha256};
+
+use crate::queue::InputSender;
 
 /// Requests that wait.
 const WAITING_MAX: usize = 256;
@@ -31,10 +36,15 @@ const TICK_NS: u64 = 10_000_000;
 #[derive(Debug)]
 pub struct Digests {
     requests: SyncSender<Request>,
-    /// Tries per file.
-    asked: BTreeMap<FileId, u32>,
-    order: VecDeque<FileId>,
+    asked: Mutex<Asked>,
     counts: Arc<Counts>,
+}
+
+/// Files that were asked for, so that none is hashed again and again.
+#[derive(Debug, Default)]
+struct Asked {
+    tries: BTreeMap<FileId, u32>,
+    order: VecDeque<FileId>,
 }
 
 /// What was counted; shared with the thread.
@@ -113,14 +123,33 @@ impl Digests {
                 }
             }
         })?;
-        Ok(Self { requests, asked: BTreeMap::new(), order: VecDeque::new(), counts })
+        Ok(Self { requests, asked: Mutex::default(), counts })
+    }
+
+    /// Starts the thread for the live engine: digests go to its queue, if that has room.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be started.
+    pub fn live(inputs: InputSender, now: impl Fn() -> Timestamp + Send + 'static) -> io::Result<Self> {
+        Self::start(PathBuf::from("/proc"), move |file, sha256| {
+            let _ = inputs.try_send((now(), Input::Digest { file, sha256 }));
+        })
+    }
+
+    /// Asks for every digest that the engine's policies may need. To be called after each of its steps.
+    pub fn answer(&self, engine: &mut Engine) {
+        while let Some(actor) = engine.poll_digest_wanted() {
+            self.request(&actor);
+        }
     }
 
     /// Asks for the digest of an actor's executable, unless it was asked for often enough. Never waits.
-    pub fn request(&mut self, actor: &Actor) {
+    pub fn request(&self, actor: &Actor) {
         let Some(process) = &actor.process else { return };
         let Some(file) = process.file.filter(|_| process.digest.is_none()) else { return };
-        let tries = self.asked.get(&file).copied().unwrap_or(0);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let tries = asked.tries.get(&file).copied().unwrap_or(0);
         if tries >= TRIES_MAX {
             return;
         }
@@ -132,7 +161,7 @@ impl Digests {
             parent_pid: process.parent_pid,
         };
         match self.requests.try_send(request) {
-            Ok(()) => self.remember(file, tries + 1),
+            Ok(()) => asked.remember(file, tries + 1),
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             }
@@ -148,15 +177,17 @@ impl Digests {
             failed: self.counts.failed.load(Ordering::Relaxed),
         }
     }
+}
 
+impl Asked {
     fn remember(&mut self, file: FileId, tries: u32) {
-        if self.asked.insert(file, tries).is_none() {
+        if self.tries.insert(file, tries).is_none() {
             self.order.push_back(file);
         }
         if self.order.len() > FILES_MAX
             && let Some(oldest) = self.order.pop_front()
         {
-            self.asked.remove(&oldest);
+            self.tries.remove(&oldest);
         }
     }
 }
@@ -311,7 +342,7 @@ mod tests {
 
     #[test]
     fn the_executable_of_a_running_process_is_hashed() {
-        let (mut digests, receiver) = started();
+        let (digests, receiver) = started();
         let path = std::env::current_exe().unwrap();
         let inode = std::fs::metadata("/proc/self/exe").unwrap().ino();
         let process = Process {
@@ -329,14 +360,14 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_reached_is_given_up() {
-        let (mut digests, _receiver) = started();
+        let (digests, _receiver) = started();
         let process =
             Process { pid: u32::MAX, file: Some(FileId { device: 1, inode: 1 }), ..Process::default() };
         let actor = Actor { process: Some(process), ..Actor::default() };
         for _ in 0..100 {
             digests.request(&actor);
         }
-        assert_eq!(digests.asked.values().copied().collect::<Vec<_>>(), [TRIES_MAX]);
+        assert_eq!(digests.asked.lock().unwrap().tries.values().copied().collect::<Vec<_>>(), [TRIES_MAX]);
         assert_eq!(digests.counters().dropped, 0);
     }
 }

@@ -67,6 +67,21 @@ pub struct Totals {
     pub bytes: u64,
 }
 
+/// An input as a record holds it.
+#[must_use]
+pub fn encode(input: &Input) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    input.put(&mut bytes);
+    bytes
+}
+
+/// The input that a record holds; `None` if it holds none.
+#[must_use]
+pub fn decode(bytes: &[u8]) -> Option<Input> {
+    let mut cursor = wire::Cursor(bytes);
+    Input::take(&mut cursor).filter(|_| cursor.0.is_empty())
+}
+
 impl Recorder {
     /// Creates the file, readable by its owner only: it holds payload. `limits` are the engine's: a replay has to
     /// keep the same.

@@ -252,14 +252,8 @@ impl<R: Read> RecordingReader<R> {
         let time = Timestamp::from_nanos(self.block.time);
         Some(match body.split_first() {
             Some((0, [])) => Record::End(time),
-            Some((1, mut input)) => {
-                let mut cursor = Cursor(input);
-                let read = Input::take(&mut cursor);
-                input = cursor.0;
-                match read {
-                    Some(read) if input.is_empty() => Record::Input(time, Box::new(read)),
-                    Some(_) | None => Record::Unreadable,
-                }
+            Some((1, input)) => {
+                super::decode(input).map_or(Record::Unreadable, |input| Record::Input(time, Box::new(input)))
             }
             Some(_) | None => Record::Unreadable,
         })

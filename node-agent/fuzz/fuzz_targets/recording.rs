@@ -1,0 +1,14 @@
+#![no_main]
+//! Recordings: any bytes are read to their end, and what a record says is written as it was read.
+use beaconwatch_agent::recording::{RecordingReader, decode, encode};
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(reader) = RecordingReader::open(data) {
+        // Every step uses a byte at least, or is the last.
+        assert!(reader.count() <= data.len() * 256 + 2);
+    }
+    if let Some(input) = decode(data) {
+        let again = decode(&encode(&input)).expect("what was written can be read");
+        assert_eq!(format!("{again:?}"), format!("{input:?}"));
+    }
+});
