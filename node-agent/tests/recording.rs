@@ -1,0 +1,99 @@
+//! What was found live is found again in the replay of its recording, bit for bit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use beaconwatch_agent::args::{Args, Command};
+use beaconwatch_agent::recording::Recorder;
+use beaconwatch_agent::run::{self, Step};
+use beaconwatch_engine::actor::FileId;
+use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::input::{Event, Input, ProcessStarted, SocketId, SocketOpened};
+use beaconwatch_engine::limits::Limits;
+use beaconwatch_engine::policy::PolicySet;
+use beaconwatch_engine::time::Timestamp;
+use clap::Parser;
+
+const CONTAINER: &str = "8dbf2ee1a5d1b5c4b8e3f0d1c2a3948576675849302112f3e4d5c6b7a8990a1b";
+const BEGIN_NS: u64 = 1_700_000_000_000_000_000;
+
+/// A program that was dropped into a container calls the same address every minute, for two hours.
+fn beacon() -> Vec<Step> {
+    let at = |secs: u64| Timestamp::from_nanos(BEGIN_NS + secs * 1_000_000_000);
+    let path = format!("/docker/{CONTAINER}").into();
+    let policies = PolicySet { policies: vec![beaconwatch_agent::replay::default_policy()] };
+    let mut steps = vec![
+        Step::Input(at(0), Input::Policies(Arc::new(policies))),
+        Step::Input(at(0), Input::Event(Event::CgroupCreated { cgroup: 5, path })),
+    ];
+    let started = ProcessStarted {
+        pid: 100,
+        parent_pid: 1,
+        cgroup: 5,
+        executable: "/tmp/.x/curl".into(),
+        file: FileId { device: 1, inode: 2 },
+        links: Some(1),
+        changed: Some(at(10)),
+        args: vec!["curl".into(), "-s".into()],
+        ..ProcessStarted::default()
+    };
+    steps.push(Step::Input(at(20), Input::Event(Event::ProcessStarted(Box::new(started)))));
+    for check_in in 0..120 {
+        let socket = SocketId(check_in + 1);
+        let begin = at(60 + check_in * 60);
+        let opened = SocketOpened {
+            socket,
+            cgroup: 5,
+            pid: 100,
+            uid: Some(0),
+            netns: 1,
+            transport: Transport::Tcp,
+            local: None,
+            remote: "203.0.113.9:4444".parse().unwrap(),
+            outbound: true,
+            snapshot: false,
+        };
+        steps.push(Step::Input(begin, Input::Event(Event::SocketOpened(Box::new(opened)))));
+        let closed = Event::SocketClosed {
+            socket,
+            bytes: Bytes { sent: 120, received: 40 },
+            packets: Bytes { sent: 1, received: 1 },
+            provisional: false,
+            established: Some(true),
+        };
+        // A record that comes late, and a silence in which timers fire.
+        let late = Timestamp::from_nanos(begin.as_nanos() - 5_000_000);
+        steps.push(Step::Input(late, Input::Event(closed)));
+        steps.push(Step::Idle(begin + Duration::from_secs(30)));
+    }
+    steps.push(Step::End(at(9000)));
+    steps
+}
+
+#[test]
+fn a_replay_of_a_recording_finds_the_same() {
+    let path = std::env::temp_dir().join(format!("beaconwatch-recording-{}", std::process::id()));
+    let mut engine = Engine::with_limits(Limits::default());
+    let mut recorder = Recorder::create(&path, engine.limits()).unwrap();
+    let mut steps = beacon().into_iter();
+    let mut live: Vec<Finding> = Vec::new();
+    let end = run::run(
+        &mut engine,
+        |_| steps.next().unwrap(),
+        |now, input| recorder.write(now, input),
+        |finding| live.push(finding),
+        |_| {},
+    );
+    assert_eq!(recorder.finish(end).unwrap().blocks_lost, 0);
+    assert!(!live.is_empty(), "the scene shows nothing");
+
+    let args = Args::parse_from(["beaconwatch-agent", "replay", "--recording", path.to_str().unwrap()]);
+    let Command::Replay(args) = args.command else { panic!("not a replay") };
+    let mut replayed: Vec<Finding> = Vec::new();
+    beaconwatch_agent::replay::run(&args, |finding| replayed.push(finding)).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(format!("{replayed:#?}"), format!("{live:#?}"));
+    assert_eq!(replayed, live);
+}
