@@ -1,5 +1,6 @@
 //! What was found live is found again in the replay of its recording, bit for bit.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,7 +52,7 @@ fn beacon() -> Vec<Step> {
             netns: 1,
             transport: Transport::Tcp,
             local: None,
-            remote: "203.0.113.9:4444".parse().unwrap(),
+            remote: SocketAddr::from(([203, 0, 113, 9], 4444)),
             outbound: true,
             snapshot: false,
         };
