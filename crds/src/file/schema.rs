@@ -92,6 +92,7 @@ fn object(fields: &[(String, usize, Node)], schema: &Value, path: &str, problems
             }
         }
     }
+    count(fields.len(), "fields", ("minProperties", "maxProperties"), schema, path, problems);
     let required = schema.get("required").and_then(Value::as_array);
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
         if !fields.iter().any(|(known, ..)| known == name) {
