@@ -144,8 +144,8 @@ fn feed(engine: &mut Engine, contacts: Vec<(Timestamp, Box<Contact>)>) -> u64 {
 fn known_conversations(criterion: &mut Criterion) {
     let actors = actors();
     let mut engine = engine();
+    let before = LIVE_BYTES.load(Ordering::Relaxed);
     let warm = traffic(&actors, 0.0);
-    let before = LIVE_BYTES.load(Ordering::Relaxed) - (warm.len() * size_of::<Contact>()) as u64;
     feed(&mut engine, warm);
     let after = LIVE_BYTES.load(Ordering::Relaxed);
     let held = engine.counters().conversations;

@@ -23,6 +23,9 @@ use crate::workload::Workloads;
 
 /// A conversation is judged at most this often, seconds.
 const JUDGE_SECS: f64 = 60.0;
+/// ... and less often while its score is far from any threshold, bits and seconds.
+const FAR_BELOW: f32 = 1.0;
+const JUDGE_FAR_SECS: f64 = 300.0;
 /// ... and counted among what the cluster does at least this often while it goes on.
 const PROFILE_SECS: f64 = 3600.0;
 /// Conversations with fewer contacts say nothing about what is usual.
@@ -42,7 +45,9 @@ impl Detection {
             self.profile(slot, now, w);
         }
         let Some(c) = self.table.get(slot) else { return };
-        if c.judged.at.is_none_or(|at| now.secs_since(at) >= JUDGE_SECS) {
+        let far = c.judged.finding.is_none() && c.judged.score < FAR_BELOW;
+        let pause = if far { JUDGE_FAR_SECS } else { JUDGE_SECS };
+        if c.judged.at.is_none_or(|at| now.secs_since(at) >= pause) {
             self.judge(slot, now, None, w, out);
         }
     }

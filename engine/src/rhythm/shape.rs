@@ -19,7 +19,7 @@ pub(crate) struct Shape {
     pub(crate) gaps: usize,
     /// Share of the gaps that lie inside the window.
     pub(crate) inside: f32,
-    /// How strongly the sessions gather at one second of the minute, 0 to 1.
+    /// How strongly the sessions gather at one second of the minute, 0 to 1; only for periods of whole minutes.
     pub(crate) minute_lock: f32,
 }
 
@@ -55,9 +55,18 @@ impl Shape {
             variance_ratio,
             gaps: inside.len(),
             inside: inside.len() as f32 / gaps.len() as f32,
-            minute_lock: minute_lock(gaps, tracker.session_start()),
+            minute_lock: if is_whole_minutes(period) {
+                minute_lock(gaps, tracker.session_start())
+            } else {
+                0.0
+            },
         })
     }
+}
+
+fn is_whole_minutes(period: f32) -> bool {
+    let minutes = period / 60.0;
+    period > 55.0 && (minutes - minutes.round()).abs() < 0.05
 }
 
 /// A long gap is made good by a short one.
@@ -76,9 +85,7 @@ const NOISE_SECS: f32 = 0.02;
 
 /// The kind of a rhythm.
 pub(crate) fn kind_of(shape: &Shape) -> RhythmKind {
-    let minutes = shape.period / 60.0;
-    let whole_minutes = shape.period > 55.0 && (minutes - minutes.round()).abs() < 0.05;
-    if shape.minute_lock > 0.93 && whole_minutes {
+    if shape.minute_lock > 0.93 && is_whole_minutes(shape.period) {
         RhythmKind::WallClock
     } else if is_phase_locked(shape) {
         RhythmKind::Ticker

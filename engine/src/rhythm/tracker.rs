@@ -69,7 +69,8 @@ impl Purse {
     }
 
     fn evidence(&self) -> f32 {
-        self.wealth - 2.0 * f32::from(self.restarts.max(1)).log2()
+        let paid = if self.restarts <= 1 { 0.0 } else { 2.0 * f32::from(self.restarts).log2() };
+        self.wealth - paid
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tracker::RING;
 use crate::checkpoint::saved;
-use crate::numeric::{growth_bits, normal_cdf};
+use crate::numeric::{exp, growth_bits, ln, normal_cdf};
 
 /// Least deviation of the log-normal null: an "irregular" process is at least this spread.
 const SIGMA_MIN: f32 = 0.9;
@@ -43,7 +43,7 @@ impl Window {
         let mut sorted = [0.0_f32; RING];
         let Some(sorted) = sorted.get_mut(..gaps.len()) else { return Self::default() };
         sorted.copy_from_slice(gaps);
-        sorted.sort_unstable_by(f32::total_cmp);
+        sort(sorted);
         let nulls = Nulls::of(sorted, dead);
         let mut points = [Point::default(); RING];
         for (point, gap) in points.iter_mut().zip(sorted.iter()) {
@@ -60,6 +60,24 @@ impl Window {
             return Self::default();
         }
         Self { from, to, share, chance, growth: growth_bits(share, chance) }
+    }
+}
+
+/// Sorts a few positive numbers by counting, which has no branches to mispredict.
+fn sort(gaps: &mut [f32]) {
+    let mut keys = [0_u32; RING];
+    let Some(keys) = keys.get_mut(..gaps.len()) else { return };
+    // The bits of positive numbers are in the order of the numbers.
+    for (key, gap) in keys.iter_mut().zip(gaps.iter()) {
+        *key = gap.to_bits();
+    }
+    for (index, key) in keys.iter().enumerate() {
+        // The place of each is how many go before it; equal ones keep their order.
+        let before = keys.iter().take(index).fold(0, |n, other| n + usize::from(other <= key));
+        let after = keys.iter().skip(index).fold(0, |n, other| n + usize::from(other < key));
+        if let Some(slot) = gaps.get_mut(before + after) {
+            *slot = f32::from_bits(*key);
+        }
     }
 }
 
@@ -151,7 +169,7 @@ impl Nulls {
         let (mut sum, mut log_sum) = (0.0, 0.0);
         for (log, gap) in logs.iter_mut().zip(sorted) {
             let gap = live(gap);
-            *log = gap.ln();
+            *log = ln(gap);
             sum += gap;
             log_sum += *log;
         }
@@ -171,9 +189,9 @@ impl Nulls {
     fn place(&self, gap: f32, live: f32) -> Point {
         Point {
             gap,
-            by_mean: 1.0 - (-live * self.mean_rate).exp(),
-            by_median: 1.0 - (-live * self.median_rate).exp(),
-            by_log: normal_cdf((live.ln() - self.mu) * self.sigma_inverse),
+            by_mean: 1.0 - exp(-live * self.mean_rate),
+            by_median: 1.0 - exp(-live * self.median_rate),
+            by_log: normal_cdf((ln(live) - self.mu) * self.sigma_inverse),
         }
     }
 
