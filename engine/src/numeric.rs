@@ -4,10 +4,13 @@
 
 /// e to the x, to seven digits, in a few operations that a compiler can do on many numbers at once.
 #[must_use]
+#[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     // Adding this rounds to a whole number, which is then in the low bits.
     const ROUND: f32 = 12_582_912.0;
-    let y = (x * core::f32::consts::LOG2_E).clamp(-126.0, 126.0);
+    let y = x * core::f32::consts::LOG2_E;
+    let y = if y < -126.0 { -126.0 } else { y };
+    let y = if y > 126.0 { 126.0 } else { y };
     let rounded = y + ROUND;
     let whole = rounded.to_bits().wrapping_sub(ROUND.to_bits());
     let f = (y - (rounded - ROUND)) * core::f32::consts::LN_2;
@@ -19,6 +22,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 /// Natural logarithm of a positive normal number, to seven digits; see [`exp`].
 #[must_use]
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "an exponent has eight bits")]
+#[inline(always)]
 pub(crate) fn ln(x: f32) -> f32 {
     // Mantissa between sqrt(1/2) and sqrt(2).
     const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
@@ -33,6 +37,7 @@ pub(crate) fn ln(x: f32) -> f32 {
 
 /// Distribution function of the standard normal.
 #[must_use]
+#[inline(always)]
 pub(crate) fn normal_cdf(z: f32) -> f32 {
     // Abramowitz and Stegun 7.1.26, absolute error 1.5e-7.
     const SQRT_HALF: f32 = core::f32::consts::FRAC_1_SQRT_2;

@@ -13,6 +13,8 @@ const GAPS_MIN: u8 = 5;
 const WEALTH_MAX: f32 = 64.0;
 /// What an expert pays for not betting, bits.
 const IDLE_FEE: f32 = 0.25;
+/// Gaps between refits while the window is proven, or hopeless.
+const REFIT_SELDOM: u8 = 16;
 /// A window is bet on when its expected growth is above this.
 const GROWTH_MIN: f32 = 0.15;
 /// log2(3): the best of three experts is chosen afterwards, which a union bound pays for.
@@ -159,7 +161,8 @@ impl Tracker {
         self.bet_on_window(gap);
         self.bet_on_ratio((gap - dead).max(GAP_MIN));
         self.push(gap);
-        let due = if self.by_window.wealth < 20.0 { 4 } else { 16 };
+        let hopeless = self.window.growth <= GROWTH_MIN && self.by_window.wealth <= 0.0;
+        let due = if self.by_window.wealth < 20.0 && !hopeless { 4 } else { REFIT_SELDOM };
         let filling = usize::from(self.len) < RING;
         if self.len >= GAPS_MIN && (filling || self.since_fit >= due) {
             let (gaps, len) = self.gaps();

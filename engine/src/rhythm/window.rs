@@ -41,21 +41,20 @@ impl Window {
     /// The best window for these gaps, which are at least `dead` seconds long by construction.
     pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
         let mut sorted = [0.0_f32; RING];
-        let Some(sorted) = sorted.get_mut(..gaps.len()) else { return Self::default() };
-        sorted.copy_from_slice(gaps);
-        sort(sorted);
-        let nulls = Nulls::of(sorted, dead);
-        let mut points = [Point::default(); RING];
-        for (point, gap) in points.iter_mut().zip(sorted.iter()) {
-            *point = nulls.point(*gap);
-        }
-        let points = points.get(..sorted.len()).unwrap_or_default();
-        let Some((low, high, covered)) = tightest_of_all(points) else { return Self::default() };
+        let Some(inside) = sorted.get_mut(..gaps.len()) else { return Self::default() };
+        inside.copy_from_slice(gaps);
+        sort(inside);
+        let count = gaps.len();
+        let nulls = Nulls::of(&sorted, count, dead);
+        let places = nulls.places(&sorted);
+        let Some((low, high, covered)) = tightest_of_all(&sorted, &places, count) else {
+            return Self::default();
+        };
         let pad = ((high - low) / (covered - 1.0)).max(PAD_MIN * high);
         let (from, to) = ((low - pad).max(0.5 * low), high + pad);
-        let inside = sorted.iter().filter(|gap| from <= **gap && **gap <= to).count();
+        let inside = gaps.iter().filter(|gap| from <= **gap && **gap <= to).count();
         let chance = nulls.chance(from, to);
-        let share = share_of(inside, sorted.len());
+        let share = share_of(inside, count);
         if chance >= share {
             return Self::default();
         }
@@ -87,6 +86,20 @@ fn share_of(inside: usize, of: usize) -> f32 {
     (inside as f32 + 1.0) / (of as f32 + 3.0)
 }
 
+/// A number for each gap, in the order of the sorted gaps; the places behind the last gap mean nothing. All are
+/// computed alike, so that it is done on several at once.
+type Lanes = [f32; RING];
+
+/// The same done to each; a plain loop, which compilers turn into one over several lanes (`map` of an array not).
+#[inline(always)]
+fn each(lanes: &Lanes, f: impl Fn(f32) -> f32) -> Lanes {
+    let mut out = [0.0; RING];
+    for (slot, value) in out.iter_mut().zip(lanes) {
+        *slot = f(*value);
+    }
+    out
+}
+
 /// (lowest gap, highest gap, gaps covered) of the window with the best growth, over all coverages.
 #[expect(
     clippy::cast_precision_loss,
@@ -94,8 +107,7 @@ fn share_of(inside: usize, of: usize) -> f32 {
     clippy::cast_sign_loss,
     reason = "at most 32"
 )]
-fn tightest_of_all(points: &[Point]) -> Option<(f32, f32, f32)> {
-    let total = points.len();
+fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<(f32, f32, f32)> {
     let mut best: Option<(f32, f32, f32)> = None;
     let mut best_growth = 0.0;
     let mut last = 0;
@@ -105,7 +117,7 @@ fn tightest_of_all(points: &[Point]) -> Option<(f32, f32, f32)> {
             continue;
         }
         last = covered;
-        let Some((chance, low, high)) = tightest(points, covered) else { continue };
+        let Some((chance, low, high)) = tightest(sorted, places, total, covered) else { continue };
         let count = covered as f32;
         let chance = chance * (count + 1.0) / (count - 1.0) + 0.004;
         let share = share_of(covered, total);
@@ -122,33 +134,31 @@ fn tightest_of_all(points: &[Point]) -> Option<(f32, f32, f32)> {
 }
 
 /// (chance, lowest gap, highest gap) of the least probable run of `covered` sorted gaps.
-fn tightest(points: &[Point], covered: usize) -> Option<(f32, f32, f32)> {
-    let mut best: Option<(f32, f32, f32)> = None;
-    let mut least = 2.0;
-    for (low, high) in points.iter().zip(points.iter().skip(covered - 1)) {
-        let chance = high.beyond(low);
-        if chance < least && high.gap <= RATIO_MAX * low.gap {
-            least = chance;
-            best = Some((chance, low.gap, high.gap));
+fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -> Option<(f32, f32, f32)> {
+    let runs = total.checked_sub(covered)? + 1;
+    let ends = |lanes: &Lanes| {
+        let mut shifted = [0.0; RING];
+        for (slot, value) in shifted.iter_mut().zip(lanes.iter().skip(covered - 1)) {
+            *slot = *value;
+        }
+        shifted
+    };
+    let mut chances = [0.0_f32; RING];
+    for lanes in places {
+        for ((chance, high), low) in chances.iter_mut().zip(&ends(lanes)).zip(lanes) {
+            let beyond = high - low;
+            *chance = if beyond > *chance { beyond } else { *chance };
         }
     }
-    best
-}
-
-/// A gap with its place in the three null distributions.
-#[derive(Clone, Copy, Default)]
-struct Point {
-    gap: f32,
-    by_mean: f32,
-    by_median: f32,
-    by_log: f32,
-}
-
-impl Point {
-    /// Largest probability between `low` and this under the nulls.
-    fn beyond(&self, low: &Self) -> f32 {
-        (self.by_mean - low.by_mean).max(self.by_median - low.by_median).max(self.by_log - low.by_log)
+    for ((chance, high), low) in chances.iter_mut().zip(&ends(sorted)).zip(sorted) {
+        *chance = if *high > RATIO_MAX * low { 2.0 } else { *chance };
     }
+    // The bits of numbers that are not negative are in the order of the numbers.
+    let least =
+        chances.get(..runs)?.iter().fold(2.0_f32.to_bits(), |least, chance| least.min(chance.to_bits()));
+    let at = chances.iter().take(runs).position(|chance| chance.to_bits() == least)?;
+    let (low, high) = (sorted.get(at)?, sorted.get(at + covered - 1)?);
+    (f32::from_bits(least) < 2.0).then_some((f32::from_bits(least), *low, *high))
 }
 
 /// Three irregular processes fitted to the same gaps: exponential by mean, exponential by median, log-normal.
@@ -162,48 +172,41 @@ struct Nulls {
 
 impl Nulls {
     #[expect(clippy::cast_precision_loss, reason = "at most 32")]
-    fn of(sorted: &[f32], dead: f32) -> Self {
-        let count = sorted.len().max(1) as f32;
-        let live = |gap: &f32| (gap - dead).max(GAP_MIN);
-        let mut logs = [0.0_f32; RING];
-        let (mut sum, mut log_sum) = (0.0, 0.0);
-        for (log, gap) in logs.iter_mut().zip(sorted) {
-            let gap = live(gap);
-            *log = ln(gap);
-            sum += gap;
-            log_sum += *log;
-        }
-        let mu = log_sum / count;
-        let spread: f32 = logs.iter().take(sorted.len()).map(|log| (log - mu) * (log - mu)).sum();
-        let sigma = (spread / count).sqrt().max(SIGMA_MIN);
-        let median = sorted.get(sorted.len() / 2).map_or(GAP_MIN, live);
+    fn of(sorted: &Lanes, count: usize, dead: f32) -> Self {
+        let live = |gap: f32| (gap - dead).max(GAP_MIN);
+        let logs = each(sorted, |gap| ln(live(gap)));
+        let total = count.max(1) as f32;
+        let sum: f32 = sorted.iter().take(count).map(|gap| live(*gap)).sum();
+        let mu = logs.iter().take(count).sum::<f32>() / total;
+        let spread: f32 = logs.iter().take(count).map(|log| (log - mu) * (log - mu)).sum();
+        let sigma = (spread / total).sqrt().max(SIGMA_MIN);
+        let median = sorted.get(count / 2).map_or(GAP_MIN, |gap| live(*gap));
         Self {
             dead,
-            mean_rate: count / sum.max(GAP_MIN),
+            mean_rate: total / sum.max(GAP_MIN),
             median_rate: 1.0 / (median * core::f32::consts::LOG2_E),
             mu,
             sigma_inverse: 1.0 / sigma,
         }
     }
 
-    fn place(&self, gap: f32, live: f32) -> Point {
-        Point {
-            gap,
-            by_mean: 1.0 - exp(-live * self.mean_rate),
-            by_median: 1.0 - exp(-live * self.median_rate),
-            by_log: normal_cdf((ln(live) - self.mu) * self.sigma_inverse),
-        }
-    }
-
-    fn point(&self, gap: f32) -> Point {
-        self.place(gap, (gap - self.dead).max(GAP_MIN))
+    /// The distribution functions of the nulls at each gap.
+    fn places(&self, sorted: &Lanes) -> [Lanes; 3] {
+        let live = each(sorted, |gap| (gap - self.dead).max(GAP_MIN));
+        [
+            each(&live, |live| 1.0 - exp(-live * self.mean_rate)),
+            each(&live, |live| 1.0 - exp(-live * self.median_rate)),
+            each(&live, |live| normal_cdf((ln(live) - self.mu) * self.sigma_inverse)),
+        ]
     }
 
     /// Largest probability of a gap in `[from, to]`.
     fn chance(&self, from: f32, to: f32) -> f32 {
-        let low = self.place(from, (from - self.dead).max(1e-6));
-        let high = self.place(to, (to - self.dead).max(2e-6));
-        high.beyond(&low).max(1e-6)
+        let (from, to) = ((from - self.dead).max(1e-6), (to - self.dead).max(2e-6));
+        let exponential = |rate: f32| exp(-from * rate) - exp(-to * rate);
+        let normal = |live: f32| normal_cdf((ln(live) - self.mu) * self.sigma_inverse);
+        let largest = exponential(self.mean_rate).max(exponential(self.median_rate));
+        largest.max(normal(to) - normal(from)).max(1e-6)
     }
 }
 
