@@ -132,7 +132,8 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
         flow.last = flow.last.max(packet.time);
         let side = if source_low == flow.originator_low { FlowSide::Originator } else { FlowSide::Responder };
-        let place = Place { slot, side, packet: packet.number, time: packet.time, limit: self.limit };
+        let place =
+            Place { slot, side, packet: packet.number, time: packet.time, limit: self.limit.of(&flow.key) };
         flow.push(segment, &place, &mut self.budget, sink);
         if flow.ending && flags & (FIN | RST) != 0 {
             self.expiry.note_ending(slot, flow.id, self.now);
@@ -219,7 +220,7 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
         flow.live = false;
         for side in [FlowSide::Originator, FlowSide::Responder] {
-            let place = Place { slot, side, packet: 0, time: flow.last, limit: self.limit };
+            let place = Place { slot, side, packet: 0, time: flow.last, limit: self.limit.of(&flow.key) };
             flow.flush(&place, &mut self.budget, sink);
         }
         self.counters.stream_bytes_lost += flow.originator.lost + flow.responder.lost;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use beaconwatch_engine::time::Timestamp;
 
+use super::key::FlowKey;
+
 /// One thing that happened to a flow.
 #[derive(Clone, Copy, Debug)]
 pub enum FlowEvent<'a> {
@@ -11,7 +13,7 @@ pub enum FlowEvent<'a> {
     Opened(FlowOpened),
     /// Payload in order.
     Payload(FlowPayload<'a>),
-    /// The originator sent again after a pause, in a flow that had payload before.
+    /// Somebody sent again after a pause (the responder after a longer one), in a flow that had payload before.
     Burst {
         /// Which flow.
         flow: u64,
@@ -140,4 +142,9 @@ impl PayloadLimit {
     pub const ALL: Self = Self { packets: u32::MAX, bytes: usize::MAX };
     /// None: headers only.
     pub const NONE: Self = Self { packets: 0, bytes: 0 };
+
+    /// The limit for a flow: of DNS every message is looked at, as the live agent does, unless none is.
+    pub(super) fn of(self, key: &FlowKey) -> Self {
+        if key.is_dns() && self.packets > 0 { Self { packets: u32::MAX, ..self } } else { self }
+    }
 }

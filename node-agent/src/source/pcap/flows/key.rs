@@ -16,6 +16,14 @@ pub(super) struct FlowKey {
     protocol: u16,
 }
 
+impl FlowKey {
+    /// A flow to a resolver: each of its messages is a question of its own.
+    pub(super) fn is_dns(&self) -> bool {
+        const DNS_PORT: u16 = 53;
+        self.low_port == DNS_PORT || self.high_port == DNS_PORT
+    }
+}
+
 impl Hash for FlowKey {
     /// In three words, not five: this is the hottest hash of a replay.
     fn hash<H: Hasher>(&self, state: &mut H) {

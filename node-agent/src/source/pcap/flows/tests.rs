@@ -188,6 +188,29 @@ fn the_payload_limit_holds_per_direction() {
 }
 
 #[test]
+fn of_dns_every_message_is_seen_despite_the_limit() {
+    let seen = |port: u16| {
+        let mut table = FlowTable::with_payload(PayloadLimit { packets: 2, bytes: 9 });
+        let mut seen = 0;
+        for number in 0..5_u64 {
+            let mut datagram = udp(b"question");
+            datagram[2..4].copy_from_slice(&port.to_be_bytes());
+            let data = ipv4([10, 0, 0, 1], [10, 0, 0, 2], 17, 0, &datagram);
+            let packet = Packet {
+                number,
+                time: Timestamp::from_nanos(number),
+                link: 101,
+                wire_len: data.len(),
+                data: &data,
+            };
+            table.push(&packet, &mut |event| seen += u32::from(matches!(event, FlowEvent::Payload(_))));
+        }
+        seen
+    };
+    assert_eq!((seen(53), seen(5000)), (5, 2));
+}
+
+#[test]
 fn tags_and_tunnels_are_looked_through() {
     let inner = ipv4(CLIENT, SERVER, 17, 0, &udp(b"in"));
     let ethernet = |tags: &[u8], payload: &[u8]| [&[2; 12][..], tags, payload].concat();
