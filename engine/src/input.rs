@@ -58,6 +58,21 @@ pub enum LossPlace {
     Capture,
 }
 
+impl LossPlace {
+    /// `identity_ring`, `flow_ring`, ...: the label of metrics and of reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IdentityRing => "identity_ring",
+            Self::FlowRing => "flow_ring",
+            Self::PayloadRing => "payload_ring",
+            Self::Decode => "decode",
+            Self::InputQueue => "input_queue",
+            Self::Capture => "capture",
+        }
+    }
+}
+
 /// A pod was announced (or changed), or is gone.
 #[derive(Clone, Debug)]
 pub enum WorkloadChange {

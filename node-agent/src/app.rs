@@ -4,9 +4,13 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
+mod cluster;
 mod control;
 mod live;
+mod log;
+mod outputs;
 mod policies;
+mod watch;
 
 use crate::args::{Args, Command, PolicyCommand};
 use crate::clock::NodeClock;

@@ -6,11 +6,13 @@ mod otlp;
 mod policy;
 mod replay;
 mod run;
+mod terminal;
 
 pub use otlp::OtlpArgs;
 pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
 pub use replay::{ReplayArgs, ReplayOutput};
 pub use run::{DoctorArgs, OutputFormat, RunArgs};
+pub use terminal::TerminalArgs;
 
 /// Finds processes that call home: beacon timing, balance, protocol, destination and identity, with evidence.
 #[derive(Debug, Parser)]

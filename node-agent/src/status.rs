@@ -27,8 +27,10 @@ pub struct AgentStatus {
     pub policies: Vec<PolicyStatus>,
     /// Why the last change of the policies was not taken; `None` if it was.
     pub policies_error: Option<String>,
-    /// Inputs that wait for the engine.
-    pub inputs_waiting: u64,
+    /// What the Kubernetes side counts, by name; empty without a cluster.
+    pub kubernetes: Vec<(&'static str, u64)>,
+    /// Contacts a second, over the last snapshots.
+    pub contacts_per_second: f64,
 }
 
 /// One hook of the kernel.
@@ -36,6 +38,10 @@ pub struct AgentStatus {
 pub struct HookStatus {
     /// Name.
     pub name: &'static str,
+    /// What it shows.
+    pub shows: &'static str,
+    /// What stays invisible because it is not attached.
+    pub invisible: Option<&'static str>,
     /// It is attached.
     pub attached: bool,
     /// Why it is not, if it is not.

@@ -1,6 +1,7 @@
 //! `run`: the live line, from this kernel to the sinks.
 
-use std::path::Path;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,22 +9,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
 use super::control::{self, Control};
-use super::policies;
+use super::outputs::Outputs;
+use super::watch::Watch;
+use super::{cluster, log, policies};
 use crate::args::RunArgs;
 use crate::clock::NodeClock;
+use crate::digest::Digests;
 use crate::ebpf::{Ebpf, HookReport, HookState};
 use crate::queue::live_inputs;
 use crate::recording::Recorder;
 use crate::source::ringbuf;
-
-/// How long sinks may take to hand over what they hold, once everything else has stopped.
-const FLUSH_MAX: Duration = Duration::from_millis(1500);
 
 /// Runs until a signal, or until `--seconds` are over.
 ///
@@ -31,75 +31,80 @@ const FLUSH_MAX: Duration = Duration::from_millis(1500);
 ///
 /// What kept the agent from starting.
 pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let Some(policies) = policies::load(&args.policies) else { return Ok(policies::INVALID) };
-    let reputation = policies::load_lists(&args.reputation)?;
+    log::start(&args.log);
+    let Some(policies) = policies::load(&args.policies) else { return Ok(ExitCode::FAILURE) };
+    let lists = policies::load_lists(&args.reputation)?;
     let clock = NodeClock::start();
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut inputs) = live_inputs(Arc::clone(&stop), move || clock.now());
+    let mut engine = Engine::with_limits(Limits { loopback_contacts: args.loopback, ..Limits::default() });
 
     let (mut ebpf, hooks) = Ebpf::load(&args.kernel.options()).context("watch this kernel")?;
-    sender.send((clock.now(), Input::Policies(Arc::clone(&policies)))).context("start the engine")?;
-    sender.send((clock.now(), Input::Reputation(reputation))).context("start the engine")?;
+    let first = [Input::Policies(Arc::clone(&policies)), Input::Reputation(lists)];
+    for input in first.into_iter().skip(usize::from(args.kubernetes)) {
+        sender.send((clock.now(), input)).context("start the engine")?;
+    }
     let rings = ringbuf::spawn(&mut ebpf, clock, sender.clone()).context("read the kernel's rings")?;
-    let control = Control {
-        rings,
-        stop,
-        sender,
-        clock,
-        policies: args.policies.clone(),
-        lists: args.reputation.clone(),
-    };
+    let digests = Digests::live(sender.clone(), move || clock.now()).context("start the digests' thread")?;
+    let watch = Watch::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoint(args));
+    watch.restore(&mut engine);
+    let cluster = cluster::start(args, &sender, clock, watch.board())?;
+    let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
+    let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
+    let (policies_files, lists) = (args.policies.clone(), args.reputation.clone());
+    let control = Control { rings, stop, sender, clock, policies: policies_files, lists };
     control::spawn(control, args.seconds.map(Duration::from_secs))?;
-    tell_start(&ebpf, &hooks, policies.policies.len());
+    tell_start(&ebpf, &hooks, &policies, args.kubernetes);
 
-    let mut engine = Engine::with_limits(Limits::default());
-    let mut file = args.findings_file.as_ref().map(std::fs::File::create).transpose()?;
-    let found = |finding: Finding| {
-        use std::io::Write;
-        println!("{}", crate::render::text::finding(&finding, &crate::render::text::Style::PLAIN));
-        if let Some(file) = &mut file {
-            let _ = writeln!(
-                file,
-                "{{\"finding.state\":\"{}\",\"kind\":\"{}\",\"server.name\":\"{}\",\"score\":{},\"container.id\":\"{}\"}}",
-                finding.state.as_str(),
-                finding.kind.as_str(),
-                finding.destination.name.as_deref().unwrap_or_default(),
-                finding.score,
-                finding.actor.container.as_deref().unwrap_or_default()
-            );
-        }
-    };
-    let mut recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
-    let tap = |now: Timestamp, input: &Input| {
-        if let Some(recorder) = &mut recorder {
-            recorder.write(now, input);
-        }
-    };
-    let end = crate::run::run(&mut engine, |_| inputs.step(), tap, found, |_| {});
-    if let Some(recorder) = recorder {
+    let (watch, recorder) = (RefCell::new(watch), RefCell::new(recorder));
+    let end = crate::run::run(
+        &mut engine,
+        |_| inputs.step(),
+        |now, input| {
+            watch.borrow_mut().see(input);
+            if let Some(recorder) = recorder.borrow_mut().as_mut() {
+                recorder.write(now, input);
+            }
+        },
+        |finding| outputs.send(finding),
+        |engine| {
+            digests.answer(engine);
+            watch.borrow_mut().look(engine, &ebpf, || outputs.kubernetes());
+        },
+    );
+    drop(ebpf);
+    outputs.shutdown();
+    watch.into_inner().save(&engine);
+    if let Some(recorder) = recorder.into_inner() {
         finish_recording(recorder, end)?;
     }
-    for e in engine.explain(|_, _, _| true) {
-        eprintln!(
-            "{} {:?} {:?} bits {:?} score {} {:?} {:?}",
-            e.summary, e.kind, e.outcome, e.bits, e.score, e.rhythm, e.evidence
-        );
-    }
-    drop(ebpf);
-    let _ = FLUSH_MAX;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where what was learned is saved: as asked for, and in a cluster beside the spool.
+fn checkpoint(args: &RunArgs) -> Option<PathBuf> {
+    let in_cluster = || args.kubernetes.then(|| args.state_dir.join("learned.bwck"));
+    args.checkpoint.clone().or_else(in_cluster)
+}
+
 /// Says on standard error what is watched, and what is not.
-fn tell_start(ebpf: &Ebpf, hooks: &[HookReport], policies: usize) {
+fn tell_start(
+    ebpf: &Ebpf,
+    hooks: &[HookReport],
+    policies: &beaconwatch_engine::policy::PolicySet,
+    cluster: bool,
+) {
     let attached = hooks.iter().filter(|report| report.state == HookState::Attached).count();
     let root = ebpf.cgroup_root().path.display();
     let scope = ebpf.scope().map_or_else(String::new, |scope| format!(", only {scope}"));
+    let policies = match policies.policies.len() {
+        _ if cluster => "policies from the cluster".to_owned(),
+        1 => "1 policy".to_owned(),
+        count => format!("{count} policies"),
+    };
+    let (version, hooks_all) = (crate::VERSION, hooks.len());
     eprintln!(
-        "beaconwatch {}: watching with {attached} of {} hooks, cgroups at {root}{scope}, {policies} {}",
-        crate::VERSION,
-        hooks.len(),
-        if policies == 1 { "policy" } else { "policies" },
+        "beaconwatch {version}: watching with {attached} of {hooks_all} hooks, cgroups at {root}{scope}, {policies}"
     );
     for report in hooks {
         if let (HookState::Failed { reason }, Some(invisible)) = (&report.state, report.invisible()) {
@@ -116,10 +121,8 @@ fn finish_recording(mut recorder: Recorder, end: Timestamp) -> anyhow::Result<()
     let totals = recorder.finish(end).context("write the recording")?;
     eprintln!("beaconwatch: recorded {} inputs in {} bytes", totals.inputs, totals.bytes);
     if totals.blocks_lost > 0 {
-        eprintln!(
-            "beaconwatch: the disk did not keep up: {} blocks of the recording are missing",
-            totals.blocks_lost
-        );
+        let lost = totals.blocks_lost;
+        eprintln!("beaconwatch: the disk did not keep up: {lost} blocks of the recording are missing");
     }
     Ok(())
 }

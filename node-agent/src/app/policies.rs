@@ -1,16 +1,12 @@
 //! Policy files and destination lists: read at start and again on SIGHUP.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::reputation::ReputationList;
 
 use crate::reputation::{self, ReputationError};
-
-/// Exit code for invalid policies, as for invalid arguments.
-pub(super) const INVALID: ExitCode = ExitCode::FAILURE;
 
 /// Reads and compiles policy files. Every problem of every file is printed; `None` if there was one.
 pub(super) fn load(files: &[PathBuf]) -> Option<Arc<PolicySet>> {

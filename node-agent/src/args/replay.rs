@@ -79,13 +79,9 @@ pub struct ReplayArgs {
     #[arg(long, value_enum, default_value_t = ReplayOutput::Text)]
     pub output: ReplayOutput,
 
-    /// Any value: no colours on a terminal.
-    #[arg(long = "no-color", env = "NO_COLOR", value_name = "ANY", num_args = 0..=1, default_missing_value = "1", hide_env = true)]
-    pub no_colour: Option<String>,
-
-    /// Columns of the terminal, where it says so.
-    #[arg(long, env = "COLUMNS", value_name = "COLUMNS", default_value_t = 100, hide = true)]
-    pub width: usize,
+    /// What the terminal can show.
+    #[command(flatten)]
+    pub terminal: super::TerminalArgs,
 
     /// Rows that are held to put them in order of time; memory grows with it, about 400 bytes a row.
     #[arg(long, value_name = "ROWS", default_value_t = 1 << 18)]

@@ -60,12 +60,23 @@ pub struct RunArgs {
     /// Watch loopback destinations too.
     #[arg(long)]
     pub loopback: bool,
+    /// How much the agent says about itself on standard error, such as info, warn or beaconwatch_agent=debug.
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "BEACONWATCH_LOG",
+        default_value = "warn,beaconwatch_agent=info"
+    )]
+    pub log: String,
     /// Stop after this many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub seconds: Option<u64>,
     /// What the kernel is asked for.
     #[command(flatten)]
     pub kernel: KernelArgs,
+    /// What the terminal can show.
+    #[command(flatten)]
+    pub terminal: super::TerminalArgs,
     /// Where OpenTelemetry logs go, and how.
     #[command(flatten)]
     pub otlp_settings: super::OtlpArgs,

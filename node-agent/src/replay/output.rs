@@ -1,7 +1,7 @@
 //! What is done with the findings of a replay, by the output that was asked for.
 
 use std::collections::BTreeMap;
-use std::io::{BufWriter, IsTerminal, Result, Stdout, Write};
+use std::io::{BufWriter, Result, Stdout, Write};
 
 use beaconwatch_engine::finding::{Finding, FindingId};
 
@@ -24,8 +24,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn of(args: &ReplayArgs) -> Self {
-        let colourless = args.no_colour.as_ref().is_some_and(|value| !value.is_empty());
-        let style = Style { colour: !colourless && std::io::stdout().is_terminal(), width: args.width };
+        let style = args.terminal.style();
         let out = BufWriter::new(std::io::stdout());
         Self { format: args.output, style, out, last: BTreeMap::new(), written: Ok(()) }
     }

@@ -45,15 +45,17 @@ pub const METRICS: &[Metric] = &[
 
     plain("beaconwatch_agent_inputs_total", Counter, "Inputs that the engine handled: kernel records, pods, policies.",
         |s, to| to.count(&[], s.status.engine.inputs)),
-    plain("beaconwatch_agent_inputs_waiting", Gauge, "Inputs that wait for the engine.",
-        |s, to| to.count(&[], s.status.inputs_waiting)),
     plain("beaconwatch_agent_inputs_late_total", Counter, "Inputs that came with an earlier time than one before, and were given that one's.",
         |s, to| to.count(&[], s.status.engine.late_inputs)),
     plain("beaconwatch_agent_engine_lag_seconds", Gauge, "How far the engine was behind the clock when the values were taken, seconds.",
         |s, to| to.add(&[], s.status.taken.secs_since(s.status.engine_time))),
     by(&["place"], "beaconwatch_agent_lost_total", Counter, "Records lost before the engine, by place. Findings whose window has losses say so.",
-        |s, to| for place in PLACES { to.count(&[place_text(place)], lost_at(s, place)); }),
+        |s, to| for place in PLACES { to.count(&[place.as_str()], lost_at(s, place)); }),
 
+    by(&["what"], "beaconwatch_agent_kubernetes_total", Counter, "What the agent's side of Kubernetes did, by what; none without a cluster.",
+        |s, to| for (what, count) in kubernetes(s, false) { to.count(&[what], count); }),
+    by(&["what"], "beaconwatch_agent_kubernetes_entries", Gauge, "What the agent's side of Kubernetes holds now, by what; none without a cluster.",
+        |s, to| for (what, count) in kubernetes(s, true) { to.count(&[what], count); }),
     plain("beaconwatch_agent_contacts_total", Counter, "Contacts (connections, bursts, DNS queries) handed to the detectors.",
         |s, to| to.count(&[], s.status.engine.contacts)),
     by(&["table"], "beaconwatch_agent_table_entries", Gauge, "Entries held now.", entries),
@@ -102,19 +104,6 @@ const PLACES: [LossPlace; 6] = [
     LossPlace::Capture,
 ];
 
-/// The label of a place.
-#[must_use]
-pub(super) fn place_text(place: LossPlace) -> &'static str {
-    match place {
-        LossPlace::IdentityRing => "identity_ring",
-        LossPlace::FlowRing => "flow_ring",
-        LossPlace::PayloadRing => "payload_ring",
-        LossPlace::Decode => "decode",
-        LossPlace::InputQueue => "input_queue",
-        LossPlace::Capture => "capture",
-    }
-}
-
 fn lost_at(source: &Source<'_>, place: LossPlace) -> u64 {
     source.status.losses.iter().filter(|(at, _)| *at == place).map(|(_, count)| count).sum()
 }
@@ -155,4 +144,10 @@ fn unknown(source: &Source<'_>, to: &mut Samples<'_>) {
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]
 fn seconds(nanos: u64) -> f64 {
     nanos as f64 / 1e9
+}
+
+/// What is counted on the Kubernetes side: what is held now, or what was done.
+fn kubernetes(source: &Source<'_>, held: bool) -> impl Iterator<Item = (&'static str, u64)> {
+    const HELD: [&str; 2] = ["spool_entries", "pods"];
+    source.status.kubernetes.iter().copied().filter(move |(what, _)| HELD.contains(what) == held)
 }

@@ -1,0 +1,181 @@
+//! Looks at the engine from time to time: publishes the agent's status, and saves what was learned.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::input::{Input, LossPlace};
+use beaconwatch_engine::policy::PolicySet;
+use beaconwatch_engine::time::Timestamp;
+
+use crate::clock::NodeClock;
+use crate::ebpf::{Ebpf, HookReport, HookState};
+use crate::source::ringbuf::RingCounters;
+use crate::status::{AgentStatus, HookStatus, PolicyStatus, StatusBoard};
+
+/// Time between two snapshots.
+const SNAPSHOT: Duration = Duration::from_secs(1);
+/// Time between two savings of what was learned.
+const CHECKPOINT: Duration = Duration::from_secs(300);
+
+/// What is known beside the engine's own counters.
+#[derive(Debug)]
+pub(super) struct Watch {
+    board: StatusBoard,
+    clock: NodeClock,
+    started: Timestamp,
+    hooks: Vec<HookReport>,
+    rings: Arc<RingCounters>,
+    losses: BTreeMap<LossPlace, u64>,
+    policies: Arc<PolicySet>,
+    last: AgentStatus,
+    checkpoint: Option<PathBuf>,
+    saved: Timestamp,
+}
+
+impl Watch {
+    /// Begins now.
+    pub(super) fn begin(
+        hooks: Vec<HookReport>,
+        rings: Arc<RingCounters>,
+        clock: NodeClock,
+        checkpoint: Option<PathBuf>,
+    ) -> Self {
+        let now = clock.now();
+        Self {
+            board: StatusBoard::default(),
+            clock,
+            started: now,
+            hooks,
+            rings,
+            losses: BTreeMap::new(),
+            policies: Arc::default(),
+            last: AgentStatus::default(),
+            checkpoint,
+            saved: now,
+        }
+    }
+
+    /// Where snapshots are published.
+    pub(super) fn board(&self) -> StatusBoard {
+        self.board.clone()
+    }
+
+    /// Takes up what an earlier run learned; what does not fit is left, and said.
+    pub(super) fn restore(&self, engine: &mut Engine) {
+        let Some(path) = &self.checkpoint else { return };
+        match std::fs::read(path) {
+            Ok(bytes) => match engine.restore(&bytes) {
+                Ok(()) => tracing::info!("took up what was learned before, from {}", path.display()),
+                Err(error) => {
+                    tracing::warn!("what was learned before is not taken up ({}): {error}", path.display())
+                }
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!("cannot read {}: {error}", path.display()),
+        }
+    }
+
+    /// Sees an input on its way to the engine.
+    pub(super) fn see(&mut self, input: &Input) {
+        if let Input::Lost { place, count } = input {
+            *self.losses.entry(*place).or_default() += count;
+        } else if let Input::Policies(policies) = input {
+            self.policies = Arc::clone(policies);
+        }
+    }
+
+    /// Looks at the engine; does something only when it is time.
+    pub(super) fn look(
+        &mut self,
+        engine: &Engine,
+        ebpf: &Ebpf,
+        kubernetes: impl Fn() -> Vec<(&'static str, u64)>,
+    ) {
+        let now = self.clock.now();
+        if now.since(self.last.taken) < SNAPSHOT {
+            return;
+        }
+        let run_time = ebpf.counters().run_time;
+        let hooks = self.hooks.iter().map(|report| {
+            let measured = run_time.iter().find(|time| time.hook == report.hook.name);
+            HookStatus {
+                name: report.hook.name,
+                shows: report.hook.shows,
+                invisible: report.invisible(),
+                attached: report.state == HookState::Attached,
+                error: match &report.state {
+                    HookState::Failed { reason } => Some(reason.clone()),
+                    HookState::Off => Some("switched off".to_owned()),
+                    HookState::Attached => None,
+                },
+                runs: measured.map_or(0, |time| time.runs),
+                run_time_ns: measured
+                    .map_or(0, |time| u64::try_from(time.time.as_nanos()).unwrap_or(u64::MAX)),
+            }
+        });
+        let counters = engine.counters();
+        let status = AgentStatus {
+            started: self.started,
+            taken: now,
+            engine_time: engine.now(),
+            engine: counters,
+            losses: self.losses(),
+            hooks: hooks.collect(),
+            policies: self.policies_in_force(),
+            policies_error: None,
+            kubernetes: kubernetes(),
+            contacts_per_second: self.contacts_per_second(counters.contacts, now),
+        };
+        self.last = status.clone();
+        self.board.publish(status);
+        if now.since(self.saved) >= CHECKPOINT {
+            self.save(engine);
+        }
+    }
+
+    /// Saves what was learned, if a file was named: whole or not at all.
+    pub(super) fn save(&mut self, engine: &Engine) {
+        self.saved = self.clock.now();
+        let Some(path) = &self.checkpoint else { return };
+        if let Err(error) = write_whole(path, &engine.checkpoint()) {
+            tracing::warn!("cannot save what was learned to {}: {error}", path.display());
+        }
+    }
+
+    fn losses(&self) -> Vec<(LossPlace, u64)> {
+        let mut losses = self.losses.clone();
+        // The queue may be too full to be told that it was full.
+        let queue = losses.entry(LossPlace::InputQueue).or_default();
+        *queue = (*queue).max(self.rings.queue_full.load(Ordering::Relaxed));
+        losses.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    fn policies_in_force(&self) -> Vec<PolicyStatus> {
+        let of = |policy: &beaconwatch_engine::policy::Policy| PolicyStatus {
+            id: policy.id.clone(),
+            generation: policy.generation,
+        };
+        self.policies.policies.iter().map(of).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn contacts_per_second(&self, contacts: u64, now: Timestamp) -> f64 {
+        let seconds = now.secs_since(self.last.taken);
+        let more = contacts.saturating_sub(self.last.engine.contacts) as f64;
+        if self.last.taken == Timestamp::ZERO || seconds <= 0.0 {
+            return 0.0;
+        }
+        // A mean that forgets within about ten snapshots.
+        self.last.contacts_per_second * 0.9 + more / seconds * 0.1
+    }
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, bytes)?;
+    std::fs::rename(&beside, path)
+}
