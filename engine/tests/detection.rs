@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::finding::{FindingKind, FindingState};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
@@ -181,4 +182,41 @@ fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were
     assert_eq!(of_agent(&quiet), of_agent(&flooded));
     assert!(flooded.engine.counters().conversations <= 65);
     assert!(flooded.engine.counters().conversations_refused > 500_000);
+}
+
+/// A look-up every three seconds or so, each followed by a connection to the name, or not.
+fn look_ups(connects: bool) -> Scene {
+    let mut policy = quick();
+    policy.thresholds.record = 2.0;
+    let mut scene = Scene::with_policy(policy);
+    for check_in in 0..60_u32 {
+        let at = f64::from(check_in) * 3.0 + f64::from(check_in * check_in % 23) * 0.04;
+        scene.input(support::time(at), Input::Contact(Box::new(look_up(at, "a.cdn-sync.example"))));
+        if connects {
+            let mut contact = support::contact(at, "/usr/bin/curl", "203.0.113.9", 443, Some(Bytes { sent: 312, received: 900 }));
+            contact.destination.name = Some(Arc::from("a.cdn-sync.example"));
+            scene.input(support::time(at), Input::Contact(Box::new(contact)));
+        }
+    }
+    scene
+}
+
+fn look_up(at: f64, name: &str) -> beaconwatch_engine::contact::Contact {
+    use beaconwatch_engine::contact::{ContactKind, DnsQuestion, NameSource, Naming, Transport};
+    let bytes = Bytes { sent: 36, received: 52 };
+    let mut contact = support::contact(at, "/usr/bin/curl", "10.96.0.10", 53, Some(bytes));
+    contact.destination.transport = Transport::Udp;
+    contact.destination.name = Some(Arc::from("cdn-sync.example"));
+    contact.destination.name_source = Some(NameSource::Dns);
+    contact.naming = Naming::Unknown;
+    contact.protocol = beaconwatch_engine::protocol::AppProtocol::Dns;
+    contact.kind = ContactKind::DnsQuery(DnsQuestion { name: Arc::from(name), rr_type: 1, rcode: Some(0) });
+    contact
+}
+
+#[test]
+fn look_ups_that_connections_explain_are_judged_with_them() {
+    let kinds = |scene: &Scene| scene.opened().iter().map(|finding| finding.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&look_ups(true)), [FindingKind::Beacon]);
+    assert_eq!(kinds(&look_ups(false)), [FindingKind::DnsBeacon]);
 }

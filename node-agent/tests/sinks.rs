@@ -106,7 +106,8 @@ fn a_file_that_cannot_be_written_keeps_the_agent_from_starting() {
 }
 
 fn status() -> AgentStatus {
-    let hook = |name, attached| HookStatus { name, attached, runs: 7, run_time_ns: 900, ..HookStatus::default() };
+    let hook =
+        |name, attached| HookStatus { name, attached, runs: 7, run_time_ns: 900, ..HookStatus::default() };
     AgentStatus {
         started: Timestamp::from_secs_f64(1.8e9),
         taken: Timestamp::from_secs_f64(1.8e9 + 60.0),

@@ -7,7 +7,7 @@ use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
 use super::{Deadline, Detection};
 use crate::collections::Set;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Table};
 use crate::detector::{self, Lasting, beacon, ports};
 use crate::evidence::{
     Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
@@ -97,6 +97,9 @@ impl Detection {
         let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let open = c.judged.finding;
         let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
+        if gate == FindingKind::DnsBeacon && explains_look_ups(&self.table, c) {
+            return;
+        }
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
         let seen = sighting(c, participant);
         let surroundings = Surroundings {
@@ -288,4 +291,22 @@ pub(super) fn assess_as(
         }
     }
     assess(levels, about.scope, own, denominators)
+}
+
+/// The look-ups of `c` come before connections of the same actor to names of that domain: they have the
+/// connections' rhythm, and are judged with them. A few connections do not excuse many look-ups: each makes
+/// two (A, AAAA), and retries and search domains multiply that.
+fn explains_look_ups(table: &Table, c: &Conversation) -> bool {
+    const LOOK_UPS_PER_CONNECTION: u32 = 8;
+    let Some(domain) = c.destination.name.as_deref() else { return false };
+    let below =
+        |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let others = table.iter().map(|(_, other)| other);
+    let connections = others.filter(|other| {
+        other.actor_key == c.actor_key
+            && other.dns.is_none()
+            && other.destination.name.as_deref().is_some_and(below)
+    });
+    let contacts = connections.fold(0_u32, |sum, other| sum.saturating_add(other.contacts));
+    contacts.saturating_mul(LOOK_UPS_PER_CONNECTION) >= c.contacts
 }

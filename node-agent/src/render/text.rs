@@ -3,7 +3,8 @@
 
 use core::fmt::Write;
 
-use beaconwatch_engine::finding::{Evidence, Finding, Severity};
+use beaconwatch_engine::actor::Process;
+use beaconwatch_engine::finding::{Evidence, Finding, FindingState, Severity};
 
 use super::{calendar, chart, figure, harmless};
 
@@ -29,6 +30,8 @@ impl Style {
 const LABEL: usize = 12;
 /// Widest picture.
 const PICTURE_MAX: usize = 72;
+/// Characters of the arguments that are shown; JSON lines have them all.
+const ARGUMENTS_MAX: usize = 160;
 const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Draws a finding; several lines, the last one ends with a line break.
@@ -44,6 +47,13 @@ pub fn finding(finding: &Finding, style: &Style) -> String {
     out
 }
 
+/// A finding that goes on, in one line.
+#[must_use]
+pub fn update(finding: &Finding, style: &Style) -> String {
+    let id = style.paint("2", &finding.id.to_string());
+    format!("goes on: {} ({:.1} bits) {id}", harmless(&finding.summary), finding.score)
+}
+
 fn head(out: &mut String, finding: &Finding, style: Style) {
     let severity = finding.severity.as_str();
     let code = match finding.severity {
@@ -55,7 +65,8 @@ fn head(out: &mut String, finding: &Finding, style: Style) {
     line(
         out,
         format_args!(
-            "{} {}  {}  {}",
+            "{}{} {}  {}  {}",
+            if finding.state == FindingState::Closed { "ended: " } else { "" },
             style.paint(code, &severity.to_uppercase()),
             style.paint("1", &format!("{:.1} bits", finding.score)),
             finding.kind.as_str(),
@@ -64,6 +75,27 @@ fn head(out: &mut String, finding: &Finding, style: Style) {
     );
     line(out, format_args!("  {} -> {}", who(finding), whither(finding)));
     line(out, format_args!("  {}", harmless(&finding.summary)));
+    if let Some(process) = &finding.actor.process {
+        line(out, format_args!("  {}", lineage(process)));
+    }
+}
+
+/// The process and where it came from: `pid 4127, uid 1000, started by sh < entrypoint; curl -s https://x.example`.
+fn lineage(process: &Process) -> String {
+    let mut text = format!("pid {}", process.pid);
+    if let Some(uid) = process.uid {
+        let _ = write!(text, ", uid {uid}");
+    }
+    if !process.lineage.is_empty() {
+        let ancestors: Vec<String> = process.lineage.iter().map(|name| harmless(name).into_owned()).collect();
+        let _ = write!(text, ", started by {}", ancestors.join(" < "));
+    }
+    if !process.args.is_empty() {
+        let args: Vec<String> = process.args.iter().map(|argument| harmless(argument).into_owned()).collect();
+        let args: String = args.join(" ").chars().take(ARGUMENTS_MAX).collect();
+        let _ = write!(text, "; {args}");
+    }
+    text
 }
 
 /// Who does it, as exactly as is known: namespace/pod (owner) executable, else the address.

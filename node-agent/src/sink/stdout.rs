@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::finding::{Finding, FindingState};
 
 use super::queue::{Queue, Taken};
 use crate::record;
@@ -49,6 +49,10 @@ pub(super) fn run(queue: &Queue, format: Format, mut out: impl Write) {
 fn write(findings: &[std::sync::Arc<Finding>], format: Format, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
         match format {
+            // The whole picture at the begin and at the end; in between a line is enough.
+            Format::Text(style) if finding.state == FindingState::Updated => {
+                writeln!(out, "{}", text::update(finding, &style))?;
+            }
             Format::Text(style) => writeln!(out, "{}", text::finding(finding, &style))?,
             Format::Jsonl => writeln!(out, "{}", record::json_line(finding))?,
         }

@@ -147,7 +147,7 @@ impl Scene {
         fs::create_dir_all(&resolv).context("make the namespace's /etc")?;
         fs::write(resolv.join("resolv.conf"), "nameserver 10.213.0.1\n").context("name the resolver")?;
         // Named as kubelet (systemd driver) and containerd name them.
-        let container_id = format!("{:064x}", (u128::from(tag) << 64) | (index as u128 + 0xbeac));
+        let container_id = identity(&format!("{tag} {name}"));
         let pod = format!("{tag:08x}_0000_4000_8000_{index:012x}");
         let cgroup = self.cgroup_root.join(format!(
             "kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{pod}.slice/cri-containerd-{container_id}.scope"
@@ -292,6 +292,12 @@ fn remove_cgroups(path: &Path) {
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
+}
+
+/// 64 hexadecimal digits, as runtimes name containers.
+fn identity(of: &str) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(of).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The root of the cgroup2 hierarchy, unified or hybrid.
