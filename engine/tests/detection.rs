@@ -190,7 +190,7 @@ fn look_ups(connects: bool) -> Scene {
     policy.thresholds.record = 2.0;
     let mut scene = Scene::with_policy(policy);
     for check_in in 0..60_u32 {
-        let at = f64::from(check_in) * 3.0 + f64::from(check_in * check_in % 23) * 0.04;
+        let at = f64::from(check_in) * 3.0 + f64::from(check_in * 7 % 5) * 0.15;
         scene.input(support::time(at), Input::Contact(Box::new(look_up(at, "a.cdn-sync.example"))));
         if connects {
             let mut contact = support::contact(at, "/usr/bin/curl", "203.0.113.9", 443, Some(Bytes { sent: 312, received: 900 }));
