@@ -189,11 +189,17 @@ fn look_ups(connects: bool) -> Scene {
     let mut policy = quick();
     policy.thresholds.record = 2.0;
     let mut scene = Scene::with_policy(policy);
-    for check_in in 0..60_u32 {
+    for check_in in 0..600_u32 {
         let at = f64::from(check_in) * 3.0 + f64::from(check_in * 7 % 5) * 0.15;
         scene.input(support::time(at), Input::Contact(Box::new(look_up(at, "a.cdn-sync.example"))));
         if connects {
-            let mut contact = support::contact(at, "/usr/bin/curl", "203.0.113.9", 443, Some(Bytes { sent: 312, received: 900 }));
+            let mut contact = support::contact(
+                at,
+                "/usr/bin/curl",
+                "203.0.113.9",
+                443,
+                Some(Bytes { sent: 312, received: 900 }),
+            );
             contact.destination.name = Some(Arc::from("a.cdn-sync.example"));
             scene.input(support::time(at), Input::Contact(Box::new(contact)));
         }
