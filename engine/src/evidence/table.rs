@@ -89,102 +89,81 @@ pub(crate) const fn index_of(term: Term) -> usize {
 /// Levels of an item; level numbers begin with 1, 0 is "does not apply or is not known".
 pub(crate) const fn rows(term: Term) -> &'static [Row] {
     match term {
-        Term::Who => {
-            const {
-                &[
-                    row("memory-or-unlinked", 0.10, 0.002),
-                    row("not-in-image-writable", 0.22, 0.006),
-                    row("not-in-image", 0.20, 0.01),
-                    row("unlinked", 0.05, 0.005),
-                    row("network-tool", 0.15, 0.02),
-                    row("network-tool-in-job", 0.02, 0.03),
-                    row("shell", 0.04, 0.01),
-                    row("interpreter", 0.15, 0.30),
-                    row("image", 0.07, 0.617),
-                ]
-            }
-        }
-        Term::Ja4 => const { &[row("unusual", 0.35, 0.02), row("usual", 0.65, 0.98)] },
-        Term::Naming => {
-            const {
-                &[
-                    row("no-lookup", 0.30, 0.06),
-                    row("sni-mismatch", 0.06, 0.01),
-                    row("sni-missing", 0.12, 0.05),
-                    row("consistent", 0.52, 0.88),
-                ]
-            }
-        }
-        Term::Port => {
-            const {
-                &[
-                    row("usual", 0.70, 0.90),
-                    row("registered", 0.12, 0.05),
-                    row("unusual", 0.12, 0.035),
-                    row("of-another-protocol", 0.06, 0.015),
-                ]
-            }
-        }
-        Term::Destination => {
-            const {
-                &[
-                    row("one-workload", 0.72, 0.40),
-                    row("few-workloads", 0.06, 0.10),
-                    row("many-workloads", 0.17, 0.30),
-                    row("inside", 0.05, 0.20),
-                ]
-            }
-        }
-        Term::Baseline => const { &[row("new", 0.97, 0.15), row("known", 0.03, 0.85)] },
-        Term::Lag => const { &[row("later", 0.85, 0.30), row("at-start", 0.15, 0.70)] },
-        Term::Population => {
-            const {
-                &[
-                    row("one-replica", 0.70, 0.10),
-                    row("some-replicas", 0.12, 0.10),
-                    row("most-replicas", 0.18, 0.80),
-                ]
-            }
-        }
-        Term::Timing => {
-            const {
-                &[
-                    row("none", 0.12, 0.40),
-                    row("ticker", 0.06, 0.25),
-                    row("wall-clock", 0.07, 0.05),
-                    row("fixed", 0.25, 0.12),
-                    row("narrow", 0.15, 0.06),
-                    row("medium", 0.30, 0.08),
-                    row("wide", 0.05, 0.04),
-                ]
-            }
-        }
-        Term::Size => {
-            const { &[row("constant", 0.70, 0.5), row("mostly-constant", 0.20, 0.2), row("varies", 0.10, 0.3)] }
-        }
-        Term::Balance => {
-            const {
-                &[
-                    row("push", 0.11, 0.22),
-                    row("balanced", 0.65, 0.45),
-                    row("pull", 0.20, 0.30),
-                    row("bulk-push", 0.04, 0.03),
-                ]
-            }
-        }
-        Term::Answer => {
-            const { &[row("never", 0.12, 0.015), row("seldom", 0.05, 0.025), row("answers", 0.83, 0.96)] }
-        }
-        Term::DnsPayload => {
-            const { &[row("high", 0.40, 0.03), row("some", 0.30, 0.07), row("none", 0.30, 0.90)] }
-        }
-        Term::Reputation => const { &[row("listed", 0.20, 0.002)] },
-        Term::Period => {
-            const { &[row("short", 0.35, 0.06), row("minutes", 0.45, 0.24), row("long", 0.20, 0.70)] }
-        }
-        Term::Protocol => const { &[row("irc", 0.06, 0.002), row("other", 0.94, 0.998)] },
+        Term::Who => WHO,
+        Term::Ja4 => JA4,
+        Term::Naming => NAMING,
+        Term::Port => PORT,
+        Term::Destination => DESTINATION,
+        Term::Baseline => BASELINE,
+        Term::Lag => LAG,
+        Term::Population => POPULATION,
+        Term::Timing => TIMING,
+        Term::Size => SIZE,
+        Term::Balance => BALANCE,
+        Term::Answer => ANSWER,
+        Term::DnsPayload => DNS_PAYLOAD,
+        Term::Reputation => REPUTATION,
+        Term::Period => PERIOD,
+        Term::Protocol => PROTOCOL,
     }
 }
+
+const WHO: &[Row] = &[
+    row("memory-or-unlinked", 0.10, 0.002),
+    row("not-in-image-writable", 0.22, 0.006),
+    row("not-in-image", 0.20, 0.01),
+    row("unlinked", 0.05, 0.005),
+    row("network-tool", 0.15, 0.02),
+    row("network-tool-in-job", 0.02, 0.03),
+    row("shell", 0.04, 0.01),
+    row("interpreter", 0.15, 0.30),
+    row("image", 0.07, 0.617),
+];
+const JA4: &[Row] = &[row("unusual", 0.35, 0.02), row("usual", 0.65, 0.98)];
+const NAMING: &[Row] = &[
+    row("no-lookup", 0.30, 0.06),
+    row("sni-mismatch", 0.06, 0.01),
+    row("sni-missing", 0.12, 0.05),
+    row("consistent", 0.52, 0.88),
+];
+const PORT: &[Row] = &[
+    row("usual", 0.70, 0.90),
+    row("registered", 0.12, 0.05),
+    row("unusual", 0.12, 0.035),
+    row("of-another-protocol", 0.06, 0.015),
+];
+const DESTINATION: &[Row] = &[
+    row("one-workload", 0.72, 0.40),
+    row("few-workloads", 0.06, 0.10),
+    row("many-workloads", 0.17, 0.30),
+    row("inside", 0.05, 0.20),
+];
+const BASELINE: &[Row] = &[row("new", 0.97, 0.15), row("known", 0.03, 0.85)];
+const LAG: &[Row] = &[row("later", 0.85, 0.30), row("at-start", 0.15, 0.70)];
+const POPULATION: &[Row] =
+    &[row("one-replica", 0.70, 0.10), row("some-replicas", 0.12, 0.10), row("most-replicas", 0.18, 0.80)];
+const TIMING: &[Row] = &[
+    row("none", 0.12, 0.40),
+    row("ticker", 0.06, 0.25),
+    row("wall-clock", 0.07, 0.05),
+    row("fixed", 0.25, 0.12),
+    row("narrow", 0.15, 0.06),
+    row("medium", 0.30, 0.08),
+    row("wide", 0.05, 0.04),
+];
+const SIZE: &[Row] =
+    &[row("constant", 0.70, 0.5), row("mostly-constant", 0.20, 0.2), row("varies", 0.10, 0.3)];
+const BALANCE: &[Row] = &[
+    row("push", 0.11, 0.22),
+    row("balanced", 0.65, 0.45),
+    row("pull", 0.20, 0.30),
+    row("bulk-push", 0.04, 0.03),
+];
+const ANSWER: &[Row] = &[row("never", 0.12, 0.015), row("seldom", 0.05, 0.025), row("answers", 0.83, 0.96)];
+const DNS_PAYLOAD: &[Row] = &[row("high", 0.40, 0.03), row("some", 0.30, 0.07), row("none", 0.30, 0.90)];
+const REPUTATION: &[Row] = &[row("listed", 0.20, 0.002)];
+const PERIOD: &[Row] = &[row("short", 0.35, 0.06), row("minutes", 0.45, 0.24), row("long", 0.20, 0.70)];
+const PROTOCOL: &[Row] = &[row("irc", 0.06, 0.002), row("other", 0.94, 0.998)];
 
 /// What is usual among the conversations of hosts on a network, where it differs from a cluster: most have no
 /// rhythm, and many names are looked up out of sight.

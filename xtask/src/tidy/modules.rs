@@ -24,7 +24,9 @@ pub(super) fn check(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) -> 
 fn parents(file: &Path) -> Vec<PathBuf> {
     let Some(directory) = file.parent() else { return Vec::new() };
     let beside = ["main.rs", "lib.rs", "mod.rs"].iter().map(|name| directory.join(name));
-    beside.chain([directory.with_extension("rs")]).collect()
+    // `mod probes { pub mod exec; }` in the root of a crate.
+    let above = directory.parent().map(|above| [above.join("main.rs"), above.join("lib.rs")]);
+    beside.chain([directory.with_extension("rs")]).chain(above.into_iter().flatten()).collect()
 }
 
 fn declares(text: &str, name: &str) -> bool {

@@ -5,6 +5,7 @@
 
 mod event;
 mod expiry;
+mod flow;
 mod key;
 mod stream;
 
@@ -13,16 +14,17 @@ use std::time::Duration;
 use beaconwatch_engine::collections::Map;
 use beaconwatch_engine::time::Timestamp;
 
+use super::CaptureCounters;
 use super::capture::Packet;
 use super::decode::{self, ACK, Decoded, FIN, RST, SYN, Segment, SegmentTransport};
 use super::fragments::Fragments;
-use super::{CaptureCounters, decode::sctp_data};
 pub use event::{
     FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTotals, PayloadLimit,
 };
 use expiry::Expiry;
+use flow::{Flow, Place};
 use key::FlowKey;
-use stream::{Delivery, Half, HeldBudget};
+use stream::{Half, HeldBudget};
 
 /// Flows that are followed at once.
 const FLOWS_MAX: usize = 1 << 18;
@@ -43,24 +45,6 @@ pub struct FlowTable {
     opened: u64,
     now: Timestamp,
     counters: CaptureCounters,
-}
-
-/// One flow.
-#[derive(Debug)]
-struct Flow {
-    id: u64,
-    key: FlowKey,
-    /// The originator is the lower end of the key.
-    originator_low: bool,
-    begun: bool,
-    answered: bool,
-    ending: bool,
-    live: bool,
-    first: Timestamp,
-    last: Timestamp,
-    last_payload: Timestamp,
-    originator: Half,
-    responder: Half,
 }
 
 impl FlowTable {
@@ -246,167 +230,6 @@ impl FlowTable {
 
 fn slot_index(slot: u32) -> usize {
     usize::try_from(slot).unwrap_or(usize::MAX)
-}
-
-/// Where and when something of a flow was seen.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    slot: u32,
-    side: FlowSide,
-    packet: u64,
-    time: Timestamp,
-    limit: PayloadLimit,
-}
-
-impl Flow {
-    /// Whether this SYN is another connection with the ports of this one.
-    fn is_opened_anew(&self, segment: &Segment<'_>, source_low: bool) -> bool {
-        let SegmentTransport::Tcp { sequence, .. } = segment.transport else { return false };
-        self.ending || source_low != self.originator_low || !self.originator.began_with(sequence)
-    }
-
-    fn push(
-        &mut self,
-        segment: &Segment<'_>,
-        place: &Place,
-        budget: &mut HeldBudget,
-        sink: &mut impl FnMut(FlowEvent<'_>),
-    ) {
-        self.half(place.side).packets += 1;
-        self.answered |=
-            place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
-        match segment.transport {
-            SegmentTransport::Tcp { sequence, acknowledged, flags } => {
-                self.push_tcp(segment, sequence, acknowledged, flags, place, budget, sink);
-            }
-            SegmentTransport::Udp => {
-                self.note_burst(segment.payload_len, place, sink);
-                let delivery = Delivery::of(segment.payload, segment.payload_len);
-                self.deliver(&delivery, place, sink);
-            }
-            SegmentTransport::Sctp => {
-                for data in sctp_data(segment.payload) {
-                    self.note_burst(data.len(), place, sink);
-                    self.deliver(&Delivery::of(data, data.len()), place, sink);
-                }
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "fields of one header, on the hottest path")]
-    fn push_tcp(
-        &mut self,
-        segment: &Segment<'_>,
-        sequence: u32,
-        acknowledged: u32,
-        flags: u8,
-        place: &Place,
-        budget: &mut HeldBudget,
-        sink: &mut impl FnMut(FlowEvent<'_>),
-    ) {
-        self.answered |= flags & SYN != 0 && place.side == FlowSide::Responder;
-        if flags & ACK != 0 && self.half(place.side.other()).is_acknowledged_behind_gap(acknowledged) {
-            let peer = Place { side: place.side.other(), ..*place };
-            self.flush(&peer, budget, sink);
-        }
-        let wants = self.half(place.side).delivered < place.limit.packets;
-        let half = self.half(place.side);
-        let begin = half.begin_at(sequence, flags & SYN != 0);
-        if segment.payload_len > 0 {
-            let place_in_stream = half.place(begin, segment, place, wants, budget);
-            match place_in_stream {
-                stream::Verdict::Next(delivery) => {
-                    self.note_burst(delivery.wire_len, place, sink);
-                    self.deliver(&delivery, place, sink);
-                    self.deliver_held(place, budget, sink);
-                }
-                stream::Verdict::Held => {}
-                stream::Verdict::Overfull => self.flush(place, budget, sink),
-                stream::Verdict::Seen => {}
-            }
-        }
-        self.half(place.side).finished |= flags & FIN != 0;
-        self.ending |= flags & RST != 0 || self.originator.finished && self.responder.finished;
-    }
-
-    /// The first sending after a pause is told apart from the flow's begin.
-    fn note_burst(&mut self, payload_len: usize, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        if payload_len == 0 {
-            return;
-        }
-        let pause = match place.side {
-            FlowSide::Originator => PAUSE,
-            FlowSide::Responder => RESPONDER_PAUSE,
-        };
-        let paused = place.time.since(self.last_payload) >= pause;
-        if paused && self.originator.bytes + self.responder.bytes > 0 {
-            let totals = self.totals();
-            sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
-        }
-        self.last_payload = self.last_payload.max(place.time);
-    }
-
-    fn deliver(&mut self, delivery: &Delivery<'_>, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        let id = self.id;
-        let half = self.half(place.side);
-        half.bytes += delivery.wire_len as u64;
-        if half.delivered >= place.limit.packets || delivery.wire_len == 0 {
-            return;
-        }
-        half.delivered += 1;
-        let bytes = delivery.bytes.get(..place.limit.bytes).unwrap_or(delivery.bytes);
-        sink(FlowEvent::Payload(FlowPayload {
-            flow: id,
-            slot: slot_index(place.slot),
-            time: place.time,
-            packet: if delivery.packet == 0 { place.packet } else { delivery.packet },
-            side: place.side,
-            bytes,
-            wire_len: delivery.wire_len,
-            gap_before: delivery.gap_before,
-        }));
-    }
-
-    /// Delivers what waited for the bytes that just came.
-    fn deliver_held(&mut self, place: &Place, budget: &mut HeldBudget, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        while let Some(held) = self.half(place.side).next_held(false, budget) {
-            self.deliver(&held.delivery(), place, sink);
-        }
-    }
-
-    /// Gives up on what is missing: delivers all that waits.
-    fn flush(&mut self, place: &Place, budget: &mut HeldBudget, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        while let Some(held) = self.half(place.side).next_held(true, budget) {
-            self.deliver(&held.delivery(), place, sink);
-        }
-    }
-
-    fn half(&mut self, side: FlowSide) -> &mut Half {
-        match side {
-            FlowSide::Originator => &mut self.originator,
-            FlowSide::Responder => &mut self.responder,
-        }
-    }
-
-    fn totals(&self) -> FlowTotals {
-        FlowTotals {
-            originator_bytes: self.originator.bytes,
-            responder_bytes: self.responder.bytes,
-            originator_packets: self.originator.packets,
-            responder_packets: self.responder.packets,
-        }
-    }
-
-    fn closed(&self, slot: u32) -> FlowClosed {
-        FlowClosed {
-            flow: self.id,
-            slot: slot_index(slot),
-            first: self.first,
-            last: self.last,
-            totals: self.totals(),
-            answered: self.begun.then_some(self.answered),
-        }
-    }
 }
 
 #[cfg(test)]

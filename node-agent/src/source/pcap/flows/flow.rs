@@ -1,0 +1,208 @@
+//! One flow: its two halves, when it woke up, how it ended.
+
+use beaconwatch_engine::time::Timestamp;
+
+use super::super::decode::{ACK, FIN, RST, SYN, Segment, SegmentTransport, sctp_data};
+use super::event::{FlowClosed, FlowEvent, FlowPayload, FlowSide, FlowTotals, PayloadLimit};
+use super::key::FlowKey;
+use super::stream::{Delivery, Half, HeldBudget, Verdict};
+use super::{PAUSE, RESPONDER_PAUSE, slot_index};
+
+/// One flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    pub(super) id: u64,
+    pub(super) key: FlowKey,
+    /// The originator is the lower end of the key.
+    pub(super) originator_low: bool,
+    pub(super) begun: bool,
+    pub(super) answered: bool,
+    pub(super) ending: bool,
+    pub(super) live: bool,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) last_payload: Timestamp,
+    pub(super) originator: Half,
+    pub(super) responder: Half,
+}
+
+/// Where and when something of a flow was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) slot: u32,
+    pub(super) side: FlowSide,
+    pub(super) packet: u64,
+    pub(super) time: Timestamp,
+    pub(super) limit: PayloadLimit,
+}
+
+impl Flow {
+    /// Whether this SYN is another connection with the ports of this one.
+    pub(super) fn is_opened_anew(&self, segment: &Segment<'_>, source_low: bool) -> bool {
+        let SegmentTransport::Tcp { sequence, .. } = segment.transport else { return false };
+        self.ending || source_low != self.originator_low || !self.originator.began_with(sequence)
+    }
+
+    pub(super) fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        self.half(place.side).packets += 1;
+        self.answered |=
+            place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
+        match segment.transport {
+            SegmentTransport::Tcp { sequence, acknowledged, flags } => {
+                self.push_tcp(segment, sequence, acknowledged, flags, place, budget, sink);
+            }
+            SegmentTransport::Udp => {
+                self.note_burst(segment.payload_len, place, sink);
+                let delivery = Delivery::of(segment.payload, segment.payload_len);
+                self.deliver(&delivery, place, sink);
+            }
+            SegmentTransport::Sctp => {
+                for data in sctp_data(segment.payload) {
+                    self.note_burst(data.len(), place, sink);
+                    self.deliver(&Delivery::of(data, data.len()), place, sink);
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "fields of one header, on the hottest path")]
+    pub(super) fn push_tcp(
+        &mut self,
+        segment: &Segment<'_>,
+        sequence: u32,
+        acknowledged: u32,
+        flags: u8,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        self.answered |= flags & SYN != 0 && place.side == FlowSide::Responder;
+        if flags & ACK != 0 && self.half(place.side.other()).is_acknowledged_behind_gap(acknowledged) {
+            let peer = Place { side: place.side.other(), ..*place };
+            self.flush(&peer, budget, sink);
+        }
+        let wants = self.half(place.side).delivered < place.limit.packets;
+        let half = self.half(place.side);
+        let begin = half.begin_at(sequence, flags & SYN != 0);
+        if segment.payload_len > 0 {
+            let place_in_stream = half.place(begin, segment, place, wants, budget);
+            match place_in_stream {
+                Verdict::Next(delivery) => {
+                    self.note_burst(delivery.wire_len, place, sink);
+                    self.deliver(&delivery, place, sink);
+                    self.deliver_held(place, budget, sink);
+                }
+                Verdict::Held => {}
+                Verdict::Overfull => self.flush(place, budget, sink),
+                Verdict::Seen => {}
+            }
+        }
+        self.half(place.side).finished |= flags & FIN != 0;
+        self.ending |= flags & RST != 0 || self.originator.finished && self.responder.finished;
+    }
+
+    /// The first sending after a pause is told apart from the flow's begin.
+    pub(super) fn note_burst(
+        &mut self,
+        payload_len: usize,
+        place: &Place,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        if payload_len == 0 {
+            return;
+        }
+        let pause = match place.side {
+            FlowSide::Originator => PAUSE,
+            FlowSide::Responder => RESPONDER_PAUSE,
+        };
+        let paused = place.time.since(self.last_payload) >= pause;
+        if paused && self.originator.bytes + self.responder.bytes > 0 {
+            let totals = self.totals();
+            sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
+        }
+        self.last_payload = self.last_payload.max(place.time);
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        delivery: &Delivery<'_>,
+        place: &Place,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        let id = self.id;
+        let half = self.half(place.side);
+        half.bytes += delivery.wire_len as u64;
+        if half.delivered >= place.limit.packets || delivery.wire_len == 0 {
+            return;
+        }
+        half.delivered += 1;
+        let bytes = delivery.bytes.get(..place.limit.bytes).unwrap_or(delivery.bytes);
+        sink(FlowEvent::Payload(FlowPayload {
+            flow: id,
+            slot: slot_index(place.slot),
+            time: place.time,
+            packet: if delivery.packet == 0 { place.packet } else { delivery.packet },
+            side: place.side,
+            bytes,
+            wire_len: delivery.wire_len,
+            gap_before: delivery.gap_before,
+        }));
+    }
+
+    /// Delivers what waited for the bytes that just came.
+    pub(super) fn deliver_held(
+        &mut self,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        while let Some(held) = self.half(place.side).next_held(false, budget) {
+            self.deliver(&held.delivery(), place, sink);
+        }
+    }
+
+    /// Gives up on what is missing: delivers all that waits.
+    pub(super) fn flush(
+        &mut self,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        while let Some(held) = self.half(place.side).next_held(true, budget) {
+            self.deliver(&held.delivery(), place, sink);
+        }
+    }
+
+    pub(super) fn half(&mut self, side: FlowSide) -> &mut Half {
+        match side {
+            FlowSide::Originator => &mut self.originator,
+            FlowSide::Responder => &mut self.responder,
+        }
+    }
+
+    pub(super) fn totals(&self) -> FlowTotals {
+        FlowTotals {
+            originator_bytes: self.originator.bytes,
+            responder_bytes: self.responder.bytes,
+            originator_packets: self.originator.packets,
+            responder_packets: self.responder.packets,
+        }
+    }
+
+    pub(super) fn closed(&self, slot: u32) -> FlowClosed {
+        FlowClosed {
+            flow: self.id,
+            slot: slot_index(slot),
+            first: self.first,
+            last: self.last,
+            totals: self.totals(),
+            answered: self.begun.then_some(self.answered),
+        }
+    }
+}
