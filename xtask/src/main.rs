@@ -6,6 +6,7 @@ mod crds;
 mod demo;
 mod docs;
 mod ebpf;
+mod policy_reference;
 mod tidy;
 
 /// Build and code-generation jobs of beaconwatch.
