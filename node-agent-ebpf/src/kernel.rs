@@ -80,9 +80,7 @@ globals!(
 
 // Options.
 globals!(
-    // Level of the cgroup below which processes are reported; 0: all.
-    SCOPE_LEVEL: u32,
-    // Its id.
+    // Id of the cgroup in or below which processes are reported; 0: all.
     SCOPE_CGROUP: u64,
     // Payload programs are attached: UDP counts are true.
     PAYLOAD_ON: u32,
@@ -130,12 +128,30 @@ pub(crate) unsafe fn cgroup_id(cgroup: u64) -> u64 {
     }
 }
 
-/// The current process is one that is to be reported.
+/// Cgroups are not nested deeper than this where containers run.
+const LEVELS_MAX: i32 = 24;
+
+/// The current process is one that is to be reported. The level of the wanted cgroup is not known inside a cgroup
+/// namespace, so all levels are looked at.
 #[inline(always)]
 pub(crate) fn in_scope() -> bool {
-    let level = SCOPE_LEVEL.load();
-    // SAFETY: plain helper call.
-    level == 0 || unsafe { bpf_get_current_ancestor_cgroup_id(level as i32) } == SCOPE_CGROUP.load()
+    let wanted = SCOPE_CGROUP.load();
+    if wanted == 0 {
+        return true;
+    }
+    let mut level = 1;
+    while level < LEVELS_MAX {
+        // SAFETY: plain helper call; 0 beyond the process's own level.
+        let ancestor = unsafe { bpf_get_current_ancestor_cgroup_id(level) };
+        if ancestor == wanted {
+            return true;
+        }
+        if ancestor == 0 {
+            return false;
+        }
+        level += 1;
+    }
+    false
 }
 
 /// At most `MAX`. In assembly: LLVM folds the comparison into one that the verifier cannot follow.

@@ -139,14 +139,15 @@ impl Ebpf {
 
         let types = aya::Btf::from_sys_fs().map_err(|error| EbpfError::Load(Box::new(error.into())))?;
         let payload_on = u32::from(options.payload);
-        let (scope_level, scope_cgroup) = scope.as_ref().map_or((0, 0), |scope| (scope.level, scope.cgroup));
+        // Seen from inside a cgroup namespace (a node that shares its kernel) the root itself is the scope.
+        let namespace = if root.whole { 0 } else { root.id };
+        let scope_cgroup = scope.as_ref().map_or(namespace, |scope| scope.cgroup);
         let mut loader = EbpfLoader::new();
         loader.btf(Some(&types));
         for (name, offset) in &offsets {
             loader.override_global(name, offset, true);
         }
         loader.override_global("PAYLOAD_ON", &payload_on, true);
-        loader.override_global("SCOPE_LEVEL", &scope_level, true);
         loader.override_global("SCOPE_CGROUP", &scope_cgroup, true);
         let mut object = loader.load(bytes).map_err(|error| EbpfError::Load(Box::new(error)))?;
 
@@ -203,7 +204,6 @@ impl Ebpf {
 struct Scope {
     path: String,
     directory: PathBuf,
-    level: u32,
     cgroup: u64,
 }
 
@@ -214,12 +214,7 @@ impl Scope {
         let directory = root.path.join(parts.join("/"));
         let metadata =
             std::fs::metadata(&directory).map_err(|_| EbpfError::NoScope { path: directory.clone() })?;
-        Ok(Self {
-            path: format!("/{}", parts.join("/")),
-            directory,
-            level: u32::try_from(parts.len()).unwrap_or(0),
-            cgroup: metadata.ino(),
-        })
+        Ok(Self { path: format!("/{}", parts.join("/")), directory, cgroup: metadata.ino() })
     }
 }
 

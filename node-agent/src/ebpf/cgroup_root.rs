@@ -29,6 +29,8 @@ pub struct CgroupRoot {
     pub layout: CgroupLayout,
     /// It is the real root; false inside a private cgroup namespace, where only what is below is seen.
     pub whole: bool,
+    /// Its id: the inode number of its directory.
+    pub id: u64,
 }
 
 impl CgroupRoot {
@@ -48,8 +50,8 @@ impl CgroupRoot {
             return Err(EbpfError::NotCgroup2 { path });
         }
         let layout = if has_version_1(&mounts) { CgroupLayout::Hybrid } else { CgroupLayout::Unified };
-        let whole = std::fs::metadata(&path).is_ok_and(|metadata| metadata.ino() == ROOT_INODE);
-        Ok(Self { path, layout, whole })
+        let id = std::fs::metadata(&path).map_or(0, |metadata| metadata.ino());
+        Ok(Self { path, layout, whole: id == ROOT_INODE, id })
     }
 
     /// What this means for what can be seen, if anything.
@@ -57,8 +59,8 @@ impl CgroupRoot {
     pub fn limits(&self) -> Option<&'static str> {
         match (self.layout, self.whole) {
             (_, false) => Some(
-                "the cgroup root is that of a private cgroup namespace: processes and containers outside of it \
-                 are not attributed; mount the host's /sys/fs/cgroup and name it with --cgroup-root",
+                "the cgroup root is that of a cgroup namespace: what runs outside of it is not watched; to watch the \
+                 whole host, mount its /sys/fs/cgroup and name it with --cgroup-root",
             ),
             (CgroupLayout::Hybrid, true) => Some(
                 "hybrid cgroup layout: containers of a runtime that uses cgroup v1 look like processes of the host",
