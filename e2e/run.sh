@@ -25,6 +25,9 @@ archives=$cache/run/$name/product-images
 e2e/images.sh "$archives"
 for archive in "$archives"/*.tar "$images/tools.tar"; do "${load[@]}" "$archive"; done
 
+# What an earlier run left would keep its old images.
+"${inside[@]}" "$cache/bin/helm" uninstall beaconwatch --namespace beaconwatch --ignore-not-found --wait >/dev/null
+
 say "building the scenarios"
 declare -A tests
 while IFS=$'\t' read -r test executable; do tests[$test]=$executable; done < <(

@@ -129,6 +129,10 @@ impl Detection {
         contact.destination.name = contact.destination.name.filter(|name| !matches!(&**name, "" | "."));
         self.watch(now);
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        // The node turns to pods that it runs itself: the kubelet's probes.
+        if participant.is_node && contact.destination.address.is_some_and(|address| w.has_address(address)) {
+            return;
+        }
         let key = key_of(&contact, participant.scope);
         let (originator, lost) = (participant.originator, self.lost);
         let admitted =

@@ -27,8 +27,10 @@ pub(crate) struct Participant {
     /// What keeps its conversations apart: the actor, or workload and executable for jobs.
     pub(crate) scope: u64,
     pub(crate) pod: Option<Arc<Pod>>,
-    /// Runs in a container or pod, so that private addresses are the cluster's own.
+    /// Runs in a container or pod, or on a node whose pods are known, so that private addresses are the cluster's own.
     pub(crate) in_cluster: bool,
+    /// Belongs to the node itself, as far as is known.
+    pub(crate) is_node: bool,
     /// Index of the governing policy.
     pub(crate) policy: Option<usize>,
     epoch: (u32, u32),
@@ -89,7 +91,8 @@ fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch
         replica: pod.as_deref().map_or(originator.0, replica_hash),
         executable,
         scope,
-        in_cluster: pod.is_some() || actor.container.is_some(),
+        in_cluster: pod.is_some() || actor.container.is_some() || !workloads.is_empty(),
+        is_node: pod.is_none() && actor.container.is_none(),
         pod,
         policy,
         epoch,

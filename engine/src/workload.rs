@@ -51,6 +51,12 @@ impl Workloads {
         by_uid.or_else(by_container).or_else(by_address).and_then(|uid| self.pods.get(uid))
     }
 
+    /// Whether a pod that is held has this address for itself.
+    #[must_use]
+    pub fn has_address(&self, address: IpAddr) -> bool {
+        self.by_address.contains_key(&address)
+    }
+
     /// Pods held.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,11 +5,12 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use beaconwatch_engine::actor::{Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::finding::{FindingKind, FindingState};
-use beaconwatch_engine::input::Input;
+use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
-use support::{Scene, Traffic};
+use support::{Scene, Traffic, time};
 
 /// A demo's policy: half a minute is long enough.
 fn quick() -> Policy {
@@ -51,6 +52,24 @@ fn a_download_in_one_burst_stays_silent() {
     }
     scene.end(90.0);
     assert!(scene.findings.is_empty(), "{:?}", scene.findings);
+}
+
+#[test]
+fn probes_of_a_nodes_own_pods_stay_silent_and_its_other_calls_do_not() {
+    let mut scene = Scene::with_policy(quick());
+    let pod = Pod {
+        namespace: Arc::from("shop"),
+        name: Arc::from("web-0"),
+        uid: Arc::from("u1"),
+        owner: Owner { kind: Arc::from("StatefulSet"), name: Arc::from("web") },
+        addresses: Arc::from(["10.244.1.2".parse().unwrap()]),
+        ..Pod::default()
+    };
+    scene.input(time(0.0), Input::Workload(WorkloadChange::Applied(Arc::new(pod))));
+    scene.play(Traffic::new("", "10.244.1.2", 9464).every(2.0, 0.0).lasting(90.0));
+    assert!(scene.findings.is_empty(), "{:?}", scene.findings);
+    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(2.0, 0.1).from(100.0).lasting(90.0));
+    assert_eq!(scene.opened().len(), 1);
 }
 
 #[test]

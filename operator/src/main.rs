@@ -1,5 +1,7 @@
 //! The operator: reconciles policies onto node agents and reports their state.
 
+use std::io::IsTerminal;
+
 use beaconwatch_operator::app;
 use beaconwatch_operator::args::Args;
 use clap::Parser;
@@ -11,7 +13,9 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let terminal = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     if args.log_json {
         log.json().init();
     } else {

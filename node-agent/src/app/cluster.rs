@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use beaconwatch_crds::beacon_node::{AgentInfo, BeaconNodeStatus, HookState, Loss};
+use beaconwatch_crds::beacon_node::{AgentInfo, BeaconNodeStatus, CONDITION_READY, HookState, Loss};
 use beaconwatch_crds::units::TimeText;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff;
 
 use crate::args::RunArgs;
 use crate::clock::NodeClock;
@@ -15,6 +17,9 @@ use crate::status::{AgentStatus, StatusBoard};
 
 /// Time between two reports of the node.
 const REPORT: Duration = Duration::from_secs(10);
+/// Without these hooks there is nothing to attribute to, or nothing to attribute.
+const SEES_PROCESSES: &[&str] = &["sched_process_exec"];
+const SEES_CONNECTIONS: &[&str] = &["connect4", "inet_sock_set_state"];
 
 /// Starts it, if the arguments ask for it.
 pub(super) fn start(
@@ -66,6 +71,29 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
         cannot_see: (!invisible.is_empty()).then(|| invisible.join("; ")),
         hooks: hooks.collect(),
         capabilities: crate::doctor::capabilities(),
+        conditions: ready(status).into_iter().collect(),
         ..BeaconNodeStatus::default()
     }
+}
+
+/// Whether processes and connections are seen; not said before the agent knows. What is attached does not change while
+/// the agent runs, so that the condition is as old as the agent.
+fn ready(status: &AgentStatus) -> Option<Condition> {
+    let attached =
+        |names: &[&str]| names.iter().all(|name| status.hooks.iter().any(|h| h.attached && h.name == *name));
+    let since = jiff::Timestamp::from_nanosecond(i128::from(status.started.as_nanos())).ok()?;
+    let (is, reason, message) = match (attached(SEES_PROCESSES), attached(SEES_CONNECTIONS)) {
+        _ if status.hooks.is_empty() => return None,
+        (true, true) => ("True", "Watching", "processes and connections are seen"),
+        (false, _) => ("False", "ProcessesNotSeen", "starts of programs are not seen; hooks say why"),
+        (true, false) => ("False", "ConnectionsNotSeen", "connections are not seen; hooks say why"),
+    };
+    Some(Condition {
+        type_: CONDITION_READY.to_owned(),
+        status: is.to_owned(),
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        last_transition_time: Time(since),
+        observed_generation: None,
+    })
 }

@@ -1,5 +1,7 @@
 //! The agent's own log, on standard error.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 /// Starts it. A filter that cannot be read falls back to `info`, and says so.
@@ -11,6 +13,7 @@ pub(super) fn start(filter: &str) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init();
     if let (Ok(()), Some(wrong)) = (started, wrong) {
         tracing::warn!("--log is not a filter such as info or beaconwatch_agent=debug: {wrong}");

@@ -4,6 +4,7 @@
 //! there is room. Records of one moment come through three rings; they are held back until all rings have been
 //! read past that moment, so that who is always there before what.
 
+use std::collections::HashSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
-use beaconwatch_engine::input::{Event, Input, LossPlace};
+use beaconwatch_engine::input::{Event, Input, LossPlace, SocketId};
 use beaconwatch_engine::time::Timestamp;
 use node_agent_common::map::{CGROUP_PATHS, FLOW_RING, IDENTITY_RING, PAYLOAD_RING};
 
@@ -152,20 +153,38 @@ impl Source {
         self.tell_losses();
     }
 
-    /// What runs already, as of now: before every live event.
+    /// What ran already: before every live event. Programs are attached before the walk, so that nothing falls
+    /// between; a socket that both saw is new, and told by its record.
     fn tell_snapshot(&mut self) {
-        let begin = self.clock.now();
+        let walked = self.clock.boot_ns();
         let events = snapshot::take(&self.root, self.sockets.take());
-        for Decoded { cgroup, event, .. } in events {
-            if self.known.admits(cgroup, &event) {
+        self.read();
+        let begin = self.clock.wall(self.pending.first().map_or(walked, |first| first.boot_ns.min(walked)));
+        let opened = |decoded: &Decoded| {
+            if let Event::SocketOpened(opened) = &decoded.event { Some(opened.socket) } else { None }
+        };
+        let new: HashSet<SocketId> = self.pending.iter().filter_map(opened).collect();
+        for decoded in events {
+            let is_new = opened(&decoded).is_some_and(|socket| new.contains(&socket));
+            if !is_new && self.known.admits(decoded.cgroup, &decoded.event) {
                 self.counters.snapshot.fetch_add(1, Ordering::Relaxed);
-                self.send(begin, Input::Event(event));
+                self.send(begin, Input::Event(decoded.event));
             }
         }
     }
 
     /// Reads all rings, and hands over what is not later than `until` (boot clock).
     fn look(&mut self, until: u64) {
+        self.read();
+        let ready = self.pending.partition_point(|decoded| decoded.boot_ns <= until);
+        let later = self.pending.split_off(ready);
+        for decoded in std::mem::replace(&mut self.pending, later) {
+            self.hand_over(decoded);
+        }
+    }
+
+    /// Moves what the rings hold to what is pending, in order of time.
+    fn read(&mut self) {
         // Who must be there before what: the ring of identities is read last.
         let Self { payloads, flows, identity, pending, counters, .. } = self;
         for ring in [payloads, flows, identity] {
@@ -182,11 +201,6 @@ impl Source {
         }
         // Stable: records of one ring stay in their order.
         self.pending.sort_by_key(|decoded| decoded.boot_ns);
-        let ready = self.pending.partition_point(|decoded| decoded.boot_ns <= until);
-        let later = self.pending.split_off(ready);
-        for decoded in std::mem::replace(&mut self.pending, later) {
-            self.hand_over(decoded);
-        }
     }
 
     fn hand_over(&mut self, decoded: Decoded) {
