@@ -5,7 +5,8 @@ set -euo pipefail
 process=$(cat "$run/apiserver.pid") || fail "the cluster is not up (make cluster-up)"
 gone() { [ ! -d "/proc/$process" ]; }
 case ${1:-} in
-  stop) kill "$process"; until_true 20 "the API server to end" gone ;;
+  # As in a crash: an orderly end waits for its watches.
+  stop) kill -KILL "$process"; until_true 20 "the API server to end" gone ;;
   start)
     setsid nohup "$work/apiserver.sh" >/dev/null 2>&1 &
     until_true 60 "the API server" kubectl_admin get --raw /readyz

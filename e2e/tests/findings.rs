@@ -78,7 +78,7 @@ fn wget_from_a_writable_path_scores_higher_than_one_of_the_image() -> Result<()>
                 "while true; do {program} -q -O /dev/null http://host-{host}.example.test:8080/; sleep 2; done"
             )
         };
-        scenario.apply(&pod("image", &script("wget", 12))).await?;
+        scenario.apply(&pod("image", &script("/usr/bin/wget", 12))).await?;
         scenario
             .apply(&pod("dropped", &format!("cp /usr/bin/wget /tmp/updater; {}", script("/tmp/updater", 13))))
             .await?;
@@ -89,6 +89,7 @@ fn wget_from_a_writable_path_scores_higher_than_one_of_the_image() -> Result<()>
         let dropped = scenario
             .finding("a beacon of /tmp/updater", |finding| finding.who.pod.as_deref() == Some("dropped"))
             .await?;
+        // A shell with its own wget would not have run this one.
         assert_eq!(image.who.executable.as_deref(), Some("/usr/bin/wget"));
         assert_eq!(dropped.who.executable.as_deref(), Some("/tmp/updater"));
         ensure!(dropped.score > image.score, "{} and {}", dropped.score, image.score);

@@ -34,7 +34,8 @@ for turn in range(1, 10000):
             s.recv(512)
     time.sleep(max(0, started + 3 * turn - time.monotonic()))
 E
-exec python3 /tmp/flood.py";
+cp $(command -v python3) /tmp/agent
+exec /tmp/agent /tmp/flood.py";
         for index in 0..PODS {
             scenario.apply(&pod(&format!("flood-{index}"), script)).await?;
         }
@@ -62,10 +63,13 @@ exec python3 /tmp/flood.py";
 #[test]
 fn two_hundred_containers_that_live_for_moments_are_all_attributed() -> Result<()> {
     run("moments", async |scenario: &Scenario| {
-        let server = Server::start(21, 8080, Speaks::Http).await?;
+        let server = Server::start(21, 8443, Speaks::Irc { ping_every: Duration::from_secs(60) }).await?;
         scenario.apply(&quick_policy("quick")).await?;
         scenario.programmed("quick").await?;
-        let call = "command: [curl, -s, -o, /dev/null, \"http://203.0.113.21:8080/\"]";
+        let login = "printf 'NICK m\\r\\nUSER m 0 * :m\\r\\nJOIN #work\\r\\n' | nc 203.0.113.21 8443";
+        let call = format!("command: [sh, -c, {login:?}]");
+        // Its last container waits until the conversation is judged again.
+        let last = format!("command: [sh, -c, {:?}]", format!("sleep 65; {login}"));
         let containers: Vec<String> = (0..25)
             .map(|index| format!("{{name: c{index}, image: {TOOLS}, imagePullPolicy: Never, {call}}}"))
             .collect();
@@ -81,7 +85,7 @@ spec:
     spec:
       restartPolicy: Never
       initContainers: [{}]
-      containers: [{{name: last, image: {TOOLS}, imagePullPolicy: Never, command: [\"true\"]}}]
+      containers: [{{name: last, image: {TOOLS}, imagePullPolicy: Never, {last}}}]
 ",
             containers.join(", ")
         );
@@ -91,12 +95,13 @@ spec:
             Ok((server.visits().len() >= calls).then_some(()))
         })
         .await?;
-        // Every container made the same call for the same Job: one row, and none is missing from it.
+        // Every container logged in once for the same Job: one row, and none is missing from it.
         let finding = scenario
             .finding("the Job's finding", |finding| {
                 finding.when.check_ins >= i64::try_from(calls).unwrap_or(i64::MAX)
             })
             .await?;
+        assert_eq!(finding.behavior, "Irc");
         assert_eq!(finding.who.workload.as_deref(), Some("Job/moments"));
         assert_eq!(scenario.findings().await?.len(), 1);
         Ok(())

@@ -65,6 +65,28 @@ pub struct Process {
     pub exec_session: Option<bool>,
 }
 
+impl Process {
+    /// Name of the program: the base name of the executable; of one file that holds many programs (BusyBox and its
+    /// like), the one it was called as.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        let name = base_name(&self.executable);
+        let called = self.args.first().map(|arg| base_name(arg).trim_start_matches('-'));
+        match (name, called) {
+            ("busybox" | "toybox" | "coreutils" | "uutils", Some(called)) if called == name => {
+                self.args.get(1).map_or(name, |applet| applet)
+            }
+            ("busybox" | "toybox" | "coreutils" | "uutils", Some(called)) if !called.is_empty() => called,
+            _ => name,
+        }
+    }
+}
+
+/// The last part of a path.
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default()
+}
+
 /// Container id as the runtime names it (64 hexadecimal digits with containerd, CRI-O, Docker, Podman).
 pub type ContainerId = Arc<str>;
 
@@ -136,5 +158,25 @@ impl Actor {
             (None, 0) => ActorKey(hash_of(&(2_u8, &self.address, executable))),
             (None, cgroup) => ActorKey(hash_of(&(3_u8, cgroup, executable))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_many_programs_is_named_by_how_it_was_called() {
+        let program = |executable: &str, args: &[&str]| {
+            let args = args.iter().map(|arg| Box::from(*arg)).collect();
+            Process { executable: executable.into(), args, ..Process::default() }.program().to_owned()
+        };
+        assert_eq!(program("/bin/busybox", &["wget", "-q"]), "wget");
+        assert_eq!(program("/bin/busybox", &["/bin/busybox", "nc", "-l"]), "nc");
+        assert_eq!(program("/bin/busybox", &["-sh"]), "sh");
+        assert_eq!(program("/bin/busybox", &["busybox"]), "busybox");
+        assert_eq!(program("/bin/busybox", &[]), "busybox");
+        assert_eq!(program("/usr/bin/curl", &["wget"]), "curl");
+        assert_eq!(program("", &[]), "");
     }
 }

@@ -92,7 +92,7 @@ impl Sessions {
         match event {
             Event::CgroupCreated { cgroup, path } => self.attribution.cgroups.created(now, cgroup, &path),
             Event::CgroupRemoved { cgroup } => self.attribution.cgroups.removed(now, cgroup),
-            Event::ProcessStarted(started) => self.attribution.started(*started),
+            Event::ProcessStarted(started) => self.attribution.started(now, *started),
             Event::ProcessForked { pid, start_ns, parent_pid, cgroup } => {
                 self.attribution.forked(now, ProcessId { pid, start_ns }, parent_pid, cgroup);
             }

@@ -214,8 +214,7 @@ enum Program {
 }
 
 fn kind_of_program(process: &Process) -> Program {
-    let name = process.executable.rsplit('/').next().unwrap_or_default();
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
+    let stem = process.program().trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
     match stem {
         "curl" | "wget" | "nc" | "ncat" | "netcat" | "socat" | "openssl" | "telnet" => Program::NetworkTool,
         "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "busybox" | "fish" => Program::Shell,

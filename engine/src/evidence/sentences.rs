@@ -52,8 +52,7 @@ pub(crate) fn sentence(term: Term, level: u8, about: &Circumstances<'_>) -> Stri
 }
 
 fn who(level: u8, about: &Circumstances<'_>) -> String {
-    let path = about.conversation.actor.process.as_ref().map_or("", |process| &*process.executable);
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let name = about.conversation.actor.process.as_ref().map_or("", |process| process.program());
     match level {
         1 => "the executable runs from memory, or was unlinked from a writable place".to_owned(),
         2 => "the executable is not part of the image and lies in a writable place".to_owned(),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::cgroups::{Cgroups, Init};
-use super::origin::{Executable, Surroundings, judge};
+use super::origin::{Executable, SLACK, Surroundings, judge};
 use super::process::{Image, ProcessId, Processes, Record};
 use super::table::FairTable;
 use crate::actor::{Actor, ActorKey, FileId, Process};
@@ -84,14 +84,14 @@ impl Attribution {
         self.processes.forked(id, parent_pid, (cgroup, self.cgroups.workload(cgroup)), entry);
     }
 
-    pub(super) fn started(&mut self, event: ProcessStarted) {
+    pub(super) fn started(&mut self, now: Timestamp, event: ProcessStarted) {
         let (pid, file, changed) = (event.pid, event.file, event.changed);
         if self.digests.get(&file).is_some_and(|digest| digest.changed != changed) {
             self.digests.remove(&file);
         }
         let before = self.processes.get(pid).filter(|r| r.id.start_ns == event.start_ns).map(|r| r.cgroup);
         let cgroup = event.cgroup;
-        self.processes.started(event, self.cgroups.workload(cgroup));
+        self.processes.started(now, event, self.cgroups.workload(cgroup));
         let moved = before.is_some_and(|before| !self.shares_container(before, cgroup));
         self.enter(pid, moved);
     }
@@ -253,14 +253,18 @@ impl Attribution {
         let Some(known) = self.cgroups.get(cgroup) else { return Surroundings::default() };
         let Some(container) = known.identity.container.as_ref().and_then(|id| self.cgroups.container(id))
         else {
-            return Surroundings { container: false, since: Some(known.created), root_device: None };
+            return Surroundings { container: false, since: Some(known.created + SLACK), root_device: None };
         };
         let older = container.init.filter(|init| init.snapshot).zip(self.boot_shift_ns);
         let started =
             older.map(|(init, shift)| Timestamp::from_nanos(init.id.start_ns.saturating_add(shift)));
         Surroundings {
             container: true,
-            since: Some(started.map_or(container.created, |started| started.min(container.created))),
+            // What its first program and those after it made is not the image's.
+            since: container.init.and_then(|init| init.executed).or_else(|| {
+                let created = started.map_or(container.created, |started| started.min(container.created));
+                Some(created + SLACK)
+            }),
             // The walk and the kernel may number the device of an overlay differently.
             root_device: container.init.filter(|i| !i.snapshot).map(|i| i.device).filter(|d| *d != 0),
         }
@@ -271,7 +275,12 @@ impl Attribution {
         let Some(record) = self.processes.get(pid) else { return };
         let Some(image) = record.image.as_ref() else { return };
         let Some(container) = self.cgroups.container_of(record.cgroup).cloned() else { return };
-        let init = Init { id: record.id, device: image.file.device, snapshot: record.snapshot };
+        let init = Init {
+            id: record.id,
+            executed: Some(image.executed).filter(|_| !image.snapshot),
+            device: image.file.device,
+            snapshot: record.snapshot,
+        };
         if record.snapshot && image.snapshot {
             // The walk comes in any order: the first process of a container is the one that started first.
             if let Some(known) = self.cgroups.container_mut(&container)

@@ -50,6 +50,8 @@ pub(super) struct Container {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Init {
     pub(super) id: ProcessId,
+    /// When it was executed; not known of the start-up walk's.
+    pub(super) executed: Option<Timestamp>,
     /// Device of its executable: the container's root file system.
     pub(super) device: u64,
     /// It ran before the agent did.

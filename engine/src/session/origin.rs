@@ -9,9 +9,8 @@ use core::time::Duration;
 use crate::actor::{ExecutableOrigin, FileId};
 use crate::time::Timestamp;
 
-/// File systems stamp inodes with a coarse clock, and a runtime prepares a container's root (its `resolv.conf`,
-/// an entry script) around the time it makes the cgroup.
-const SLACK: Duration = Duration::from_secs(1);
+/// A runtime prepares a container's root (its `resolv.conf`, an entry script) around the time it makes the cgroup.
+pub(super) const SLACK: Duration = Duration::from_secs(1);
 
 /// What is known about an executable when its process starts.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +31,8 @@ pub(super) struct Executable<'a> {
 pub(super) struct Surroundings {
     /// It runs in a container.
     pub(super) container: bool,
-    /// When its container (its cgroup, on the host) was created.
+    /// Until when files were the image's: until its container ran its first program if that was seen, else until the
+    /// container (the cgroup, on the host) was created, and a little longer.
     pub(super) since: Option<Timestamp>,
     /// Device of the container's root file system, if known: a file on another one lies on a volume.
     pub(super) root_device: Option<u64>,
@@ -58,7 +58,7 @@ pub(super) fn judge(executable: &Executable<'_>, around: &Surroundings) -> Execu
         return ExecutableOrigin::Writable;
     }
     let (Some(changed), Some(since)) = (changed, around.since) else { return ExecutableOrigin::Unknown };
-    if changed <= since + SLACK {
+    if changed <= since {
         return ExecutableOrigin::Image;
     }
     let on_volume = around.root_device.is_some_and(|root| file.device != 0 && root != file.device);

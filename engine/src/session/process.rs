@@ -35,6 +35,8 @@ pub(super) struct Image {
     pub(super) links: Option<u32>,
     pub(super) changed: Option<Timestamp>,
     pub(super) args: Arc<[Box<str>]>,
+    /// When the kernel executed it, or the start-up walk found it.
+    pub(super) executed: Timestamp,
     pub(super) snapshot: bool,
     /// A container runtime at work: what it starts enters the container from outside.
     pub(super) runtime: bool,
@@ -115,7 +117,7 @@ impl Processes {
     }
 
     /// A process called `execve`, or was found. What its record knew of its line is kept.
-    pub(super) fn started(&mut self, event: ProcessStarted, scope: u64) {
+    pub(super) fn started(&mut self, executed: Timestamp, event: ProcessStarted, scope: u64) {
         let ProcessStarted {
             pid,
             start_ns,
@@ -142,6 +144,7 @@ impl Processes {
             links,
             changed,
             args: args.into(),
+            executed,
             snapshot,
             runtime,
         });
@@ -251,10 +254,13 @@ impl Processes {
 }
 
 impl Record {
-    /// Base name of the executable; `?` if it is not known.
+    /// Base name of the executable, or what it was called as; `?` if neither is known.
     fn base_name(&self) -> &str {
-        let path = self.image.as_ref().map_or("?", |image| &*image.executable);
-        path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("?")
+        let image = self.image.as_ref();
+        let executable = image.map(|image| &*image.executable);
+        let called = image.and_then(|image| image.args.first()).map(|arg| &**arg);
+        let names = executable.into_iter().chain(called).filter_map(|path| path.rsplit('/').next());
+        names.into_iter().find(|name| !name.is_empty()).unwrap_or("?")
     }
 }
 

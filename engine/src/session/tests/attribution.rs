@@ -129,6 +129,10 @@ fn a_file_that_appeared_after_the_container_is_told_by_its_change_time() {
     dropped.executable = "/usr/bin/curl".into();
     scene.start(dropped.clone());
     assert_eq!(process(&mut scene).origin, ExecutableOrigin::Drift);
+    // The container's own first step.
+    dropped.changed = Some(Timestamp::from_nanos(created + 20_000_000));
+    scene.start(dropped.clone());
+    assert_eq!(process(&mut scene).origin, ExecutableOrigin::Drift);
     dropped.changed = Some(Timestamp::from_nanos(created - 30_000_000_000));
     scene.start(dropped.clone());
     assert_eq!(process(&mut scene).origin, ExecutableOrigin::Image);
