@@ -187,9 +187,9 @@ fn created(metadata: &ObjectMeta) -> Timestamp {
 
 fn thresholds(wire: &Thresholds, field: &mut Field<'_>) -> policy::Thresholds {
     let Thresholds { record, alert, high, critical, budget } = wire;
-    let mut level = |name: &str, value: f32| field.field(name).bounded(value, 0.0, 1000.0);
-    let (record, alert) = (level("record", *record), level("alert", *alert));
-    let (high, critical) = (level("high", *high), level("critical", *critical));
+    let mut level = |name: &str, value: f32, least: f32| field.field(name).bounded(value, least, 1000.0);
+    let (record, alert) = (level("record", *record, -100.0), level("alert", *alert, -100.0));
+    let (high, critical) = (level("high", *high, 0.0), level("critical", *critical, 0.0));
     let budget = budget.map(|budget| field.field("budget").bounded(budget, 0.001, 100_000.0));
     if !(record <= alert && alert <= high && high <= critical) {
         field.refuse(THRESHOLDS_ALLOWED);

@@ -19,11 +19,12 @@ pub const THRESHOLDS_ALLOWED: &str =
     THRESHOLDS_ALLOWED,
 )])))]
 pub struct Thresholds {
-    /// From this score on a finding is recorded (severity Low).
-    #[schemars(range(min = 0, max = 1000))]
+    /// From this score on a finding is recorded (severity Low). Below 0 the evidence speaks for ordinary traffic: to
+    /// record whatever opens a detector's gate, for a look at all there is, set -100.
+    #[schemars(range(min = -100, max = 1000))]
     pub record: f32,
     /// From this score on a finding is told as an Event (severity Medium).
-    #[schemars(range(min = 0, max = 1000))]
+    #[schemars(range(min = -100, max = 1000))]
     pub alert: f32,
     /// From this score on severity is High.
     #[schemars(range(min = 0, max = 1000))]

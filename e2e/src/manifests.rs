@@ -13,7 +13,7 @@ kind: BeaconPolicy
 metadata: {{name: {name}}}
 spec:
   mode: Alert
-  thresholds: {{record: 0, alert: 0, high: 10, critical: 16}}
+  thresholds: {{record: -100, alert: -100, high: 10, critical: 16}}
   detectors:
     beacon: {{minimumSpan: 20s, minimumSpanExec: 20s}}
     balance: {{enabled: false}}

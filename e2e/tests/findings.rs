@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use beaconwatch_crds::BeaconPolicy;
 use beaconwatch_e2e::collector::{Collector, attribute};
 use beaconwatch_e2e::manifests::{cron_job, deployment, pod, quick_policy, strict_policy};
 use beaconwatch_e2e::outside::{Server, Speaks};
 use beaconwatch_e2e::scenario::{Scenario, run, until};
+use kube::api::Api;
 use serde_json::{Value, json};
 
 /// A server that has been called so often has seen a rhythm, if there is one.
@@ -185,6 +187,30 @@ fn collector_receives_what_was_found_with_the_attributes_of_the_conventions() ->
             );
         }
         assert_eq!(record["eventName"], "beaconwatch.finding");
+        Ok(())
+    })
+}
+
+#[test]
+fn excepted_behaviour_is_not_told_and_the_policy_says_when_the_exception_was_used() -> Result<()> {
+    run("excepted", async |scenario: &Scenario| {
+        let server = Server::start(19, 8080, Speaks::Http).await?;
+        let exception = "
+  exceptions:
+  - {name: reports, reason: approved by the platform team, match: {executables: [/usr/bin/curl], ports: [8080]}}
+";
+        scenario.apply(&format!("{}{exception}", quick_policy("quick").trim_end())).await?;
+        scenario.programmed("quick").await?;
+        let script = "while true; do curl -s -o /dev/null http://host-19.example.test:8080/; sleep 2; done";
+        scenario.apply(&deployment("reports", 1, script)).await?;
+        called(&server, 15).await?;
+        let policies: Api<BeaconPolicy> = scenario.api();
+        until("the use of the exception", Duration::from_secs(120), async || {
+            let status = policies.get("quick").await?.status.unwrap_or_default();
+            Ok(status.exceptions.iter().any(|exception| exception.last_used.is_some()).then_some(()))
+        })
+        .await?;
+        assert_eq!(scenario.summaries().await?, [""; 0]);
         Ok(())
     })
 }

@@ -26,7 +26,7 @@ use crate::finding::Finding;
 use crate::input::BaselineEntry;
 use crate::limits::Limits;
 use crate::participant::Participants;
-use crate::policy::PolicySet;
+use crate::policy::{PolicyId, PolicySet};
 use crate::population::Population;
 use crate::protocol::AppProtocol;
 use crate::reputation::ReputationList;
@@ -51,6 +51,8 @@ pub struct Detection {
     denominators: Denominators,
     findings: OpenFindings,
     timers: Timers,
+    /// When an exception last tolerated something; of policies in force only.
+    exceptions_used: Map<(PolicyId, Arc<str>), Timestamp>,
     /// First and latest contact.
     watched: Option<(Timestamp, Timestamp)>,
     lost: u64,
@@ -84,6 +86,7 @@ impl Detection {
             denominators: Denominators::default(),
             findings: OpenFindings::with_max(limits.findings_open_max),
             timers: Timers::default(),
+            exceptions_used: Map::default(),
             watched: None,
             lost: 0,
             dropped: 0,
@@ -93,8 +96,18 @@ impl Detection {
 
     /// The policies in force from now on.
     pub fn set_policies(&mut self, policies: Arc<PolicySet>) {
+        let stands = |(id, name): &(PolicyId, Arc<str>)| {
+            let policy = policies.policies.iter().find(|policy| policy.id == *id);
+            policy.is_some_and(|policy| policy.exceptions.iter().any(|exception| exception.name == *name))
+        };
+        self.exceptions_used.retain(|exception, _| stands(exception));
         self.policies = policies;
         self.participants.policies_changed();
+    }
+
+    /// Exceptions that tolerated something, and when they last did.
+    pub fn exceptions_used(&self) -> impl Iterator<Item = (&PolicyId, &str, Timestamp)> {
+        self.exceptions_used.iter().map(|((policy, name), at)| (policy, &**name, *at))
     }
 
     /// The destination lists in force from now on.

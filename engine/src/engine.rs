@@ -15,6 +15,7 @@ use crate::detection::{Detection, Explanation};
 use crate::finding::Finding;
 use crate::input::Input;
 use crate::limits::Limits;
+use crate::policy::PolicyId;
 use crate::session::{SessionOutput, Sessions};
 use crate::time::Timestamp;
 use crate::workload::Workloads;
@@ -181,6 +182,11 @@ impl Engine {
         wanted: impl Fn(&Actor, Option<&Pod>, &Destination) -> bool,
     ) -> Vec<Explanation> {
         self.detection.explain(&self.workloads, self.now, wanted)
+    }
+
+    /// Exceptions that tolerated something since the start, by policy and name, and when they last did.
+    pub fn exceptions_used(&self) -> impl Iterator<Item = (&PolicyId, &str, Timestamp)> {
+        self.detection.exceptions_used()
     }
 
     /// Conversations and what was learned, as bytes that [`Engine::restore`] of the same version reads.

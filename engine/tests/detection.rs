@@ -119,8 +119,11 @@ fn an_exception_keeps_a_finding_silent_until_it_expires() {
         scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.1).lasting(600.0));
         scene
     };
-    assert!(exception(None).findings.is_empty());
-    assert_eq!(exception(None).engine.counters().findings_excepted, 1);
+    let silent = exception(None);
+    assert!(silent.findings.is_empty());
+    assert_eq!(silent.engine.counters().findings_excepted, 1);
+    let used: Vec<_> = silent.engine.exceptions_used().collect();
+    assert!(matches!(used[..], [(_, "agent", at)] if at > support::time(500.0)), "{used:?}");
     let expiring = exception(Some(support::time(300.0)));
     assert_eq!(expiring.opened().len(), 1);
     assert!(expiring.opened()[0].time >= support::time(300.0));
@@ -203,14 +206,14 @@ fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were
     assert!(flooded.engine.counters().conversations_refused > 500_000);
 }
 
-/// A look-up every three seconds or so, each followed by a connection to the name, or not.
-fn look_ups(connects: bool) -> Scene {
+/// A look-up of a name every three seconds or so, each followed by a connection to `a.cdn-sync.example`, or not.
+fn look_ups(name: &str, connects: bool) -> Scene {
     let mut policy = quick();
     policy.thresholds.record = 2.0;
     let mut scene = Scene::with_policy(policy);
     for check_in in 0..600_u32 {
         let at = f64::from(check_in) * 3.0 + f64::from(check_in * 7 % 5) * 0.15;
-        scene.input(support::time(at), Input::Contact(Box::new(look_up(at, "a.cdn-sync.example"))));
+        scene.input(support::time(at), Input::Contact(Box::new(look_up(at, name))));
         if connects {
             let mut contact = support::contact(
                 at,
@@ -242,6 +245,8 @@ fn look_up(at: f64, name: &str) -> beaconwatch_engine::contact::Contact {
 #[test]
 fn look_ups_that_connections_explain_are_judged_with_them() {
     let kinds = |scene: &Scene| scene.opened().iter().map(|finding| finding.kind).collect::<Vec<_>>();
-    assert_eq!(kinds(&look_ups(true)), [FindingKind::Beacon]);
-    assert_eq!(kinds(&look_ups(false)), [FindingKind::DnsBeacon]);
+    for name in ["a.cdn-sync.example", "a.cdn-sync.example.shop.svc.cluster.local"] {
+        assert_eq!(kinds(&look_ups(name, true)), [FindingKind::Beacon], "{name}");
+        assert_eq!(kinds(&look_ups(name, false)), [FindingKind::DnsBeacon], "{name}");
+    }
 }

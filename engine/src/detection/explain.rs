@@ -105,7 +105,10 @@ impl Detection {
                 protocol: c.protocol,
             };
             let governing = participant.policy.unwrap_or_default();
-            let exception = self.policies.exception(governing, &subject, now).map(|e| Arc::clone(&e.name));
+            let exception = self
+                .policies
+                .exception(governing, &subject, now)
+                .map(|(_, exception)| Arc::clone(&exception.name));
             explained.push(Explanation {
                 actor: Arc::clone(&c.actor),
                 pod: participant.pod.clone(),

@@ -128,7 +128,8 @@ impl Detection {
                 protocol: c.protocol,
             };
             let governing = participant.policy.unwrap_or_default();
-            let excepted = self.policies.exception(governing, &subject, now).is_some();
+            let exception = self.policies.exception(governing, &subject, now);
+            let excepted = exception.map(|(policy, exception)| (policy.id.clone(), exception.name.clone()));
             let lost = self.lost - c.lost_before;
             let composition = Composition { id, kind, now, policy, assessment: &assessment, lost };
             (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
@@ -140,8 +141,11 @@ impl Detection {
             c.judged.rhythm_bits = c.rhythm_bits;
         }
         match finding {
-            Some((true, _)) => self.except(slot, id, now, out),
-            Some((false, finding)) => self.tell(slot, replica, finding, out),
+            Some((Some(exception), _)) => {
+                self.exceptions_used.insert(exception, now);
+                self.except(slot, id, now, out);
+            }
+            Some((None, finding)) => self.tell(slot, replica, finding, out),
             None => {}
         }
     }
@@ -295,17 +299,20 @@ pub(super) fn assess_as(
 
 /// The look-ups of `c` come before connections of the same actor to names of that domain: they have the
 /// connections' rhythm, and are judged with them. A few connections do not excuse many look-ups: each makes
-/// two (A, AAAA), and retries and search domains multiply that.
+/// two (A, AAAA), and retries and search domains multiply that. A resolver's search domains stand behind the name
+/// that is meant: `example.com.shop.svc.cluster.local`.
 fn explains_look_ups(table: &Table, c: &Conversation) -> bool {
     const LOOK_UPS_PER_CONNECTION: u32 = 8;
     let Some(domain) = c.destination.name.as_deref() else { return false };
+    let question = c.dns.as_ref().map_or("", |dns| &*dns.name);
     let below =
         |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    let searched = |name: &str| question.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     let others = table.iter().map(|(_, other)| other);
     let connections = others.filter(|other| {
         other.actor_key == c.actor_key
             && other.dns.is_none()
-            && other.destination.name.as_deref().is_some_and(below)
+            && other.destination.name.as_deref().is_some_and(|name| below(name) || searched(name))
     });
     let contacts = connections.fold(0_u32, |sum, other| sum.saturating_add(other.contacts));
     contacts.saturating_mul(LOOK_UPS_PER_CONNECTION) >= c.contacts

@@ -4,6 +4,7 @@
 //! up to some 3 000 names an hour are told apart, which is more than enough.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::checkpoint::saved;
 use crate::collections::hash_of;
@@ -56,10 +57,12 @@ pub(crate) struct DnsPayload {
     last: Hour,
     /// Whole names count, not only what stands before the registered domain.
     whole: bool,
+    /// The last name asked for.
+    pub(crate) name: Arc<str>,
 }
 
 saved!(Hour { names, questions, odd, refused, label_bytes, entropy });
-saved!(DnsPayload { begun, this, last, whole });
+saved!(DnsPayload { begun, this, last, whole, name });
 
 impl DnsPayload {
     /// For names under no public suffix.
@@ -79,6 +82,9 @@ impl DnsPayload {
             self.last = if hours == 1 { this } else { Hour::default() };
         }
         self.this.question(question, self.whole);
+        if self.name != question.name {
+            self.name = Arc::clone(&question.name);
+        }
     }
 
     /// Bytes of information an hour, as far as it was watched: the larger of this hour and the last.

@@ -32,18 +32,20 @@ impl PolicySet {
     }
 
     /// The first exception in force at `now` that tolerates the subject: of the governing policy, or of any
-    /// cluster policy that selects the actor.
+    /// cluster policy that selects the actor. With the policy that it stands in.
     pub(crate) fn exception(
         &self,
         governing: usize,
         about: &Subject<'_>,
         now: Timestamp,
-    ) -> Option<&Exception> {
+    ) -> Option<(&Policy, &Exception)> {
         let cluster_wide =
             |policy: &Policy| policy.id.namespace.is_none() && policy.selects(about.actor, about.pod);
         let holding = self.policies.iter().enumerate();
         let holding = holding.filter(|(index, policy)| *index == governing || cluster_wide(policy));
-        holding.flat_map(|(_, policy)| &policy.exceptions).find(|exception| exception.tolerates(about, now))
+        let mut exceptions =
+            holding.flat_map(|(_, policy)| policy.exceptions.iter().map(move |e| (policy, e)));
+        exceptions.find(|(_, exception)| exception.tolerates(about, now))
     }
 }
 

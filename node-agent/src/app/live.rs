@@ -69,7 +69,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         |finding| outputs.send(finding),
         |engine| {
             digests.answer(engine);
-            watch.borrow_mut().look(engine, &ebpf, || outputs.kubernetes());
+            watch.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine));
         },
     );
     drop(ebpf);

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context;
+use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::finding::Finding;
 use tokio::runtime::Runtime;
 
@@ -65,8 +66,13 @@ impl Outputs {
         self.sinks.send(finding);
     }
 
-    /// What the Kubernetes side counts.
-    pub(super) fn kubernetes(&self) -> Vec<(&'static str, u64)> {
+    /// Tells the Kubernetes side which exceptions were used; what it counts.
+    pub(super) fn kubernetes(&self, engine: &Engine) -> Vec<(&'static str, u64)> {
+        if let Some(cluster) = &self.cluster {
+            for (policy, exception, at) in engine.exceptions_used() {
+                cluster.exception_used(policy, exception, at);
+            }
+        }
         let counters = self.cluster.as_ref().map(|cluster| cluster.counters().all());
         let all = counters.into_iter().flatten();
         all.map(|(name, _, count)| (name.trim_start_matches("kube_"), count)).collect()

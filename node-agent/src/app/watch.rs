@@ -93,7 +93,7 @@ impl Watch {
         &mut self,
         engine: &Engine,
         ebpf: &Ebpf,
-        kubernetes: impl Fn() -> Vec<(&'static str, u64)>,
+        kubernetes: impl Fn(&Engine) -> Vec<(&'static str, u64)>,
     ) {
         let now = self.clock.now();
         if now.since(self.last.taken) < SNAPSHOT {
@@ -127,7 +127,7 @@ impl Watch {
             hooks: hooks.collect(),
             policies: self.policies_in_force(),
             policies_error: None,
-            kubernetes: kubernetes(),
+            kubernetes: kubernetes(engine),
             contacts_per_second: self.contacts_per_second(counters.contacts, now),
         };
         self.last = status.clone();
