@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use beaconwatch_crds::BeaconPolicy;
+use beaconwatch_crds::beacon_finding::BeaconFindingRecord;
 use beaconwatch_e2e::collector::{Collector, attribute};
 use beaconwatch_e2e::manifests::{cron_job, deployment, pod, quick_policy, strict_policy};
 use beaconwatch_e2e::outside::{Server, Speaks};
@@ -85,12 +86,12 @@ fn wget_from_a_writable_path_scores_higher_than_one_of_the_image() -> Result<()>
             .apply(&pod("dropped", &format!("cp /usr/bin/wget /tmp/updater; {}", script("/tmp/updater", 13))))
             .await?;
 
-        let image = scenario
-            .finding("a beacon of wget", |finding| finding.who.pod.as_deref() == Some("image"))
-            .await?;
-        let dropped = scenario
-            .finding("a beacon of /tmp/updater", |finding| finding.who.pod.as_deref() == Some("dropped"))
-            .await?;
+        let calls = |finding: &BeaconFindingRecord, pod: &str| {
+            finding.who.pod.as_deref() == Some(pod) && finding.destination.port == Some(8080)
+        };
+        let image = scenario.finding("a beacon of wget", |finding| calls(finding, "image")).await?;
+        let dropped =
+            scenario.finding("a beacon of /tmp/updater", |finding| calls(finding, "dropped")).await?;
         // A shell with its own wget would not have run this one.
         assert_eq!(image.who.executable.as_deref(), Some("/usr/bin/wget"));
         assert_eq!(dropped.who.executable.as_deref(), Some("/tmp/updater"));

@@ -23,6 +23,7 @@ use crate::leader::{Candidate, Leadership, LeaseTimes};
 use crate::metrics::Metrics;
 use crate::observe::{Leftovers, Outcome, Watches, changed_policies};
 use crate::policy::PolicyKind;
+use crate::silent_nodes;
 
 /// Reconciliations of one kind that run at once.
 const CONCURRENCY: u16 = 8;
@@ -125,8 +126,9 @@ async fn reconciling<K: PolicyKind>(
 
 async fn cleaning(client: &Client, mut leftovers: watch::Receiver<Leftovers>, metrics: &Metrics) {
     while leftovers.changed().await.is_ok() {
-        let Leftovers { findings, reports } = leftovers.borrow_and_update().clone();
+        let Leftovers { findings, reports, silent } = leftovers.borrow_and_update().clone();
         delete_findings(client, findings, metrics).await;
         delete_reports(client, &reports, metrics).await;
+        silent_nodes::mark(client, &silent, metrics).await;
     }
 }

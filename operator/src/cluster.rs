@@ -8,6 +8,7 @@ pub mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use beaconwatch_crds::compile::CompileError;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
@@ -19,6 +20,7 @@ use kube::{Resource, ResourceExt};
 
 use self::classes::Classes;
 use crate::policy::{PolicyKind, id_of};
+use crate::silent_nodes::{SilentNode, is_marked};
 
 /// Key of a namespaced object: namespace and name.
 pub type Key = (String, String);
@@ -168,7 +170,12 @@ impl Cluster {
             Change::Applied(object) => {
                 let name = object.name_any();
                 let node = object.0.ok().map(Arc::new);
-                let same = self.reports.get(&name).filter(|held| held.node == node);
+                // Our own mark on it is no sign of life.
+                let reported =
+                    |node: &Option<Arc<BeaconNode>>| node.as_ref()?.status.as_ref()?.reported.clone();
+                let same = self.reports.get(&name).filter(|held| {
+                    held.node == node || (node.is_some() && reported(&held.node) == reported(&node))
+                });
                 let changed = same.map_or(now, |held| held.changed);
                 self.reports.insert(name, Report { node, changed });
             }
@@ -250,6 +257,20 @@ impl Cluster {
     /// Nodes that have a report but do not exist: the reports are left over.
     pub fn reports_without_node(&self) -> impl Iterator<Item = &String> {
         self.reports.keys().filter(|name| !self.nodes.contains(*name))
+    }
+
+    /// Nodes whose agent has not reported for `stale`, and whose report does not say so yet.
+    #[must_use]
+    pub fn silent_nodes(&self, now: Timestamp, stale: Duration) -> Vec<SilentNode> {
+        let silent = self
+            .reports
+            .iter()
+            .filter(|(name, report)| self.nodes.contains(*name) && now.since(report.changed) > stale);
+        silent
+            .filter_map(|(name, report)| Some((name, report.node.as_deref()?)))
+            .filter(|(_, node)| !is_marked(node))
+            .map(|(name, node)| SilentNode { name: name.clone(), reason: standing::silent(node) })
+            .collect()
     }
 
     fn agent(&mut self, key: &Key, pod: &Pod) {

@@ -20,3 +20,4 @@ pub mod leader;
 pub mod metrics;
 pub mod observe;
 pub mod policy;
+pub mod silent_nodes;

@@ -43,6 +43,7 @@ pub struct Metrics {
     events: Family<Labels<1>, Counter>,
     deleted: Family<Labels<1>, Counter>,
     delete_failures: Counter,
+    mark_failures: Counter,
     findings: Family<Labels<1>, Gauge>,
     policies: Family<Labels<1>, Gauge>,
     nodes_behind: Gauge,
@@ -61,6 +62,7 @@ impl Default for Metrics {
             events: Family::default(),
             deleted: Family::default(),
             delete_failures: Counter::default(),
+            mark_failures: Counter::default(),
             findings: Family::default(),
             policies: Family::default(),
             nodes_behind: Gauge::default(),
@@ -83,6 +85,7 @@ impl Metrics {
             events,
             deleted,
             delete_failures,
+            mark_failures,
             findings,
             policies,
             nodes_behind,
@@ -100,6 +103,11 @@ impl Metrics {
         registry.register("events", "Events on policies by outcome", events.clone());
         registry.register("objects_deleted", "Objects deleted by reason", deleted.clone());
         registry.register("delete_failures", "Objects that could not be deleted", delete_failures.clone());
+        registry.register(
+            "mark_failures",
+            "Reports of silent nodes that could not be marked",
+            mark_failures.clone(),
+        );
         registry.register("findings", "Findings kept, by severity", findings.clone());
         registry.register("policies", "Policies by state", policies.clone());
         registry.register(
@@ -173,6 +181,11 @@ impl Metrics {
     /// An object could not be deleted; it will be tried again.
     pub fn delete_failed(&self) {
         self.delete_failures.inc();
+    }
+
+    /// The report of a silent node could not be marked; it will be tried again.
+    pub fn mark_failed(&self) {
+        self.mark_failures.inc();
     }
 
     /// Leadership changed.

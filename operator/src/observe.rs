@@ -29,6 +29,7 @@ use crate::cluster::standing::Standings;
 use crate::cluster::{Change, Cluster, Compiled, Key, key_of};
 use crate::metrics::Metrics;
 use crate::policy::{PolicyKind, id_of};
+use crate::silent_nodes::SilentNode;
 
 /// After a change of a policy or of a node's report.
 const SOON: Duration = Duration::from_millis(500);
@@ -42,17 +43,19 @@ const LATEST: Duration = Duration::from_secs(30);
 pub struct Outcome {
     /// How the policies fare.
     pub standings: watch::Sender<Arc<Standings>>,
-    /// What is to be deleted.
+    /// What is to be deleted or marked.
     pub leftovers: watch::Sender<Leftovers>,
 }
 
-/// Objects that have served their time.
+/// Objects that have served their time, or speak of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leftovers {
     /// Findings.
     pub findings: Vec<Outdated>,
     /// Names of nodes that are gone and have a report.
     pub reports: Vec<String>,
+    /// Nodes that are there and do not report.
+    pub silent: Vec<SilentNode>,
 }
 
 /// One change of anything.
@@ -217,6 +220,7 @@ fn look(cluster: &Cluster, stale: Duration, retention: Retention, outcome: &Outc
     outcome.leftovers.send_replace(Leftovers {
         findings: outdated(cluster.findings(), now, retention),
         reports: cluster.reports_without_node().cloned().collect(),
+        silent: cluster.silent_nodes(now, stale),
     });
 }
 

@@ -176,9 +176,24 @@ async fn policies_have_a_status_that_follows_the_cluster() {
         assert!(reasons.contains(&reason), "{reason} in {reasons:?}");
     }
     operator.stop().await;
+    silent_nodes_are_marked(&server).await;
     let leases: Api<Lease> = Api::namespaced(server.client(), "beaconwatch");
     let lease = leases.get("beaconwatch-operator").await.unwrap();
     assert_eq!(lease.spec.unwrap().holder_identity.as_deref(), Some(""), "the lease was let go");
+}
+
+/// Nobody has reported for a second; the mark itself is no report.
+async fn silent_nodes_are_marked(server: &ApiServer) {
+    let operator = Operator::start(server, "two", &["--node-stale-seconds=1"]).await;
+    let nodes: Api<BeaconNode> = Api::all(server.client());
+    eventually("the mark", async || {
+        let status = nodes.get("node-1").await.ok()?.status?;
+        let ready = status.conditions.into_iter().find(|condition| condition.type_ == "Ready")?;
+        let said = (ready.status.as_str(), ready.reason.as_str());
+        (said == ("Unknown", "AgentSilent") && ready.message.contains("silent since 2026")).then_some(())
+    })
+    .await;
+    operator.stop().await;
 }
 
 async fn selections_are_told_apart(server: &ApiServer) {

@@ -171,7 +171,7 @@ fn behind(node: &BeaconNode, id: &PolicyId, generation: i64) -> Option<(Option<i
     }
 }
 
-fn silent(node: &BeaconNode) -> String {
+pub(super) fn silent(node: &BeaconNode) -> String {
     match node.status.as_ref().and_then(|status| status.reported.as_ref()) {
         Some(reported) => format!("its agent is silent since {}", reported.0),
         None => "its agent is silent".to_owned(),
