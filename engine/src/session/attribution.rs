@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::cgroups::{Cgroups, Init};
-use super::origin::{Executable, SLACK, Surroundings, judge};
+use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
 use super::process::{Image, ProcessId, Processes, Record};
 use super::table::FairTable;
 use crate::actor::{Actor, ActorKey, FileId, Process};
@@ -261,7 +261,7 @@ impl Attribution {
         Surroundings {
             container: true,
             // What its first program and those after it made is not the image's.
-            since: container.init.and_then(|init| init.executed).or_else(|| {
+            since: container.init.and_then(|init| Some(init.executed? - TICK)).or_else(|| {
                 let created = started.map_or(container.created, |started| started.min(container.created));
                 Some(created + SLACK)
             }),

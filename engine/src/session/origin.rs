@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 
 /// A runtime prepares a container's root (its `resolv.conf`, an entry script) around the time it makes the cgroup.
 pub(super) const SLACK: Duration = Duration::from_secs(1);
+/// File systems stamp inodes with a clock that lags by up to a tick of the slowest kernels (100 Hz).
+pub(super) const TICK: Duration = Duration::from_millis(10);
 
 /// What is known about an executable when its process starts.
 #[derive(Clone, Copy, Debug)]
