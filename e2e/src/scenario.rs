@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
-use k8s_openapi::api::core::v1::{Namespace, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{Namespace, Pod, PodCondition, ServiceAccount};
 use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::{Client, Resource, ResourceExt};
@@ -176,7 +176,12 @@ impl Scenario {
         let metadata = ObjectMeta { name: Some(self.namespace.clone()), ..ObjectMeta::default() };
         let namespace = Namespace { metadata, ..Namespace::default() };
         Api::all(self.client.clone()).create(&PostParams::default(), &namespace).await?;
-        Ok(())
+        // No pod is admitted before.
+        let accounts = self.api::<ServiceAccount>();
+        until("the namespace's service account", Duration::from_secs(90), async || {
+            Ok(accounts.get_opt("default").await?.map(drop))
+        })
+        .await
     }
 
     async fn delete_namespace(&self) -> Result<()> {
