@@ -44,6 +44,8 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 	@cargo xtask build-ebpf
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
+	$(call say,scenarios on a real cluster (12 minutes; the first time 18 more to build Kubernetes))
+	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),$(if $(CI),60,5))
 
 fuzz: ## Fuzz every reader and parser for FUZZ_SECONDS each (60)
