@@ -27,8 +27,9 @@ async fn refuse_first(mut server: Handle<Request<Body>, Response<Body>>, refused
         let mut status = 200;
         if parts.method == Method::PATCH && parts.uri.path().ends_with("/status") {
             writes += 1;
-            said["metadata"] = json!({ "name": "payments", "namespace": "payments" });
-            said["spec"] = json!({});
+            let object = said.as_object_mut().unwrap();
+            object.insert("metadata".into(), json!({ "name": "payments", "namespace": "payments" }));
+            object.insert("spec".into(), json!({}));
             if writes <= refused {
                 status = code;
                 said = json!({ "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code });

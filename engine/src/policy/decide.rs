@@ -23,12 +23,7 @@ impl PolicySet {
     #[must_use]
     pub fn governing(&self, actor: &Actor, pod: Option<&Pod>) -> Option<usize> {
         let selecting = self.policies.iter().enumerate().filter(|(_, policy)| policy.selects(actor, pod));
-        selecting
-            .min_by(|(_, a), (_, b)| {
-                let rank = |p: &Policy| (p.id.namespace.is_none(), p.created);
-                rank(a).cmp(&rank(b)).then_with(|| a.id.name.cmp(&b.id.name))
-            })
-            .map(|(index, _)| index)
+        selecting.min_by(|(_, a), (_, b)| a.precedence().cmp(&b.precedence())).map(|(index, _)| index)
     }
 
     /// The first exception in force at `now` that tolerates the subject: of the governing policy, or of any
@@ -50,6 +45,13 @@ impl PolicySet {
 }
 
 impl Policy {
+    /// Of several policies that select a workload the least governs it: a `BeaconPolicy` before a
+    /// `ClusterBeaconPolicy`, then the oldest, then the first by name.
+    #[must_use]
+    pub fn precedence(&self) -> impl Ord + '_ {
+        (self.id.namespace.is_none(), self.created, &self.id.name)
+    }
+
     /// The policy selects the actor. A policy of a namespace selects only pods of that namespace; one that was
     /// read from a file also holds for actors whose pod is not known.
     #[must_use]
@@ -81,19 +83,27 @@ impl WorkloadSelector {
             let name = id.and_then(|id| pod.containers.iter().find(|(known, _)| known == id));
             name.is_some_and(|(_, name)| self.containers.iter().any(|wanted| **wanted == **name))
         };
-        self.pod.iter().all(|requirement| requirement.holds(&pod.labels))
-            && self.namespace.iter().all(|requirement| requirement.holds(&pod.namespace_labels))
+        self.pod.iter().all(|requirement| requirement.holds(|key| label(&pod.labels, key)))
+            && self
+                .namespace
+                .iter()
+                .all(|requirement| requirement.holds(|key| label(&pod.namespace_labels, key)))
             && (self.owners.is_empty() || owner())
             && (self.containers.is_empty() || container())
     }
 }
 
+fn label<'a>(labels: &'a [(Box<str>, Box<str>)], key: &str) -> Option<&'a str> {
+    labels.iter().find(|(label, _)| **label == *key).map(|(_, value)| &**value)
+}
+
 impl Requirement {
-    fn holds(&self, labels: &[(Box<str>, Box<str>)]) -> bool {
-        let value = |key: &str| labels.iter().find(|(label, _)| **label == *key).map(|(_, value)| value);
+    /// It holds for labels whose values `value` looks up by key.
+    pub fn holds<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+        let among = |values: &[Box<str>], held: &str| values.iter().any(|value| **value == *held);
         match self {
-            Self::In(key, values) => value(key).is_some_and(|value| values.contains(value)),
-            Self::NotIn(key, values) => value(key).is_none_or(|value| !values.contains(value)),
+            Self::In(key, values) => value(key).is_some_and(|held| among(values, held)),
+            Self::NotIn(key, values) => value(key).is_none_or(|held| !among(values, held)),
             Self::Exists(key) => value(key).is_some(),
             Self::DoesNotExist(key) => value(key).is_none(),
         }

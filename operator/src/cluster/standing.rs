@@ -10,7 +10,7 @@ use beaconwatch_crds::policy_status::{NodeBehind, PolicyOverlap};
 use beaconwatch_engine::policy::{Policy, PolicyId};
 use beaconwatch_engine::time::Timestamp;
 
-use super::selection::{precedence, selects};
+use super::selection::selects;
 use super::{Cluster, Compiled};
 
 /// How one policy fares.
@@ -109,7 +109,7 @@ impl Cluster {
         for (class, pods, namespace) in self.classes.iter() {
             let mut selecting: Vec<_> =
                 compiled.iter().filter(|(_, policy, _)| selects(policy, class, namespace)).collect();
-            selecting.sort_by(|(_, a, _), (_, b, _)| precedence(a).cmp(&precedence(b)));
+            selecting.sort_by(|(_, a, _), (_, b, _)| a.precedence().cmp(&b.precedence()));
             for (rank, (id, ..)) in selecting.iter().enumerate() {
                 if let Some(standing) = standings.get_mut(id) {
                     standing.pods_selected += pods;
