@@ -82,9 +82,10 @@ spec:
     )
 }
 
-/// A CronJob that is never due by itself; `Scenario::run_cron_job` makes its Jobs.
+/// A CronJob that is never due by itself; `Scenario::run_cron_job` makes its Jobs. On one node: each node judges what it
+/// sees.
 #[must_use]
-pub fn cron_job(name: &str, script: &str) -> String {
+pub fn cron_job(name: &str, node: &str, script: &str) -> String {
     format!(
         "
 apiVersion: batch/v1
@@ -98,6 +99,7 @@ spec:
       template:
         metadata: {{labels: {{app: {name}}}}}
         spec:
+          nodeSelector: {{kubernetes.io/hostname: {node}}}
           restartPolicy: Never
           terminationGracePeriodSeconds: 0
           containers: [{container}]

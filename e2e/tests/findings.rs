@@ -9,6 +9,7 @@ use beaconwatch_e2e::collector::{Collector, attribute};
 use beaconwatch_e2e::manifests::{cron_job, deployment, pod, quick_policy, strict_policy};
 use beaconwatch_e2e::outside::{Server, Speaks};
 use beaconwatch_e2e::scenario::{Scenario, run, until};
+use kube::ResourceExt;
 use kube::api::Api;
 use serde_json::{Value, json};
 
@@ -57,7 +58,9 @@ fn fresh_pods_of_a_cron_job_are_one_beacon() -> Result<()> {
         let server = Server::start(11, 8080, Speaks::Http).await?;
         scenario.apply(&quick_policy("quick")).await?;
         scenario.programmed("quick").await?;
-        scenario.apply(&cron_job("report", "curl -s -o /dev/null http://host-11.example.test:8080/")).await?;
+        let node = scenario.nodes().await?.first().map(ResourceExt::name_any).context("no node")?;
+        let call = "curl -s -o /dev/null http://host-11.example.test:8080/";
+        scenario.apply(&cron_job("report", &node, call)).await?;
         for _ in 0..14 {
             scenario.run_cron_job("report", Duration::from_secs(4)).await?;
         }

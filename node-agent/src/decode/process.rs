@@ -75,7 +75,10 @@ pub(crate) fn arguments(bytes: &[u8]) -> Vec<Box<str>> {
     bytes.split(|byte| *byte == 0).map(text).collect()
 }
 
+/// Since Linux 6.13 the top bit of the nanoseconds says that somebody asked for the time (`I_CTIME_QUERIED`).
 fn changed(seconds: i64, nanos: u32) -> Timestamp {
+    const QUERIED: u32 = 1 << 31;
     let seconds = u64::try_from(seconds).unwrap_or(0);
-    Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(u64::from(nanos)))
+    let nanos = u64::from(nanos & !QUERIED);
+    Timestamp::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
 }

@@ -22,7 +22,7 @@ fn exec(path: &[u8], filename: &[u8], args: &[u8], flags: u32) -> Vec<u8> {
         start_ns: 5,
         inode: 99,
         changed_sec: 3,
-        changed_nsec: 4,
+        changed_nsec: 4 | 1 << 31,
         device: 8 << 20 | 1,
         pid: 10,
         parent_pid: 9,
