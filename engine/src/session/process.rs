@@ -303,7 +303,8 @@ fn is_runtime(executable: &str, filename: &str, args: &[Box<str>]) -> bool {
             | "docker-runc"
     ) || name.starts_with("containerd-shim")
         || executable.starts_with("/memfd:runc_cloned")
-        || (filename.starts_with("/proc/self/") && args.get(1).is_some_and(|arg| &**arg == "init"))
+        || (["/proc/self/", "/dev/fd/"].iter().any(|place| filename.starts_with(place))
+            && args.get(1).is_some_and(|arg| &**arg == "init"))
 }
 
 #[cfg(test)]
@@ -325,6 +326,8 @@ mod tests {
         assert!(is_runtime("/usr/bin/containerd-shim-runc-v2", "", &[]));
         assert!(is_runtime("/memfd:runc_cloned:/proc/self/exe", "/proc/self/exe", &args));
         assert!(is_runtime("/opt/k8s/my-oci", "/proc/self/exe", &args));
+        // Its file is not reachable from the root any more.
+        assert!(is_runtime("", "/dev/fd/6", &args));
         assert!(!is_runtime("/usr/bin/curl", "", &args));
     }
 }
