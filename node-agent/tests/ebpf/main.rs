@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod container;
 #[cfg(test)]
 mod figures;
@@ -15,3 +17,5 @@ mod scene;
 mod short_lived;
 #[cfg(test)]
 mod sockets;
+#[cfg(test)]
+mod stage;

@@ -65,19 +65,30 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// A server's namespace and this many clients' namespaces ("rooms"), each with a cable to it.
+    /// A server's namespace, with servers, and this many clients' namespaces ("rooms"), each with a cable to it.
     pub(crate) fn with_rooms(rooms: u8) -> Self {
+        let scene = Self::without_servers(rooms);
+        for port in [CLOSES, WAITS, REPEATS] {
+            scene.serve(port);
+        }
+        scene.serve_dns();
+        scene
+    }
+
+    /// The same, with nobody at the server's address.
+    pub(crate) fn without_servers(rooms: u8) -> Self {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let name = format!("bw{}x{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
         let cgroup_root = CgroupRoot::find(None).unwrap().path;
         let scene = Self { name, cgroup_root, rooms };
         std::fs::create_dir(scene.cgroup("")).unwrap();
         scene.lay_cables();
-        for port in [CLOSES, WAITS, REPEATS] {
-            scene.serve(port);
-        }
-        scene.serve_dns();
         scene
+    }
+
+    /// Differs from that of any other scene on this machine.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     fn lay_cables(&self) {
@@ -164,7 +175,8 @@ addr add {SERVER}/32 dev lo
         }
     }
 
-    fn in_server<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    /// Runs `work` on a thread in the server's namespace.
+    pub(crate) fn in_server<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|threads| {
             let thread = threads.spawn(|| {
                 self.enter(None);
