@@ -44,13 +44,12 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 	@cargo xtask build-ebpf
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
-	$(call say,scenarios on a real cluster (12 minutes; the first time 18 more to build Kubernetes))
-	@$(MAKE) --no-print-directory e2e
-	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),$(if $(CI),60,5))
+	$(call say,scenarios on a real cluster (12 minutes; the first time 18 more to build Kubernetes) and fuzzing beside them)
+	@$(MAKE) --no-print-directory -j2 e2e fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),$(if $(CI),60,5))
 
 fuzz: ## Fuzz every reader and parser for FUZZ_SECONDS each (60)
 	@scripts/setup.sh rust build fuzz
-	@scripts/fuzz.sh
+	@nice -n 19 scripts/fuzz.sh
 
 bench-detection: ## Recall and false alarms on labelled captures and simulated clusters (15 minutes)
 	@scripts/setup.sh rust build
