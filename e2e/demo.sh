@@ -15,7 +15,14 @@ e2e/images.sh "$archives"
 "$here/load.sh" "$archives"/*.tar "$images/tools.tar"
 
 # What the pod calls: a web server outside the cluster.
-setsid nsenter --net="/run/netns/$name" python3 -m http.server 8080 --bind 203.0.113.9 --directory "$here/manifests" >/dev/null 2>&1 &
+setsid nsenter --net="/run/netns/$name" python3 -c '
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"ok")
+HTTPServer(("203.0.113.9", 8080), Answer).serve_forever()' >/dev/null 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 
@@ -44,7 +51,7 @@ spec:
       - name: app
         image: docker.io/beaconwatch-e2e/tools:1
         imagePullPolicy: Never
-        command: [sh, -c, "mkdir /tmp/.x; cp /usr/bin/curl /tmp/.x/curl; while true; do /tmp/.x/curl -s -o /dev/null http://host-9.example.test:8080/; sleep 5; done"]'
+        command: [sh, -c, "mkdir /tmp/.x; cp /usr/bin/curl /tmp/.x/curl; while true; do /tmp/.x/curl -s -o /dev/null http://203.0.113.9:8080/; sleep 5; done"]'
 say "waiting for the finding (about 2 minutes)"
 found() { [ -n "$(in_control_plane kubectl get beaconfindings -n payments -o name)" ]; }
 until_true 300 "a finding" found
@@ -62,7 +69,7 @@ spec:
   exceptions:
   - name: reports
     reason: approved by the platform team
-    match: {destinations: ["host-9.example.test"], ports: [8080]}'
+    match: {executables: [/tmp/.x/curl], destinations: [203.0.113.9/32], ports: [8080]}'
 show kubectl get beaconpolicies --all-namespaces
 show kubectl delete namespace payments
 show helm uninstall beaconwatch --namespace beaconwatch --wait

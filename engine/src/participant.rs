@@ -67,17 +67,19 @@ impl Participants {
             // Everything here can be looked up again, so forgetting is cheap and rare.
             self.known.clear();
         }
+        let pod = || workloads.pod_of(actor).cloned();
         let entry = self.known.entry(key);
-        let participant = entry.or_insert_with(|| participant(actor, workloads, policies, epoch));
+        let participant = entry.or_insert_with(|| participant(actor, pod(), policies, epoch));
         if participant.epoch != epoch {
-            *participant = self::participant(actor, workloads, policies, epoch);
+            // A container stays its pod's, also after the pod was deleted.
+            let before = participant.pod.take().filter(|_| actor.container.is_some());
+            *participant = self::participant(actor, pod().or(before), policies, epoch);
         }
         participant
     }
 }
 
-fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch: (u32, u32)) -> Participant {
-    let pod = workloads.pod_of(actor).cloned();
+fn participant(actor: &Actor, pod: Option<Arc<Pod>>, policies: &PolicySet, epoch: (u32, u32)) -> Participant {
     let originator = originator(actor);
     let executable = executable_hash(actor);
     let workload =
@@ -91,12 +93,17 @@ fn participant(actor: &Actor, workloads: &Workloads, policies: &PolicySet, epoch
         replica: pod.as_deref().map_or(originator.0, replica_hash),
         executable,
         scope,
-        in_cluster: pod.is_some() || actor.container.is_some() || !workloads.is_empty(),
+        in_cluster: pod.is_some() || actor.container.is_some() || pods_are_known(epoch),
         is_node: pod.is_none() && actor.container.is_none(),
         pod,
         policy,
         epoch,
     }
+}
+
+/// Some pod was announced: this is a node of a cluster.
+fn pods_are_known((pod_changes, _): (u32, u32)) -> bool {
+    pod_changes > 0
 }
 
 /// The key of a workload of Kubernetes.

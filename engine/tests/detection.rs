@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beaconwatch_engine::actor::{Owner, Pod};
+use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::finding::{FindingKind, FindingState};
 use beaconwatch_engine::input::{Input, WorkloadChange};
@@ -70,6 +70,35 @@ fn probes_of_a_nodes_own_pods_stay_silent_and_its_other_calls_do_not() {
     assert!(scene.findings.is_empty(), "{:?}", scene.findings);
     scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(2.0, 0.1).from(100.0).lasting(90.0));
     assert_eq!(scene.opened().len(), 1);
+}
+
+#[test]
+fn a_finding_stays_its_pods_after_the_pod_was_deleted() {
+    let mut scene = Scene::with_policy(quick());
+    let container: Arc<str> = Arc::from("c".repeat(64));
+    let pod = Arc::new(Pod {
+        namespace: Arc::from("shop"),
+        name: Arc::from("web-0"),
+        uid: Arc::from("u1"),
+        containers: Arc::from([(Arc::clone(&container), Box::from("app"))]),
+        ..Pod::default()
+    });
+    let uid = Arc::clone(&pod.uid);
+    scene.input(time(0.0), Input::Workload(WorkloadChange::Applied(pod)));
+    for check_in in 0..90_u32 {
+        let at = f64::from(check_in) * 5.0 + f64::from(check_in * 7 % 5) * 0.1;
+        if check_in == 60 {
+            scene.input(time(at), Input::Workload(WorkloadChange::Deleted { uid: Arc::clone(&uid) }));
+        }
+        let bytes = Some(Bytes { sent: 312, received: 312 });
+        let mut contact = support::contact(at, "/tmp/.x/agent", "203.0.113.9", 4444, bytes);
+        let actor = Actor { container: Some(Arc::clone(&container)), ..(*contact.actor).clone() };
+        (contact.actor_key, contact.actor) = (actor.key(), Arc::new(actor));
+        scene.input(time(at), Input::Contact(Box::new(contact)));
+    }
+    scene.end(3000.0);
+    assert!(scene.findings.len() > 3, "{:?}", scene.findings);
+    assert!(scene.findings.iter().all(|f| f.id == scene.findings[0].id && f.pod.is_some()));
 }
 
 #[test]

@@ -169,9 +169,10 @@ fn when(finding: &Finding) -> When {
         rhythm: finding.rhythm.as_ref().map(|rhythm| {
             let Rhythm { bits, window_secs: (low, high), hits, gaps, chance, .. } = rhythm;
             let chance = chance * 100.0;
+            let digits = usize::from(*high < 100.0);
             format!(
-                "{hits} of {gaps} gaps fell in the predicted {low:.0}-{high:.0} s (chance {chance:.0} %): \
-                 {bits:.0} bits of rhythm"
+                "{hits} of {gaps} gaps fell in the predicted {low:.digits$}-{high:.digits$} s \
+                 (chance {chance:.0} %): {bits:.0} bits of rhythm"
             )
         }),
     }
@@ -223,7 +224,10 @@ fn not_seen(finding: &Finding) -> Vec<String> {
     if finding.pod.is_none() {
         not_seen.push("the pod (the process belongs to no pod that is known)".to_owned());
     }
-    not_seen.push(format!("{} records lost in this window", finding.lost));
+    not_seen.push(match finding.lost {
+        0 => "nothing was lost: every record of this window was judged".to_owned(),
+        lost => format!("{lost} records lost in this window"),
+    });
     not_seen
 }
 
