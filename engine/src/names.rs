@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::limits::Limits;
-use crate::protocol::{DnsData, DnsMessage, DnsSection};
+use crate::protocol::{DnsData, DnsMessage, DnsQuestion, DnsSection, DnsType};
 use crate::session::table::FairTable;
 use crate::time::Timestamp;
 
@@ -51,7 +51,7 @@ impl Names {
     /// Learns from an answer that a workload received.
     pub fn learn(&mut self, now: Timestamp, workload: WorkloadKey, message: &DnsMessage) {
         let Some(question) = message.questions.first().filter(|_| message.response) else { return };
-        let name: Arc<str> = Arc::from(question.name.as_str());
+        let name: Arc<str> = Arc::from(meant(question, message));
         let mut learned = false;
         for record in message.records.iter().filter(|r| r.section == DnsSection::Answer) {
             let addresses = match &record.data {
@@ -109,10 +109,26 @@ impl Names {
     }
 }
 
+/// The name that was meant by a question. A resolver that goes through the search domains itself (CoreDNS's
+/// `autopath`) answers a question for `example.com.shop.svc.cluster.local` with an alias of `example.com`.
+fn meant<'a>(question: &'a DnsQuestion, message: &'a DnsMessage) -> &'a str {
+    const CNAME: DnsType = DnsType(5);
+    let asked = question.name.as_str();
+    let alias = message.records.iter().find_map(|record| match &record.data {
+        DnsData::Name(target) if record.kind == CNAME && record.name == question.name => {
+            Some(target.as_str())
+        }
+        DnsData::Name(_) | DnsData::Address(_) | DnsData::Service { .. } | DnsData::Other => None,
+    });
+    alias
+        .filter(|alias| asked.strip_prefix(alias).is_some_and(|domain| domain.starts_with('.')))
+        .unwrap_or(asked)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{DnsName, DnsQuestion, DnsRecord, DnsType};
+    use crate::protocol::{DnsName, DnsRecord};
 
     fn answer(name: &str, address: &str, ttl_s: u32) -> DnsMessage {
         let record = DnsRecord {
@@ -179,6 +195,24 @@ mod tests {
         }
         assert_eq!(names(&cache, 1, 1, "192.0.2.1"), ["kept.example"]);
         assert_eq!(cache.held_and_evicted(), (11, 990));
+    }
+
+    #[test]
+    fn an_address_behind_aliases_has_the_name_that_was_meant() {
+        for (question, alias, name) in [
+            ("www.shop.example", "edge.cdn.example", "www.shop.example"),
+            ("www.shop.example.web.svc.cluster.local", "www.shop.example", "www.shop.example"),
+            ("cdn.example", "n", "cdn.example"),
+        ] {
+            let mut message = answer(question, "192.0.2.1", 30);
+            let (kind, data) = (DnsType(5), DnsData::Name(DnsName(alias.into())));
+            let alias = DnsRecord { kind, data, ..message.records[0].clone() };
+            message.records[0].name = DnsName("edge.cdn.example".into());
+            message.records.insert(0, alias);
+            let mut cache = Names::with_limits(&Limits::default());
+            cache.learn(Timestamp::ZERO, 1, &message);
+            assert_eq!(names(&cache, 1, 1, "192.0.2.1"), [name]);
+        }
     }
 
     #[test]

@@ -15,8 +15,11 @@ pub const FILENAME_MAX: usize = 512;
 pub const EXEC_TAIL_MAX: usize = 8192;
 /// Components of a path that are walked; a deeper path lacks its first ones.
 pub const PATH_COMPONENTS_MAX: u32 = 48;
-/// Longest prefix of a packet's payload in a record, in bytes.
-pub const PAYLOAD_MAX: usize = 2048;
+/// Longest prefix of a received packet's payload in a record, in bytes.
+pub const PAYLOAD_RECEIVED_MAX: usize = 2048;
+/// The same of a packet that is sent. A browser's ClientHello with a post-quantum key share and a session ticket
+/// is longer than 2 KiB, and leaves in one piece where segmentation is offloaded.
+pub const PAYLOAD_SENT_MAX: usize = 4096;
 /// Payload packets reported per direction and socket.
 pub const PAYLOAD_PACKETS: u8 = 3;
 /// Silence after which the next sending is reported as a burst, in nanoseconds.

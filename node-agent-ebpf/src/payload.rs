@@ -4,7 +4,7 @@ use core::mem::MaybeUninit;
 
 use aya_ebpf::bindings::__sk_buff;
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
-use node_agent_common::event::{Kind, PAYLOAD_MAX, Payload, family, transport};
+use node_agent_common::event::{Kind, PAYLOAD_RECEIVED_MAX, PAYLOAD_SENT_MAX, Payload, family, transport};
 use node_agent_common::map::SocketState;
 
 use crate::emit::{fill_header, reserve, submit};
@@ -117,8 +117,8 @@ struct Sized<const N: usize> {
     data: [u8; N],
 }
 
-/// Emits the beginning of the payload; true if it went out. Takes the smallest of three sizes, since a ring
-/// reservation must be of a size that the verifier knows.
+/// Emits the beginning of the payload; returns how much of it went out. Takes the smallest of four sizes, since a
+/// ring reservation must be of a size that the verifier knows.
 #[inline(always)]
 pub(crate) unsafe fn emit(
     skb: *mut __sk_buff,
@@ -133,8 +133,10 @@ pub(crate) unsafe fn emit(
             emit_sized::<256>(skb, state, packet, received, gap_before)
         } else if packet.payload_len <= 768 {
             emit_sized::<768>(skb, state, packet, received, gap_before)
+        } else if received || packet.payload_len <= PAYLOAD_RECEIVED_MAX as u32 {
+            emit_sized::<PAYLOAD_RECEIVED_MAX>(skb, state, packet, received, gap_before)
         } else {
-            emit_sized::<PAYLOAD_MAX>(skb, state, packet, received, gap_before)
+            emit_sized::<PAYLOAD_SENT_MAX>(skb, state, packet, received, gap_before)
         }
     }
 }
@@ -158,7 +160,10 @@ unsafe fn emit_sized<const N: usize>(
         let wanted = match N {
             256 => from_one_to::<256>(u64::from(packet.payload_len)),
             768 => from_one_to::<768>(u64::from(packet.payload_len)),
-            _ => from_one_to::<{ PAYLOAD_MAX as i32 }>(u64::from(packet.payload_len)),
+            PAYLOAD_RECEIVED_MAX => {
+                from_one_to::<{ PAYLOAD_RECEIVED_MAX as i32 }>(u64::from(packet.payload_len))
+            }
+            _ => from_one_to::<{ PAYLOAD_SENT_MAX as i32 }>(u64::from(packet.payload_len)),
         } as u32;
         let mut copied = 0;
         if bpf_skb_load_bytes(skb.cast(), packet.payload_at, (&raw mut (*place).data).cast(), wanted) == 0 {

@@ -98,6 +98,25 @@ impl FlowParser {
         }
     }
 
+    /// The rest of a ClientHello that is under way cannot be waited for: says what is there of it, marked as cut.
+    pub fn cut_hello(&mut self, seen: &mut Vec<Observation>) {
+        let begin = seen.len();
+        match &mut self.state {
+            State::Tls(tls) => tls.push(Direction::FromOriginator, &[], true, self.detail, seen),
+            State::Quic(quic) => quic.finish(self.detail, seen),
+            State::Undecided(_)
+            | State::Dtls(_)
+            | State::DnsDatagrams(_)
+            | State::DnsStream(_)
+            | State::Http(_)
+            | State::Irc(_)
+            | State::Socks(_)
+            | State::Watching { .. }
+            | State::Over => {}
+        }
+        self.name_encrypted_dns(begin, seen);
+    }
+
     /// The flow ended, or nothing more of it will be given: says what is left to say.
     pub fn finish(&mut self, seen: &mut Vec<Observation>) {
         let begin = seen.len();

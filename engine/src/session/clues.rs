@@ -16,7 +16,8 @@ pub(super) struct Clues {
     pub(super) user_agent: Option<Arc<str>>,
     host: Option<Arc<str>>,
     proxy: Option<(Arc<str>, u16)>,
-    tls: bool,
+    /// A whole ClientHello had no name.
+    nameless: bool,
     /// The name in the ClientHello may be an outer one.
     ech: bool,
 }
@@ -28,6 +29,19 @@ pub(super) struct LookedUp<'a> {
     pub(super) names: Vec<&'a Arc<str>>,
     /// Every look-up of the workload was seen: an address without a name was not looked up.
     pub(super) all_seen: bool,
+}
+
+impl LookedUp<'_> {
+    /// Whether a name was looked up: as it is, or with a search domain of the cluster behind it (`api` as
+    /// `api.shop.svc.cluster.local`), which nobody can register.
+    fn has(&self, name: &Arc<str>) -> bool {
+        self.names.iter().any(|looked_up| {
+            let domain = looked_up.strip_prefix(&**name);
+            domain.is_some_and(|domain| {
+                domain.is_empty() || domain.starts_with('.') && domain.ends_with(".local")
+            })
+        })
+    }
 }
 
 impl Clues {
@@ -56,10 +70,15 @@ impl Clues {
                 }
             }
             Observation::TlsClientHello(hello) => {
-                self.tls = true;
-                self.ech = hello.ech;
-                self.sni = hello.server_name.as_ref().map(|name| host_name(name.as_str()));
-                self.ja4 = hello.ja4.map(|ja4| Arc::from(ja4.as_str()));
+                // A hello that was cut may have had a name; one that is repeated, for another key share, changes nothing.
+                self.nameless |= !hello.cut && hello.server_name.is_none();
+                self.ech |= hello.ech;
+                if self.sni.is_none() {
+                    self.sni = hello.server_name.as_ref().map(|name| host_name(name.as_str()));
+                }
+                if self.ja4.is_none() {
+                    self.ja4 = hello.ja4.map(|ja4| Arc::from(ja4.as_str()));
+                }
                 true
             }
             Observation::HttpRequest(request) => {
@@ -100,7 +119,7 @@ impl Clues {
         if let Some((host, port)) = &self.proxy {
             return self.behind_proxy(host, *port, transport);
         }
-        let confirmed = |name: &Option<Arc<str>>| name.clone().filter(|name| looked_up.names.contains(&name));
+        let confirmed = |name: &Option<Arc<str>>| name.clone().filter(|name| looked_up.has(name));
         let newest = looked_up.names.first().map(|name| Arc::clone(name));
         let dns = confirmed(&self.sni).or_else(|| confirmed(&self.host)).or(newest);
         let host = self.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
@@ -118,8 +137,8 @@ impl Clues {
     fn naming(&self, looked_up: &LookedUp<'_>) -> Naming {
         let found = !looked_up.names.is_empty();
         match &self.sni {
-            None if self.tls => Naming::SniMissing,
-            Some(sni) if found && looked_up.names.contains(&sni) => Naming::Consistent,
+            None if self.nameless => Naming::SniMissing,
+            Some(sni) if found && looked_up.has(sni) => Naming::Consistent,
             Some(_) if found && looked_up.all_seen && !self.ech => Naming::SniMismatch,
             Some(_) if found => Naming::Unknown,
             None if found => Naming::Consistent,
@@ -132,7 +151,7 @@ impl Clues {
         let address = host.parse::<IpAddr>().ok();
         let name = address.is_none().then(|| Arc::clone(host));
         let naming = match &self.sni {
-            None if self.tls => Naming::SniMissing,
+            None if self.nameless => Naming::SniMissing,
             Some(sni) if name.as_ref() == Some(sni) => Naming::Consistent,
             Some(_) if name.is_some() && !self.ech => Naming::SniMismatch,
             _ => Naming::Unknown,
@@ -147,7 +166,8 @@ mod tests {
 
     fn check(sni: Option<&str>, tls: bool, names: &[&str], all_seen: bool, expect: (&str, Naming)) {
         let names: Vec<Arc<str>> = names.iter().map(|n| Arc::from(*n)).collect();
-        let clues = Clues { sni: sni.map(Arc::from), tls, ..Clues::default() };
+        let nameless = tls && sni.is_none();
+        let clues = Clues { sni: sni.map(Arc::from), nameless, ..Clues::default() };
         let looked_up = LookedUp { names: names.iter().collect(), all_seen };
         let remote = "192.0.2.1:443".parse().unwrap();
         let (destination, naming) = clues.destination(remote, Transport::Tcp, &looked_up);
@@ -162,6 +182,9 @@ mod tests {
         check(Some("a.example"), true, &["b.example"], false, ("b.example", Naming::Unknown));
         check(Some("a.example"), true, &[], true, ("a.example", Naming::NoLookup));
         check(Some("a.example"), true, &[], false, ("a.example", Naming::Unknown));
+        check(Some("api"), true, &["api.shop.svc.cluster.local"], true, ("api", Naming::Consistent));
+        check(Some("ap"), true, &["api.local"], true, ("api.local", Naming::SniMismatch));
+        check(Some("a.test"), true, &["a.test.b.example"], true, ("a.test.b.example", Naming::SniMismatch));
         check(None, true, &["b.example"], true, ("b.example", Naming::SniMissing));
         check(None, true, &[], false, ("", Naming::SniMissing));
         check(None, false, &["b.example"], true, ("b.example", Naming::Consistent));

@@ -1,15 +1,19 @@
 //! One flow: an actor's socket turned to one peer. It waits for a name, becomes a contact, then a burst for each time
 //! it wakes up, and has its bytes shared out among them.
 
+mod share;
+
 use core::time::Duration;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+use share::{Ending, Share};
 
 use super::attribution::Originator;
 use super::clues::{Clues, LookedUp};
 use super::query::{Queries, Query};
 use super::{Desk, SessionOutput};
-use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Transport};
+use crate::contact::{Bytes, Contact, ContactKind, Transport};
 use crate::input::{Direction, Payload};
 use crate::protocol::{self, AppProtocol, Carrier, Detail, DnsMessage, FlowParser, Observation};
 use crate::time::Timestamp;
@@ -51,26 +55,6 @@ pub(super) struct Flow {
     last_sent: Timestamp,
     /// Totals at the close, when that came while the flow still waited.
     closed: Option<(Timestamp, Bytes)>,
-}
-
-/// A part of a flow.
-#[derive(Clone, Copy, Debug)]
-struct Share {
-    id: u64,
-    start: Timestamp,
-    /// Totals at its start.
-    base: Bytes,
-}
-
-/// Why a part of a flow is reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// The next part begins.
-    Woke,
-    /// The connection is closing.
-    Closing,
-    /// It is over.
-    Closed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,14 +150,8 @@ impl Flow {
         if done {
             self.parser = None;
         }
-        let mut asked = false;
-        for observation in seen.drain(..) {
-            if let Observation::Dns(message) = &observation {
-                asked |= self.dns(now, payload.direction, message, desk);
-            }
-            done |= self.clues.take(&observation);
-        }
-        *desk.scratch = seen;
+        let (asked, named) = self.read(now, payload.direction, seen, desk);
+        done |= named;
         if done && self.stage == Stage::Waiting {
             self.deliver(now, desk);
         }
@@ -182,6 +160,26 @@ impl Flow {
             self.parser = None;
         }
         asked
+    }
+
+    /// Takes what the parser saw, and gives its memory back. Returns whether a question was asked, and whether
+    /// nothing better is to be expected soon.
+    fn read(
+        &mut self,
+        now: Timestamp,
+        direction: Direction,
+        mut seen: Vec<Observation>,
+        desk: &mut Desk<'_>,
+    ) -> (bool, bool) {
+        let (mut asked, mut named) = (false, false);
+        for observation in seen.drain(..) {
+            if let Observation::Dns(message) = &observation {
+                asked |= self.dns(now, direction, message, desk);
+            }
+            named |= self.clues.take(&observation);
+        }
+        *desk.scratch = seen;
+        (asked, named)
     }
 
     fn dns(
@@ -218,8 +216,18 @@ impl Flow {
             self.deliver_query(query, None, desk);
         }
         if self.stage == Stage::Waiting && self.start + WAIT <= now {
+            self.cut_hello(now, desk);
             self.deliver(now, desk);
         }
+    }
+
+    /// A ClientHello that is longer than what is reported of a flow still has a name.
+    fn cut_hello(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+        let Some(parser) = &mut self.parser else { return };
+        let mut seen = core::mem::take(desk.scratch);
+        parser.cut_hello(&mut seen);
+        self.clues.protocol = parser.protocol();
+        self.read(now, Direction::Sent, seen, desk);
     }
 
     /// Everything that waits is delivered now.
@@ -228,6 +236,7 @@ impl Flow {
             self.deliver_query(query, None, desk);
         }
         if self.stage == Stage::Waiting {
+            self.cut_hello(now, desk);
             self.deliver(now, desk);
         }
     }
@@ -299,13 +308,7 @@ impl Flow {
         let mut seen = core::mem::take(desk.scratch);
         parser.finish(&mut seen);
         self.clues.protocol = parser.protocol();
-        for observation in seen.drain(..) {
-            if let Observation::Dns(message) = &observation {
-                self.dns(now, Direction::Sent, message, desk);
-            }
-            self.clues.take(&observation);
-        }
-        *desk.scratch = seen;
+        self.read(now, Direction::Sent, seen, desk);
     }
 
     fn deliver(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
@@ -359,37 +362,6 @@ impl Flow {
             user_agent: self.clues.user_agent.clone(),
             bytes: None,
             duration: None,
-        }
-    }
-
-    /// Reports what belongs to the current contact, and to the connect contact if that is another.
-    fn end_share(&mut self, now: Timestamp, totals: Bytes, ending: Ending, desk: &mut Desk<'_>) {
-        let Share { id, start, base } = self.current;
-        let bytes = Bytes {
-            sent: totals.sent.saturating_sub(base.sent),
-            received: totals.received.saturating_sub(base.received),
-        };
-        let is_connect = id == self.connect_id;
-        if id != 0 {
-            let provisional = match ending {
-                Ending::Woke => is_connect,
-                Ending::Closing => true,
-                Ending::Closed => false,
-            };
-            let established = if is_connect { self.established } else { None };
-            let duration = now.since(start);
-            desk.out.push(SessionOutput::End(ContactEnd { id, bytes, duration, established, provisional }));
-        }
-        if is_connect {
-            self.connect_bytes = bytes;
-        } else if ending == Ending::Closed && self.connect_id != 0 {
-            desk.out.push(SessionOutput::End(ContactEnd {
-                id: self.connect_id,
-                bytes: self.connect_bytes,
-                duration: now.since(self.start),
-                established: self.established,
-                provisional: false,
-            }));
         }
     }
 }

@@ -211,7 +211,7 @@ fn remove_cgroup(directory: &Path) {
 }
 
 fn answer(mut stream: TcpStream, port: u16) {
-    let mut request = [0_u8; 4096];
+    let mut request = [0_u8; 16384];
     loop {
         match stream.read(&mut request) {
             Ok(0) | Err(_) => return,

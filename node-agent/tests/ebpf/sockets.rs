@@ -122,7 +122,7 @@ fn only_the_first_three_payloads_each_way_are_reported_and_long_ones_are_cut() {
     let work = || {
         let mut stream = TcpStream::connect((SERVER, REPEATS)).unwrap();
         for _ in 0..5 {
-            stream.write_all(&[b'q'; 3000]).unwrap();
+            stream.write_all(&[b'q'; 6000]).unwrap();
             stream.read_exact(&mut [0; ANSWER]).unwrap();
         }
         id(&stream)
@@ -131,12 +131,12 @@ fn only_the_first_three_payloads_each_way_are_reported_and_long_ones_are_cut() {
     let sent = payloads(&events, Direction::Sent);
     assert_eq!(sent.len(), 3);
     let first = sent[0];
-    assert!(first.bytes.len() == 2048.min(first.wire_len as usize) && !first.gap_before, "{first:?}");
+    assert!(first.bytes.len() == 4096.min(first.wire_len as usize) && !first.gap_before, "{first:?}");
     assert!(sent[1].gap_before == (first.wire_len as usize > first.bytes.len()), "what was cut is a gap");
     let received = payloads(&events, Direction::Received);
     assert_eq!(received.len(), 3);
     assert!(received.iter().all(|payload| !payload.gap_before && payload.bytes.len() == ANSWER));
-    assert_eq!(totals(&events).0, bytes(15_000, 5 * ANSWER));
+    assert_eq!(totals(&events).0, bytes(30_000, 5 * ANSWER));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::scene::*;
 use crate::contact::{NameSource, Transport};
-use crate::input::Event;
+use crate::input::{Direction, Event};
 use crate::limits::Limits;
 
 const TCP: Transport = Transport::Tcp;
@@ -99,6 +99,24 @@ fn payload_that_is_reported_after_the_close_still_names_the_contact() {
     scene.wait_ms(15);
     scene.sent(1, &client_hello(Some("evil.example")));
     assert_eq!(scene.said(), ["1 connect evil.example 443 Tls Unknown", "end 1 300/900 5 ms"]);
+}
+
+#[test]
+fn a_hello_that_is_cut_may_have_a_name_and_has_no_fingerprint() {
+    let hello = client_hello(Some("long.example"));
+    let mut scene = Scene::container();
+    // Its end is never reported.
+    scene.open(1, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.sent(1, &hello[..hello.len() - 1]);
+    scene.received(1, &[22, 3, 3, 0, 90, 2, 0, 0, 86]);
+    scene.wait_ms(2000);
+    // It is cut before its name, of which nothing can be said.
+    scene.open(2, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    let mut cut = payload(2, Direction::Sent, &hello[..60]);
+    cut.wire_len = 3000;
+    scene.event(Event::Payload(cut));
+    assert_eq!(scene.said(), ["1 connect long.example 443 Tls Unknown", "2 connect - 443 Tls Unknown"]);
+    assert!(scene.contacts.iter().all(|contact| contact.ja4.is_none()));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_fingerprint_is_that_of_the_bytes_the_server_received() {
         stage.run(&["wget", "-q", "--tries=1", "--no-check-certificate", "https://10.77.0.1:8443/"]),
         run_openssl(&mut stage, 8443, &[]),
         // Longer than a segment; the kernel hands such a hello down in one piece.
-        run_openssl(&mut stage, 8443, &long_hello(1500)),
+        run_openssl(&mut stage, 8443, &long_hello(3600)),
     ];
     let seen = stage.end();
     let mut fingerprints = Vec::new();
@@ -100,7 +100,7 @@ fn a_hello_of_several_segments_is_whole_and_one_that_is_cut_has_no_fingerprint()
     let Some(mut stage) = Stage::set(&["openssl", "ip"]) else { return };
     let hellos = collect_hellos(&stage, 8443);
     // More in one piece than the kernel reports of one packet.
-    let cut_piece = run_openssl(&mut stage, 8443, &long_hello(3000));
+    let cut_piece = run_openssl(&mut stage, 8443, &long_hello(4000));
     // From here on every segment is a packet of its own.
     let network = stage.scene.inside(1, || {
         let command = ["link", "set", "eth0", "gso_max_segs", "1", "gso_max_size", "1500"];
