@@ -238,6 +238,22 @@ exec python3 /tmp/person.py";
         let probe = "readinessProbe: {httpGet: {path: /metrics, port: 8000}, periodSeconds: 1}, command:";
         let web = pod("web", "mkdir /tmp/www; echo ok >/tmp/www/metrics; exec httpd -f -p 8000 -h /tmp/www");
         scenario.apply(&web.replace("command:", probe)).await?;
+        // Scraped by a monitoring system every two seconds, through a Service.
+        let service = "{apiVersion: v1, kind: Service, metadata: {name: web}, \
+                       spec: {selector: {app: web}, ports: [{port: 8000}]}}";
+        scenario.apply(service).await?;
+        let scraper = "cat >/tmp/scraper.py <<'E'
+import time, urllib.request
+started = time.monotonic()
+for turn in range(1, 10000):
+    try:
+        urllib.request.urlopen('http://web:8000/metrics', timeout=1).read()
+    except OSError as error:
+        print(error)
+    time.sleep(max(0, started + 2 * turn - time.monotonic()))
+E
+exec python3 /tmp/scraper.py";
+        scenario.apply(&pod("scraper", scraper)).await?;
         called(&person, 40).await?;
         assert_eq!(scenario.summaries().await?, [""; 0]);
         Ok(())
