@@ -55,9 +55,15 @@ bench-detection: ## Recall and false alarms on labelled captures and simulated c
 	@scripts/setup.sh rust build
 	@scripts/bench-detection.sh
 
-bench: ## Figures of docs/performance.md
+bench: ## Figures of docs/performance.md (20 minutes; root for those of the kernel side and the agent)
 	@scripts/setup.sh rust build ebpf
 	@cargo xtask build-ebpf
+	$(call say,engine and readers (cargo bench; 10 minutes))
 	@cargo bench --workspace
+	$(call say,kernel side)
+	@cargo xtask bench-ebpf
+	$(call say,whole agent)
+	@cargo build --release --package beaconwatch-agent
+	@scripts/bench-process.sh
 
 -include e2e/e2e.mk
