@@ -1,5 +1,6 @@
 //! Composition root: makes each part and hands it what it needs. Reads like the drawing in ARCHITECTURE.md.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -34,7 +35,9 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
             PolicyCommand::Suggest(suggest) => crate::replay::suggest(&suggest.replay),
         },
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Args::command(), "beaconwatch-agent", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "beaconwatch-agent", &mut script);
+            std::io::stdout().write_all(&script)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Man => {
