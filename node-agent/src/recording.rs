@@ -14,7 +14,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use beaconwatch_engine::input::Input;
@@ -31,8 +33,9 @@ pub const VERSION: u16 = 1;
 const BLOCK_BYTES: usize = 256 << 10;
 /// ... or when its first record is this old, so that little is lost when the agent is killed.
 const BLOCK_NANOS: u64 = 5_000_000_000;
-/// Blocks that wait for the disk.
-const BLOCKS_WAITING: usize = 32;
+/// Bytes that wait for the disk, and blocks: in quiet times blocks are small.
+const BYTES_WAITING: usize = 8 << 20;
+const BLOCKS_WAITING: usize = 4096;
 
 /// Writes a recording.
 #[derive(Debug)]
@@ -53,6 +56,8 @@ pub struct Recorder {
 struct Writer {
     /// Number and records of each block.
     blocks: SyncSender<(u32, Vec<u8>)>,
+    /// Bytes of those that are not written yet.
+    waiting: Arc<AtomicUsize>,
     thread: JoinHandle<io::Result<u64>>,
 }
 
@@ -106,12 +111,15 @@ impl Recorder {
         out.write_all(&head)?;
         let head_bytes = head.len() as u64;
         let (sender, blocks) = sync_channel::<(u32, Vec<u8>)>(BLOCKS_WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let held = Arc::clone(&waiting);
         let thread = std::thread::Builder::new().name("recording".into()).spawn(move || {
             let mut bytes = head_bytes;
             for (sequence, raw) in blocks {
                 let block = block::seal(sequence, &raw);
                 out.write_all(&block)?;
                 bytes += block.len() as u64;
+                held.fetch_sub(raw.len(), Ordering::Relaxed);
             }
             out.flush()?;
             Ok(bytes)
@@ -123,7 +131,7 @@ impl Recorder {
             last: Timestamp::ZERO,
             sequence: 0,
             totals: Totals::default(),
-            writer: Some(Writer { blocks: sender, thread }),
+            writer: Some(Writer { blocks: sender, waiting, thread }),
         })
     }
 
@@ -146,7 +154,7 @@ impl Recorder {
     pub fn finish(&mut self, end: Timestamp) -> io::Result<Totals> {
         self.put(end, &[0], true);
         self.close_block(true);
-        let Some(Writer { blocks, thread }) = self.writer.take() else { return Ok(self.totals) };
+        let Some(Writer { blocks, thread, .. }) = self.writer.take() else { return Ok(self.totals) };
         drop(blocks);
         self.totals.bytes =
             thread.join().map_err(|_| io::Error::other("the writer of the recording died"))??;
@@ -187,18 +195,21 @@ impl Recorder {
         if self.raw.is_empty() {
             return;
         }
-        let block =
-            (self.sequence, core::mem::replace(&mut self.raw, Vec::with_capacity(BLOCK_BYTES + 4096)));
+        let raw = self.raw.clone();
+        self.raw.clear();
+        let sequence = self.sequence;
         self.sequence += 1;
-        let Some(Writer { blocks, thread: _ }) = &self.writer else { return };
+        let Some(Writer { blocks, waiting, thread: _ }) = &self.writer else { return };
+        let bytes = raw.len();
+        let room = waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= BYTES_WAITING;
         let sent = if wait {
-            blocks.send(block).is_ok()
+            blocks.send((sequence, raw)).is_ok()
         } else {
-            match blocks.try_send(block) {
-                Ok(()) => true,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-            }
+            room && blocks.try_send((sequence, raw)).is_ok()
         };
+        if !sent {
+            waiting.fetch_sub(bytes, Ordering::Relaxed);
+        }
         self.totals.blocks_lost += u64::from(!sent);
     }
 }
@@ -207,7 +218,7 @@ impl Drop for Recorder {
     /// What is not written yet is, without an end: a replay will say that it ended early.
     fn drop(&mut self) {
         self.close_block(true);
-        if let Some(Writer { blocks, thread }) = self.writer.take() {
+        if let Some(Writer { blocks, thread, .. }) = self.writer.take() {
             drop(blocks);
             let _ = thread.join();
         }
