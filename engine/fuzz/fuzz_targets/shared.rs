@@ -1,6 +1,6 @@
 // What the targets have in common.
 
-use beaconwatch_engine::protocol::{Carrier, Detail, Direction, FlowParser, Observation};
+use beaconwatch_engine::protocol::{AppProtocol, Carrier, Detail, Direction, FlowParser, Observation};
 
 /// Feeds `data` in pieces: a byte says direction, length and gap of the next one.
 pub fn feed(parser: &mut FlowParser, mut data: &[u8]) -> Vec<Observation> {
@@ -19,7 +19,8 @@ pub fn feed(parser: &mut FlowParser, mut data: &[u8]) -> Vec<Observation> {
     seen
 }
 
-/// What is seen of a stream that is `begin` and `data`, in one piece and in two: it must be the same.
+/// What is seen of a stream that is `begin` and `data`, in one piece and in two: it must be the same, unless nothing
+/// is recognised in it that is read on. Such a stream is looked at again with each piece, where TLS may begin.
 pub fn split(begin: &[u8], data: &[u8]) {
     let Some((&at, rest)) = data.split_first() else { return };
     let stream = [begin, rest].concat();
@@ -27,6 +28,10 @@ pub fn split(begin: &[u8], data: &[u8]) {
     let mut parser = FlowParser::open(Carrier::Stream, 4444, Detail::Full);
     parser.push(Direction::FromOriginator, &stream, false, &mut whole);
     parser.finish(&mut whole);
+    use AppProtocol::{Smtp, Ssh, Text, Unknown};
+    if let Some(Observation::Recognised(Unknown | Text | Ssh | Smtp)) = whole.first() {
+        return;
+    }
     let mut parts = Vec::new();
     let mut parser = FlowParser::open(Carrier::Stream, 4444, Detail::Full);
     let (first, second) = stream.split_at((begin.len() + usize::from(at)).min(stream.len()));

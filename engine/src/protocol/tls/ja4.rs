@@ -23,8 +23,9 @@ pub(crate) fn is_grease(value: u16) -> bool {
 
 /// The JA4 of a whole ClientHello.
 pub(crate) fn fingerprint(hello: &ClientHello<'_>, carrier: TlsCarrier) -> Ja4 {
-    let ciphers = ungreased(u16_values(hello.ciphers));
-    let extensions = ungreased(hello.extension_kinds());
+    let (mut cipher_room, mut extension_room) = (Room::empty(), Room::empty());
+    let ciphers = cipher_room.sort_ungreased(u16_values(hello.ciphers));
+    let extensions = extension_room.sort_ungreased(hello.extension_kinds());
     let (first, last) = alpn_ends(hello.alpn_names().next());
     let mut out = Ja4Text { text: [b'_'; 36], len: 0 };
     out.put(match carrier {
@@ -47,10 +48,39 @@ pub(crate) fn fingerprint(hello: &ClientHello<'_>, carrier: TlsCarrier) -> Ja4 {
     Ja4(out.text)
 }
 
-fn ungreased(values: impl Iterator<Item = u16>) -> Vec<u16> {
-    let mut kept = Vec::with_capacity(32);
-    kept.extend(values.filter(|v| !is_grease(*v)));
-    kept
+/// Values of a list that a usual client's hello has: more are rare, and cost an allocation.
+const VALUES_USUAL: usize = 64;
+
+/// Where a list is sorted.
+struct Room {
+    usual: [u16; VALUES_USUAL],
+    more: Vec<u16>,
+}
+
+impl Room {
+    fn empty() -> Self {
+        Self { usual: [0; VALUES_USUAL], more: Vec::new() }
+    }
+
+    fn sort_ungreased(&mut self, values: impl Iterator<Item = u16>) -> &[u16] {
+        let mut len = 0;
+        for value in values.filter(|value| !is_grease(*value)) {
+            if let Some(slot) = self.usual.get_mut(len) {
+                *slot = value;
+            } else {
+                self.more.push(value);
+            }
+            len += 1;
+        }
+        let sorted = if self.more.is_empty() {
+            self.usual.get_mut(..len).unwrap_or_default()
+        } else {
+            self.more.extend_from_slice(&self.usual);
+            &mut self.more
+        };
+        sorted.sort_unstable();
+        sorted
+    }
 }
 
 fn highest_version(hello: &ClientHello<'_>, carrier: TlsCarrier) -> u16 {
@@ -102,18 +132,15 @@ fn hex_word(value: u16) -> [u8; 4] {
     (nibbles + 0x3030_3030 + letters * 0x27).to_be_bytes()
 }
 
-fn cipher_hash(mut ciphers: Vec<u16>) -> Option<[u8; 6]> {
-    ciphers.sort_unstable();
+fn cipher_hash(ciphers: &[u16]) -> Option<[u8; 6]> {
     let mut hash = ListHash::start();
     hash.put_list(ciphers.iter().copied());
     (!ciphers.is_empty()).then(|| hash.finish())
 }
 
-fn extension_hash(mut extensions: Vec<u16>, signature_algorithms: &[u8]) -> Option<[u8; 6]> {
-    extensions.retain(|kind| !matches!(kind, 0x0000 | 0x0010));
-    extensions.sort_unstable();
+fn extension_hash(extensions: &[u16], signature_algorithms: &[u8]) -> Option<[u8; 6]> {
     let mut hash = ListHash::start();
-    hash.put_list(extensions.iter().copied());
+    hash.put_list(extensions.iter().copied().filter(|kind| !matches!(kind, 0x0000 | 0x0010)));
     let mut algorithms = u16_values(signature_algorithms).filter(|v| !is_grease(*v)).peekable();
     if algorithms.peek().is_some() {
         hash.put_underscore();

@@ -1,3 +1,5 @@
+use sha2::Digest;
+
 use super::*;
 use crate::protocol::sample;
 
@@ -35,6 +37,24 @@ fn a_second_hello_after_a_retry_is_seen() {
     let hello = sample::records(&sample::client_hello("a.example"), 16384);
     let stream = [hello.clone(), vec![20, 3, 3, 0, 1, 1], hello].concat();
     assert_eq!(see(Direction::FromOriginator, &stream).len(), 2);
+}
+
+#[test]
+fn a_fingerprint_sorts_any_number_of_ciphers() {
+    for count in [1, 64, 65, 200] {
+        let ciphers: Vec<u16> = (0..count).map(|n| 0xd000 - n * 7).collect();
+        let wire: Vec<u8> = ciphers.iter().flat_map(|cipher| cipher.to_be_bytes()).collect();
+        let len = u16::try_from(wire.len()).unwrap().to_be_bytes();
+        let body = [&[3, 3][..], &[7; 32], &[0], &len, &wire, &[1, 0]].concat();
+        let mut sorted: Vec<String> = ciphers.iter().map(|cipher| format!("{cipher:04x}")).collect();
+        sorted.sort();
+        let digest = sha2::Sha256::digest(sorted.join(","));
+        let hash: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let seen = see(Direction::FromOriginator, &sample::records(&sample::handshake(1, &body), 16384));
+        let [Observation::TlsClientHello(hello)] = seen.as_slice() else { panic!("{seen:?}") };
+        let expected = format!("t12i{:02}0000_{hash}_000000000000", count.min(99));
+        assert_eq!(hello.ja4.as_ref().map(crate::protocol::Ja4::as_str), Some(&*expected));
+    }
 }
 
 #[test]
