@@ -24,7 +24,7 @@ use crate::scene::{SERVER, Scene, Watch, load};
 pub(crate) const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/server.pem");
 pub(crate) const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/server.key");
 /// A client that takes longer is ended.
-const CLIENT_TAKES_MAX: Duration = Duration::from_secs(30);
+const CLIENT_TAKES_MAX: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_millis(5);
 
 /// Servers and clients, watched.
@@ -213,7 +213,8 @@ pub(crate) fn answer_http(mut stream: TcpStream) {
     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes");
 }
 
-/// What came out of the rings, joined by the engine's session layer.
+/// What came out of the rings, joined by the engine's session layer. Without bursts: on a busy machine a client
+/// pauses when it likes.
 #[derive(Default)]
 pub(crate) struct Seen {
     contacts: HashMap<String, Vec<Contact>>,
@@ -242,6 +243,7 @@ impl Seen {
         sessions.finish(last, &mut out);
         for output in out {
             if let SessionOutput::Contact(contact) = output
+                && contact.kind != ContactKind::Burst
                 && let Some(container) = &contact.actor.container
             {
                 seen.contacts.entry(container.to_string()).or_default().push(*contact);
