@@ -138,6 +138,10 @@ pub struct PolicyOnNode {
     /// Why a later generation is not in force; absent: nothing wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Score in bits, such as `7.5`, from which its findings are told on this node; absent unless the policy has a
+    /// budget and something was judged under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert_threshold: Option<String>,
     /// When its exceptions were last used on the node; those that were not used since the agent started are
     /// absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

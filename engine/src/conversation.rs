@@ -304,3 +304,13 @@ impl Conversation {
 fn dead_time(tracker: usize) -> f32 {
     DEAD_TIMES.get(tracker).copied().unwrap_or(0.3)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_stays_below_a_kibibyte() {
+        assert!(size_of::<Option<Conversation>>() <= 960, "{}", size_of::<Option<Conversation>>());
+    }
+}

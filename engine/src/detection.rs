@@ -2,6 +2,7 @@
 //!
 //! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
 
+mod budget;
 mod compose;
 mod explain;
 mod findings;
@@ -13,6 +14,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use self::budget::AlertThreshold;
+use self::budget::Budgets;
 pub use self::explain::{Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::{key_of, sighting};
@@ -50,6 +53,7 @@ pub struct Detection {
     population: Population,
     denominators: Denominators,
     findings: OpenFindings,
+    budgets: Budgets,
     timers: Timers,
     /// When an exception last tolerated something; of policies in force only.
     exceptions_used: Map<(PolicyId, Arc<str>), Timestamp>,
@@ -85,6 +89,7 @@ impl Detection {
             population: Population::with_bounds(limits.signatures_max, limits.signatures_per_workload_max),
             denominators: Denominators::default(),
             findings: OpenFindings::with_max(limits.findings_open_max),
+            budgets: Budgets::with_max(limits.findings_open_max),
             timers: Timers::default(),
             exceptions_used: Map::default(),
             watched: None,
@@ -110,6 +115,11 @@ impl Detection {
         self.exceptions_used.iter().map(|((policy, name), at)| (policy, &**name, *at))
     }
 
+    /// Where policies with a budget of alarms tell from, as far as they have judged anything.
+    pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
+        self.budgets.in_force()
+    }
+
     /// The destination lists in force from now on.
     pub fn set_reputation(&mut self, list: Arc<ReputationList>) {
         self.reputation = list;
@@ -131,7 +141,7 @@ impl Detection {
     pub fn contact(
         &mut self,
         now: Timestamp,
-        mut contact: Contact,
+        mut contact: Box<Contact>,
         w: &Workloads,
         out: &mut VecDeque<Finding>,
     ) {
@@ -139,7 +149,9 @@ impl Detection {
             return;
         }
         // The root is asked for like a name, but it names nobody.
-        contact.destination.name = contact.destination.name.filter(|name| !matches!(&**name, "" | "."));
+        if contact.destination.name.as_ref().is_some_and(|name| matches!(&**name, "" | ".")) {
+            contact.destination.name = None;
+        }
         self.watch(now);
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         // The node turns to pods that it runs itself: the kubelet's probes.
@@ -226,7 +238,7 @@ impl Detection {
         while let Some(deadline) = self.timers.pop(now) {
             match deadline {
                 Deadline::Sweep => self.sweep(now, w, out),
-                Deadline::FindingIdle(id) => self.close_if_idle(id, now, out),
+                Deadline::FindingIdle(id) => self.close_if_idle(id, now, w, out),
             }
         }
     }
@@ -238,7 +250,7 @@ impl Detection {
         for slot in slots {
             self.judge(slot, now, input_secs, w, out);
         }
-        self.close_all(now, out);
+        self.close_all(now, w, out);
     }
 
     /// Writes its own figures into the counters.
@@ -300,17 +312,24 @@ impl Detection {
             for vote in self.population.sweep(now) {
                 self.denominators.withdraw(vote);
             }
+            let policies = &self.policies.policies;
+            self.budgets.retain(|id| policies.iter().any(|policy| policy.id == *id));
         }
     }
 
     fn is_idle(&self, conversation: &Conversation, now: Timestamp) -> bool {
+        if conversation.judged.finding.is_some() {
+            return false;
+        }
         let quiet = now.secs_since(conversation.last);
         let idle = self.limits.conversation_idle.as_secs_f64();
-        let period = f64::from(crate::detector::beacon::period(conversation));
         let proven = conversation.rhythm_bits >= 10.0;
+        if quiet <= idle || !proven {
+            return quiet > idle;
+        }
+        let period = f64::from(crate::detector::beacon::period(conversation));
         let most = self.limits.conversation_idle_max.as_secs_f64();
-        conversation.judged.finding.is_none()
-            && quiet > if proven { (10.0 * period).clamp(idle, most.max(idle)) } else { idle }
+        quiet > (10.0 * period).clamp(idle, most.max(idle))
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::actor::{Actor, Pod};
 use crate::checkpoint::{self, CheckpointError};
 use crate::contact::Destination;
-use crate::detection::{Detection, Explanation};
+use crate::detection::{AlertThreshold, Detection, Explanation};
 use crate::finding::Finding;
 use crate::input::Input;
 use crate::limits::Limits;
@@ -114,7 +114,7 @@ impl Engine {
             }
             Input::Contact(contact) => {
                 self.counters.contacts += 1;
-                self.detection.contact(now, *contact, &self.workloads, &mut self.outputs);
+                self.detection.contact(now, contact, &self.workloads, &mut self.outputs);
             }
             Input::ContactEnd(end) => {
                 self.detection.contact_end(now, end, &self.workloads, &mut self.outputs)
@@ -189,6 +189,11 @@ impl Engine {
         self.detection.exceptions_used()
     }
 
+    /// Where policies with a budget of alarms tell from, as far as they have judged anything.
+    pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
+        self.detection.alert_thresholds()
+    }
+
     /// Conversations and what was learned, as bytes that [`Engine::restore`] of the same version reads.
     #[must_use]
     pub fn checkpoint(&self) -> Vec<u8> {
@@ -230,7 +235,7 @@ impl Engine {
             match output {
                 SessionOutput::Contact(contact) => {
                     self.counters.contacts += 1;
-                    self.detection.contact(self.now, *contact, &self.workloads, &mut self.outputs);
+                    self.detection.contact(self.now, contact, &self.workloads, &mut self.outputs);
                 }
                 SessionOutput::End(end) => {
                     self.detection.contact_end(self.now, end, &self.workloads, &mut self.outputs);

@@ -130,7 +130,7 @@ pub(crate) fn path_hash(path: &str) -> u64 {
     if path.is_empty() { 0 } else { hash_of(&path) }
 }
 
-fn originator(actor: &Actor) -> Originator {
+pub(crate) fn originator(actor: &Actor) -> Originator {
     Originator(match (&actor.container, actor.cgroup) {
         (Some(container), _) => hash_of(&(1_u8, container)),
         (None, 0) => hash_of(&(2_u8, &actor.address)),

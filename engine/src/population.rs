@@ -206,6 +206,11 @@ impl Population {
         }
     }
 
+    /// Workloads that are watched; where no pods are known, hosts.
+    pub(crate) fn watched(&self) -> usize {
+        self.watched
+    }
+
     /// The workload's own traffic is watched, so that what it does is usual here.
     pub(crate) fn is_watched(&self, workload: WorkloadKey) -> bool {
         self.workloads.get(&workload).is_some_and(|tally| tally.watched)

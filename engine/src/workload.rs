@@ -57,6 +57,11 @@ impl Workloads {
         self.by_address.contains_key(&address)
     }
 
+    /// All pods that are held, in no order.
+    pub fn pods(&self) -> impl Iterator<Item = &Arc<Pod>> {
+        self.pods.values()
+    }
+
     /// Pods held.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
-use beaconwatch_engine::finding::{FindingKind, FindingState};
+use beaconwatch_engine::finding::{FindingKind, FindingState, Severity};
 use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
 use support::{Scene, Traffic, time};
@@ -120,6 +120,82 @@ fn a_finding_is_closed_when_the_behaviour_ends() {
     assert_eq!(states.first(), Some(&FindingState::Opened));
     assert_eq!(states.last(), Some(&FindingState::Closed));
     assert!(states.contains(&FindingState::Updated));
+}
+
+#[test]
+fn a_closed_finding_carries_the_final_totals_of_its_conversation() {
+    let mut scene = Scene::with_policy(quick());
+    // Judged once a minute, so that the last check-ins come after the last judgement.
+    scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.1).lasting(290.0));
+    let told = scene.findings.last().unwrap().clone();
+    scene.end(3000.0);
+    let closed = scene.findings.last().unwrap();
+    assert_eq!(closed.state, FindingState::Closed);
+    assert!(closed.check_ins > told.check_ins, "{} {}", closed.check_ins, told.check_ins);
+    assert_eq!(closed.bytes.sent, closed.check_ins * 312);
+    assert!(closed.window.1 > told.window.1 && closed.window.1 > time(280.0), "{:?}", closed.window);
+    assert!(closed.summary.contains(&format!("{} times", closed.check_ins)), "{}", closed.summary);
+    assert_eq!((closed.score, closed.severity), (told.score, told.severity));
+}
+
+/// Forty workloads that all do the same kind of thing, under a budget.
+fn under_budget(budget: Option<f32>) -> Scene {
+    let mut policy = quick();
+    policy.thresholds.budget = budget;
+    (policy.thresholds.record, policy.thresholds.alert) = (-100.0, 0.0);
+    let mut scene = Scene::with_policy(policy);
+    for n in 0..40_u8 {
+        let traffic = Traffic::new(&format!("/tmp/.x/agent{n}"), &format!("203.0.113.{n}"), 4444);
+        scene.play(traffic.every(5.0, 0.1).from(f64::from(n) * 300.0).lasting(250.0));
+    }
+    scene
+}
+
+#[test]
+fn a_budget_of_alarms_raises_the_alert_threshold_and_never_lowers_it() {
+    let severities = |scene: &Scene| {
+        let mut all: Vec<_> = scene.opened().iter().map(|finding| finding.severity).collect();
+        all.sort_unstable();
+        all
+    };
+    let free = under_budget(None);
+    assert_eq!(free.engine.alert_thresholds().count(), 0);
+    assert!(
+        severities(&free).iter().all(|severity| *severity >= Severity::Medium),
+        "{:?}",
+        severities(&free)
+    );
+
+    // As many alarms as a thousand pods could ever make: everything stays as it was.
+    let ample = under_budget(Some(1e6));
+    assert_eq!(severities(&ample), severities(&free));
+    let threshold = ample.engine.alert_thresholds().next().unwrap();
+    assert_eq!((threshold.raised, threshold.alert, threshold.identities), (0.0, 0.0, 40));
+
+    let tight = under_budget(Some(1.0));
+    let threshold = tight.engine.alert_thresholds().next().unwrap();
+    assert!(threshold.raised > 0.0, "{threshold:?}");
+    let opened = tight.opened();
+    let last = opened.last().unwrap();
+    assert_eq!(last.severity, Severity::Low, "{} {threshold:?}", last.score);
+    assert_eq!(opened.len(), free.opened().len(), "findings are recorded as before");
+}
+
+#[test]
+fn the_scores_behind_a_budget_survive_a_restart() {
+    let first = under_budget(Some(1.0));
+    let before: Vec<_> = first.engine.alert_thresholds().collect();
+    let mut policy = quick();
+    policy.thresholds.budget = Some(1.0);
+    (policy.thresholds.record, policy.thresholds.alert) = (-100.0, 0.0);
+    let mut second = Scene::with_policy(policy.clone());
+    second.engine.restore(&first.engine.checkpoint()).unwrap();
+    second.input(time(40.0 * 300.0), policies(policy));
+    let traffic = Traffic::new("/tmp/.x/agent40", "203.0.113.40", 4444).every(5.0, 0.1);
+    second.play(traffic.from(40.0 * 300.0).lasting(250.0));
+    let after = second.engine.alert_thresholds().next().unwrap();
+    assert_eq!(after.identities, 41);
+    assert!(after.raised >= before[0].raised, "{before:?} {after:?}");
 }
 
 #[test]

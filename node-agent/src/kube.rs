@@ -197,6 +197,13 @@ impl KubeHandle {
         }
     }
 
+    /// Where the policies with a budget tell from now, bits; reported with the policies.
+    pub fn told_from(&self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
+        if let Ok(mut policies) = self.shared.policies.lock() {
+            policies.told_from(thresholds);
+        }
+    }
+
     /// Policies and pods were listed at least once.
     #[must_use]
     pub fn is_synced(&self) -> bool {

@@ -159,7 +159,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         },
         |_| {},
     );
-    let summary = Summary::of(&feed, &tally, &findings, engine.counters(), stopwatch.elapsed());
+    let summary = Summary::of(&feed, &tally, &findings, &engine, stopwatch.elapsed());
     Ok(Replayed { summary, engine })
 }
 

@@ -145,6 +145,12 @@ impl Table {
         (0..).zip(&self.slots).filter_map(|(slot, c)| c.as_ref().map(|c| (slot, c)))
     }
 
+    /// The conversations of one originator, in no order.
+    pub(crate) fn of_originator(&self, originator: Originator) -> impl Iterator<Item = &Conversation> {
+        let slots = self.shares.get(&originator).map(|share| share.slots.as_slice()).unwrap_or_default();
+        slots.iter().filter_map(|slot| self.get(*slot))
+    }
+
     /// All conversations, to be changed.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Conversation> {
         self.slots.iter_mut().filter_map(Option::as_mut)

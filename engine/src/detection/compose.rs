@@ -8,7 +8,7 @@ use crate::conversation::Conversation;
 use crate::detector;
 use crate::evidence::{Assessment, Circumstances, TERMS, level_name, sentence};
 use crate::finding::{Evidence, Finding, FindingId, FindingKind, FindingState, Rhythm, RhythmKind, Severity};
-use crate::policy::Policy;
+use crate::policy::{Policy, Thresholds};
 use crate::rhythm::Shape;
 use crate::time::Timestamp;
 
@@ -18,6 +18,8 @@ pub(super) struct Composition<'a> {
     pub(super) kind: FindingKind,
     pub(super) now: Timestamp,
     pub(super) policy: &'a Policy,
+    /// The policy's, under its budget.
+    pub(super) thresholds: Thresholds,
     pub(super) assessment: &'a Assessment,
     /// Records lost since the conversation began.
     pub(super) lost: u64,
@@ -35,7 +37,7 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         state: FindingState::Opened,
         time: made_of.now,
         kind: made_of.kind,
-        severity: made_of.policy.thresholds.severity(score).unwrap_or(Severity::Low),
+        severity: made_of.thresholds.severity(score).unwrap_or(Severity::Low),
         score,
         summary: summary(about, made_of.kind),
         actor: Arc::clone(&c.actor),
@@ -148,7 +150,7 @@ pub(super) fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
 }
 
 /// Times of the last check-ins, oldest first, as the tracker with the rhythm has them.
-fn recent(c: &Conversation, max: usize) -> Vec<Timestamp> {
+pub(super) fn recent(c: &Conversation, max: usize) -> Vec<Timestamp> {
     let tracker = c.best_tracker();
     let (gaps, len) = tracker.gaps();
     let mut times = vec![tracker.session_start()];

@@ -11,7 +11,7 @@ use crate::contact::{Bytes, Destination};
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon};
 use crate::finding::{Evidence, FindingKind, Rhythm, Severity};
-use crate::policy::{Policy, Subject};
+use crate::policy::{Policy, Subject, Thresholds};
 use crate::protocol::AppProtocol;
 use crate::text::duration_text;
 use crate::time::Timestamp;
@@ -64,6 +64,8 @@ pub struct Explanation {
     pub score: f32,
     /// The evidence, strongest first.
     pub evidence: Vec<Evidence>,
+    /// Score from which it is told, bits, where a budget of alarms raises it.
+    pub alert_raised: Option<f32>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -109,6 +111,8 @@ impl Detection {
                 .policies
                 .exception(governing, &subject, now)
                 .map(|(_, exception)| Arc::clone(&exception.name));
+            let thresholds = policy.map(|policy| self.budgets.latest(policy));
+            let raised = thresholds.zip(policy).filter(|(now, policy)| now.alert > policy.thresholds.alert);
             explained.push(Explanation {
                 actor: Arc::clone(&c.actor),
                 pod: participant.pod.clone(),
@@ -123,7 +127,8 @@ impl Detection {
                 summary: compose::summary(&about, kind),
                 score: assessment.score,
                 evidence: compose::evidence(&about, &assessment),
-                outcome: outcome(c, policy, gate.is_some(), assessment.score, exception),
+                alert_raised: raised.map(|(now, _)| now.alert),
+                outcome: outcome(c, policy.zip(thresholds), gate.is_some(), assessment.score, exception),
             });
         }
         explained.sort_by_key(|explanation| explanation.window.0);
@@ -133,17 +138,17 @@ impl Detection {
 
 fn outcome(
     c: &Conversation,
-    policy: Option<&Policy>,
+    policy: Option<(&Policy, Thresholds)>,
     gate_open: bool,
     score: f32,
     exception: Option<Arc<str>>,
 ) -> Outcome {
-    let Some(policy) = policy else { return Outcome::NoPolicy };
+    let Some((policy, thresholds)) = policy else { return Outcome::NoPolicy };
     if !gate_open {
         return Outcome::Closed(why_closed(c, policy));
     }
-    match (policy.thresholds.severity(score), exception) {
-        (None, _) => Outcome::Below { record: policy.thresholds.record },
+    match (thresholds.severity(score), exception) {
+        (None, _) => Outcome::Below { record: thresholds.record },
         (Some(_), Some(exception)) => Outcome::Excepted(exception),
         (Some(severity), None) => Outcome::Finding(severity),
     }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::compose::{Composition, compose};
+use super::budget::Extent;
+use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
 use super::{Deadline, Detection};
@@ -13,8 +14,8 @@ use crate::evidence::{
     Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
 };
 use crate::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
-use crate::participant::Participant;
-use crate::policy::{Policy, Subject};
+use crate::participant::{Participant, originator};
+use crate::policy::{Policy, PolicySet, Subject};
 use crate::population::{Population, Sighting};
 use crate::reputation::ReputationList;
 use crate::rhythm::Shape;
@@ -97,7 +98,7 @@ impl Detection {
         let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let open = c.judged.finding;
         let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
-        if gate == FindingKind::DnsBeacon && explains_look_ups(&self.table, c) {
+        if gate == FindingKind::DnsBeacon && explains_look_ups(&self.table, c, participant) {
             return;
         }
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
@@ -120,18 +121,27 @@ impl Detection {
         let replica = participant.replica;
         // A replica joins a finding only by a score of its own.
         let worth = policy.thresholds.severity(assessment.score).is_some() || open.is_some();
-        let finding = worth.then(|| {
+        let governing = participant.policy.unwrap_or_default();
+        let excepted = worth.then(|| {
             let subject = Subject {
                 actor: &c.actor,
                 pod: participant.pod.as_deref(),
                 destination: &c.destination,
                 protocol: c.protocol,
             };
-            let governing = participant.policy.unwrap_or_default();
             let exception = self.policies.exception(governing, &subject, now);
-            let excepted = exception.map(|(policy, exception)| (policy.id.clone(), exception.name.clone()));
+            exception.map(|(policy, exception)| (policy.id.clone(), exception.name.clone()))
+        });
+        if !matches!(excepted, Some(Some(_))) {
+            self.budgets.note(policy, id, assessment.score);
+        }
+        let thresholds = self.budgets.thresholds(policy, now, || {
+            extent(&self.policies, governing, w, &self.population, now.since(surroundings.watched_since))
+        });
+        let finding = excepted.map(|excepted| {
             let lost = self.lost - c.lost_before;
-            let composition = Composition { id, kind, now, policy, assessment: &assessment, lost };
+            let assessment = &assessment;
+            let composition = Composition { id, kind, now, policy, thresholds, assessment, lost };
             (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
         });
         if let Some(c) = self.table.get_mut(slot) {
@@ -143,7 +153,7 @@ impl Detection {
         match finding {
             Some((Some(exception), _)) => {
                 self.exceptions_used.insert(exception, now);
-                self.except(slot, id, now, out);
+                self.except(slot, id, now, w, out);
             }
             Some((None, finding)) => self.tell(slot, replica, finding, out),
             None => {}
@@ -189,41 +199,84 @@ impl Detection {
     }
 
     /// An exception holds: nothing is told, and what was open is closed.
-    fn except(&mut self, slot: u32, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+    fn except(
+        &mut self,
+        slot: u32,
+        id: FindingId,
+        now: Timestamp,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
         if let Some(c) = self.table.get_mut(slot) {
             c.judged.finding = None;
         }
         self.findings.except(id);
-        self.close(id, now, out);
+        self.close(id, now, w, out);
     }
 
     /// The idle time of a finding has passed since its last known check-in.
-    pub(super) fn close_if_idle(&mut self, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+    pub(super) fn close_if_idle(
+        &mut self,
+        id: FindingId,
+        now: Timestamp,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
         let Some(open) = self.findings.get_mut(id) else { return };
         if let Some(c) = self.table.slot_of(open.leader).and_then(|slot| self.table.get(slot)) {
             open.last = open.last.max(c.last);
         }
         let due = open.last + core::time::Duration::from_secs_f64(open.idle_secs);
         if due <= now {
-            self.close(id, now, out);
+            self.close(id, now, w, out);
         } else {
             self.timers.set(due, Deadline::FindingIdle(id));
         }
     }
 
-    pub(super) fn close_all(&mut self, now: Timestamp, out: &mut VecDeque<Finding>) {
+    pub(super) fn close_all(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         for (_, open) in self.findings.take_all() {
-            self.put(Finding { state: FindingState::Closed, time: now, ..open.told }, out);
+            let closed = self.closed(open, now, w);
+            self.put(closed, out);
         }
         self.table.iter_mut().for_each(|c| c.judged.finding = None);
     }
 
-    fn close(&mut self, id: FindingId, now: Timestamp, out: &mut VecDeque<Finding>) {
+    fn close(&mut self, id: FindingId, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         let Some(open) = self.findings.close(id) else { return };
         for c in self.table.iter_mut().filter(|c| c.judged.finding == Some(id)) {
             c.judged.finding = None;
         }
-        self.put(Finding { state: FindingState::Closed, time: now, ..open.told }, out);
+        let closed = self.closed(open, now, w);
+        self.put(closed, out);
+    }
+
+    /// The last state of a finding: with the totals that its conversation has come to since it was told.
+    fn closed(&mut self, open: OpenFinding, now: Timestamp, w: &Workloads) -> Finding {
+        let mut finding = Finding { state: FindingState::Closed, time: now, ..open.told };
+        let Some(c) = self.table.slot_of(open.leader).and_then(|slot| self.table.get(slot)) else {
+            return finding;
+        };
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        // A pod that is gone is not forgotten by what was said of it.
+        if participant.pod.is_some() == finding.pod.is_some() {
+            let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
+            let seen = sighting(c, participant);
+            let surroundings = Surroundings {
+                population: &self.population,
+                workloads: w,
+                reputation: &self.reputation,
+                watched_since: self.watched.map_or(now, |(first, _)| first),
+            };
+            finding.summary = summary(&surroundings.about(c, participant, policy, &seen), finding.kind);
+        }
+        finding.window = (c.first, c.last);
+        finding.check_ins = u64::from(c.contacts);
+        finding.bytes = c.bytes;
+        finding.bytes_typical = c.typical();
+        finding.recent = recent(c, self.limits.finding_check_ins_max);
+        finding.lost = self.lost - c.lost_before;
+        finding
     }
 
     /// Beyond the bound an update is dropped, never an opened or closed state.
@@ -234,6 +287,19 @@ impl Detection {
             out.push_back(finding);
         }
     }
+}
+
+/// What a policy's budget is scaled by.
+fn extent(
+    policies: &PolicySet,
+    policy: usize,
+    w: &Workloads,
+    population: &Population,
+    watched: core::time::Duration,
+) -> Extent {
+    let governed = w.pods().filter(|pod| policies.governs_pod(policy, pod)).count();
+    let pods = if w.is_empty() { population.watched() } else { governed };
+    Extent { pods, days: watched.as_secs_f64() / 86_400.0 }
 }
 
 /// Everything around a conversation that evidence depends on.
@@ -301,14 +367,18 @@ pub(super) fn assess_as(
 /// connections' rhythm, and are judged with them. A few connections do not excuse many look-ups: each makes
 /// two (A, AAAA), and retries and search domains multiply that. A resolver's search domains stand behind the name
 /// that is meant: `example.com.shop.svc.cluster.local`.
-fn explains_look_ups(table: &Table, c: &Conversation) -> bool {
+fn explains_look_ups(table: &Table, c: &Conversation, participant: &Participant) -> bool {
     const LOOK_UPS_PER_CONNECTION: u32 = 8;
     let Some(domain) = c.destination.name.as_deref() else { return false };
     let question = c.dns.as_ref().map_or("", |dns| &*dns.name);
     let below =
         |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let searched = |name: &str| question.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    let others = table.iter().map(|(_, other)| other);
+    // What one actor does is all in one share, or in two if it became known in between that it belongs to a job.
+    let shares = [participant.originator, c.originator, originator(&c.actor)];
+    let distinct =
+        (0..).zip(&shares).filter(|(place, share)| !shares.iter().take(*place).any(|s| s == *share));
+    let others = distinct.flat_map(|(_, share)| table.of_originator(*share));
     let connections = others.filter(|other| {
         other.actor_key == c.actor_key
             && other.dns.is_none()

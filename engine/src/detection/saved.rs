@@ -11,6 +11,7 @@ impl Detection {
     pub(crate) fn save(&self, out: &mut Writer) {
         self.watched.save(out);
         self.population.save(out);
+        self.budgets.save(out);
         crate::checkpoint::save_all(self.table.len(), self.table.iter().map(|(_, c)| c), out);
     }
 
@@ -18,6 +19,7 @@ impl Detection {
     pub(crate) fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
         let watched: Option<(Timestamp, Timestamp)> = Saved::load(from).ok_or(CheckpointError::Damaged)?;
         let learned = self.population.load(from).ok_or(CheckpointError::Damaged)?;
+        self.budgets.load(from).ok_or(CheckpointError::Damaged)?;
         let conversations: Vec<Conversation> = Saved::load(from).ok_or(CheckpointError::Damaged)?;
         self.denominators = Denominators::of_votes(&learned);
         if let Some((first, last)) = watched {

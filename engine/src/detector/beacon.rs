@@ -16,7 +16,7 @@ pub(crate) fn gate(c: &Conversation, knobs: &BeaconKnobs, lasting: Lasting) -> b
 
 /// Bits that a rhythm of this conversation needs.
 pub(crate) fn timing_threshold(c: &Conversation, knobs: &BeaconKnobs) -> f32 {
-    if period(c) < SHORT_PERIOD { knobs.short_period_threshold } else { knobs.timing_threshold }
+    if is_short(c) { knobs.short_period_threshold } else { knobs.timing_threshold }
 }
 
 /// Time that this conversation has to last.
@@ -31,11 +31,21 @@ pub(crate) fn period(c: &Conversation) -> f32 {
     if window.growth > 0.0 {
         return 0.5 * (window.from + window.to);
     }
-    let (gaps, len) = c.best_tracker().gaps();
-    let mut sorted = gaps;
-    let Some(sorted) = sorted.get_mut(..len) else { return 0.0 };
-    sorted.sort_unstable_by(f32::total_cmp);
-    sorted.get(len / 2).copied().unwrap_or_default()
+    let (mut gaps, len) = c.best_tracker().gaps();
+    let Some(gaps) = gaps.get_mut(..len).filter(|gaps| !gaps.is_empty()) else { return 0.0 };
+    *gaps.select_nth_unstable_by(len / 2, f32::total_cmp).1
+}
+
+/// Whether [`period`] is below [`SHORT_PERIOD`]; asked at every judgement, so nothing is sorted for it.
+fn is_short(c: &Conversation) -> bool {
+    let tracker = c.best_tracker();
+    let window = tracker.window();
+    if window.growth > 0.0 {
+        return 0.5 * (window.from + window.to) < SHORT_PERIOD;
+    }
+    let gaps = tracker.gaps_unordered();
+    let short = gaps.iter().filter(|gap| **gap < SHORT_PERIOD).count();
+    gaps.is_empty() || short > gaps.len() / 2
 }
 
 /// How far check-ins lie apart over the whole time, seconds: never less than the rhythm's period, and more where

@@ -26,6 +26,15 @@ impl PolicySet {
         selecting.min_by(|(_, a), (_, b)| a.precedence().cmp(&b.precedence())).map(|(index, _)| index)
     }
 
+    /// Whether the policy governs a pod, or one of its containers.
+    pub(crate) fn governs_pod(&self, policy: usize, pod: &Pod) -> bool {
+        let governs = |container| {
+            let actor = Actor { container, ..Actor::default() };
+            self.governing(&actor, Some(pod)) == Some(policy)
+        };
+        governs(None) || pod.containers.iter().any(|(id, _)| governs(Some(Arc::clone(id))))
+    }
+
     /// The first exception in force at `now` that tolerates the subject: of the governing policy, or of any
     /// cluster policy that selects the actor. With the policy that it stands in.
     pub(crate) fn exception(

@@ -123,9 +123,14 @@ impl Tracker {
 
     /// Evidence against an irregular process, bits.
     pub(crate) fn evidence(&self) -> f32 {
-        let ratio = self.by_ratio.iter().map(Purse::evidence);
-        let best = ratio.fold(self.by_window.evidence(), f32::max);
-        (best - CHOICE_FEE).max(0.0)
+        let mut best = CHOICE_FEE;
+        for purse in [&self.by_window].into_iter().chain(&self.by_ratio) {
+            // Evidence is never more than wealth, and most purses are empty: no logarithm for those.
+            if purse.wealth > best {
+                best = best.max(purse.evidence());
+            }
+        }
+        best - CHOICE_FEE
     }
 
     /// The window bet on now; growth 0 if there is none.
@@ -135,13 +140,15 @@ impl Tracker {
 
     /// The last gaps, oldest first, and how many there are.
     pub(crate) fn gaps(&self) -> ([f32; RING], usize) {
-        let mut out = [0.0; RING];
-        let len = usize::from(self.len);
-        let oldest = if len < RING { 0 } else { usize::from(self.head) };
-        for (slot, gap) in out.iter_mut().zip(self.ring.iter().cycle().skip(oldest).take(len)) {
-            *slot = *gap;
-        }
-        (out, len)
+        let mut out = self.ring;
+        // Until the ring is full it begins at its first place; then at its head.
+        out.rotate_left(usize::from(self.head) % RING);
+        (out, usize::from(self.len))
+    }
+
+    /// The last gaps in no order.
+    pub(crate) fn gaps_unordered(&self) -> &[f32] {
+        self.ring.get(..usize::from(self.len)).unwrap_or(&self.ring)
     }
 
     /// When the last session began.
@@ -165,8 +172,7 @@ impl Tracker {
         let due = if self.by_window.wealth < 20.0 && !hopeless { 4 } else { REFIT_SELDOM };
         let filling = usize::from(self.len) < RING;
         if self.len >= GAPS_MIN && (filling || self.since_fit >= due) {
-            let (gaps, len) = self.gaps();
-            self.window = Window::fit(gaps.get(..len).unwrap_or_default(), dead);
+            self.window = Window::fit(self.gaps_unordered(), dead);
             self.since_fit = 0;
         }
     }

@@ -40,13 +40,25 @@ impl Window {
 
     /// The best window for these gaps, which are at least `dead` seconds long by construction.
     pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
-        let mut sorted = [0.0_f32; RING];
+        // Lanes that no gap is in cost as much as the others.
+        match gaps.len() {
+            0..=8 => Self::fit_in::<8>(gaps, dead),
+            9..=16 => Self::fit_in::<16>(gaps, dead),
+            17..=24 => Self::fit_in::<24>(gaps, dead),
+            _ => Self::fit_in::<RING>(gaps, dead),
+        }
+    }
+
+    fn fit_in<const N: usize>(gaps: &[f32], dead: f32) -> Self {
+        let mut sorted = [0.0_f32; N];
         let Some(inside) = sorted.get_mut(..gaps.len()) else { return Self::default() };
         inside.copy_from_slice(gaps);
-        sort(inside);
+        sort::<N>(inside);
         let count = gaps.len();
-        let nulls = Nulls::of(&sorted, count, dead);
-        let places = nulls.places(&sorted);
+        let live = each(&sorted, |gap| (gap - dead).max(GAP_MIN));
+        let logs = each(&live, ln);
+        let nulls = Nulls::of(&live, &logs, count, dead);
+        let places = nulls.places(&live, &logs);
         let Some((low, high, covered)) = tightest_of_all(&sorted, &places, count) else {
             return Self::default();
         };
@@ -63,19 +75,20 @@ impl Window {
 }
 
 /// Sorts a few positive numbers by counting, which has no branches to mispredict.
-fn sort(gaps: &mut [f32]) {
-    let mut keys = [0_u32; RING];
-    let Some(keys) = keys.get_mut(..gaps.len()) else { return };
-    // The bits of positive numbers are in the order of the numbers.
+fn sort<const N: usize>(gaps: &mut [f32]) {
+    // The bits of positive numbers are in the order of the numbers. Free places come last.
+    let mut keys = [i32::MAX; N];
     for (key, gap) in keys.iter_mut().zip(gaps.iter()) {
-        *key = gap.to_bits();
+        *key = gap.to_bits().cast_signed();
     }
-    for (index, key) in keys.iter().enumerate() {
+    for (index, key) in (0_i32..).zip(keys).take(gaps.len()) {
         // The place of each is how many go before it; equal ones keep their order.
-        let before = keys.iter().take(index).fold(0, |n, other| n + usize::from(other <= key));
-        let after = keys.iter().skip(index).fold(0, |n, other| n + usize::from(other < key));
-        if let Some(slot) = gaps.get_mut(before + after) {
-            *slot = f32::from_bits(*key);
+        let mut before = 0_i32;
+        for (place, other) in (0_i32..).zip(&keys) {
+            before += i32::from(*other < key) | (i32::from(*other == key) & i32::from(place < index));
+        }
+        if let Some(slot) = usize::try_from(before).ok().and_then(|before| gaps.get_mut(before)) {
+            *slot = f32::from_bits(key.cast_unsigned());
         }
     }
 }
@@ -88,12 +101,12 @@ fn share_of(inside: usize, of: usize) -> f32 {
 
 /// A number for each gap, in the order of the sorted gaps; the places behind the last gap mean nothing. All are
 /// computed alike, so that it is done on several at once.
-type Lanes = [f32; RING];
+type Lanes<const N: usize> = [f32; N];
 
 /// The same done to each; a plain loop, which compilers turn into one over several lanes (`map` of an array not).
 #[inline(always)]
-fn each(lanes: &Lanes, f: impl Fn(f32) -> f32) -> Lanes {
-    let mut out = [0.0; RING];
+fn each<const N: usize>(lanes: &Lanes<N>, f: impl Fn(f32) -> f32) -> Lanes<N> {
+    let mut out = [0.0; N];
     for (slot, value) in out.iter_mut().zip(lanes) {
         *slot = f(*value);
     }
@@ -107,7 +120,11 @@ fn each(lanes: &Lanes, f: impl Fn(f32) -> f32) -> Lanes {
     clippy::cast_sign_loss,
     reason = "at most 32"
 )]
-fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<(f32, f32, f32)> {
+fn tightest_of_all<const N: usize>(
+    sorted: &Lanes<N>,
+    places: &[Lanes<N>; 3],
+    total: usize,
+) -> Option<(f32, f32, f32)> {
     let mut best: Option<(f32, f32, f32)> = None;
     let mut best_growth = 0.0;
     let mut last = 0;
@@ -134,31 +151,60 @@ fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<
 }
 
 /// (chance, lowest gap, highest gap) of the least probable run of `covered` sorted gaps.
-fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -> Option<(f32, f32, f32)> {
+fn tightest<const N: usize>(
+    sorted: &Lanes<N>,
+    places: &[Lanes<N>; 3],
+    total: usize,
+    covered: usize,
+) -> Option<(f32, f32, f32)> {
     let runs = total.checked_sub(covered)? + 1;
-    let ends = |lanes: &Lanes| {
-        let mut shifted = [0.0; RING];
-        for (slot, value) in shifted.iter_mut().zip(lanes.iter().skip(covered - 1)) {
-            *slot = *value;
-        }
-        shifted
-    };
-    let mut chances = [0.0_f32; RING];
+    let mut chances = [0.0_f32; N];
     for lanes in places {
-        for ((chance, high), low) in chances.iter_mut().zip(&ends(lanes)).zip(lanes) {
+        for_runs(&mut chances, lanes, covered, |chance, low, high| {
             let beyond = high - low;
-            *chance = if beyond > *chance { beyond } else { *chance };
-        }
+            if beyond > chance { beyond } else { chance }
+        });
     }
-    for ((chance, high), low) in chances.iter_mut().zip(&ends(sorted)).zip(sorted) {
-        *chance = if *high > RATIO_MAX * low { 2.0 } else { *chance };
-    }
+    for_runs(
+        &mut chances,
+        sorted,
+        covered,
+        |chance, low, high| {
+            if high > RATIO_MAX * low { 2.0 } else { chance }
+        },
+    );
     // The bits of numbers that are not negative are in the order of the numbers.
     let least =
         chances.get(..runs)?.iter().fold(2.0_f32.to_bits(), |least, chance| least.min(chance.to_bits()));
     let at = chances.iter().take(runs).position(|chance| chance.to_bits() == least)?;
     let (low, high) = (sorted.get(at)?, sorted.get(at + covered - 1)?);
     (f32::from_bits(least) < 2.0).then_some((f32::from_bits(least), *low, *high))
+}
+
+/// Changes a number for each run of `covered` gaps, by its first and last; a few at once, and none behind the last.
+#[inline(always)]
+fn for_runs<const N: usize>(
+    chances: &mut Lanes<N>,
+    lanes: &Lanes<N>,
+    covered: usize,
+    change: impl Fn(f32, f32, f32) -> f32,
+) {
+    const AT_ONCE: usize = 4;
+    let ends = lanes.get(covered - 1..).unwrap_or_default();
+    let (chances, chances_left) = chances.as_chunks_mut::<AT_ONCE>();
+    let (lows, lows_left) = lanes.as_chunks::<AT_ONCE>();
+    let (highs, highs_left) = ends.as_chunks::<AT_ONCE>();
+    for ((chances, lows), highs) in chances.iter_mut().zip(lows).zip(highs) {
+        for ((chance, low), high) in chances.iter_mut().zip(lows).zip(highs) {
+            *chance = change(*chance, *low, *high);
+        }
+    }
+    let whole = highs.len();
+    let left = chances.get_mut(whole).map_or(chances_left, |chances| chances.as_mut_slice());
+    let lows = lows.get(whole).map_or(lows_left, |lows| lows.as_slice());
+    for ((chance, low), high) in left.iter_mut().zip(lows).zip(highs_left) {
+        *chance = change(*chance, *low, *high);
+    }
 }
 
 /// Three irregular processes fitted to the same gaps: exponential by mean, exponential by median, log-normal.
@@ -172,15 +218,13 @@ struct Nulls {
 
 impl Nulls {
     #[expect(clippy::cast_precision_loss, reason = "at most 32")]
-    fn of(sorted: &Lanes, count: usize, dead: f32) -> Self {
-        let live = |gap: f32| (gap - dead).max(GAP_MIN);
-        let logs = each(sorted, |gap| ln(live(gap)));
+    fn of<const N: usize>(live: &Lanes<N>, logs: &Lanes<N>, count: usize, dead: f32) -> Self {
         let total = count.max(1) as f32;
-        let sum: f32 = sorted.iter().take(count).map(|gap| live(*gap)).sum();
+        let sum: f32 = live.iter().take(count).sum();
         let mu = logs.iter().take(count).sum::<f32>() / total;
         let spread: f32 = logs.iter().take(count).map(|log| (log - mu) * (log - mu)).sum();
         let sigma = (spread / total).sqrt().max(SIGMA_MIN);
-        let median = sorted.get(count / 2).map_or(GAP_MIN, |gap| live(*gap));
+        let median = live.get(count / 2).copied().unwrap_or(GAP_MIN);
         Self {
             dead,
             mean_rate: total / sum.max(GAP_MIN),
@@ -191,12 +235,11 @@ impl Nulls {
     }
 
     /// The distribution functions of the nulls at each gap.
-    fn places(&self, sorted: &Lanes) -> [Lanes; 3] {
-        let live = each(sorted, |gap| (gap - self.dead).max(GAP_MIN));
+    fn places<const N: usize>(&self, live: &Lanes<N>, logs: &Lanes<N>) -> [Lanes<N>; 3] {
         [
-            each(&live, |live| 1.0 - exp(-live * self.mean_rate)),
-            each(&live, |live| 1.0 - exp(-live * self.median_rate)),
-            each(&live, |live| normal_cdf((ln(live) - self.mu) * self.sigma_inverse)),
+            each(live, |live| 1.0 - exp(-live * self.mean_rate)),
+            each(live, |live| 1.0 - exp(-live * self.median_rate)),
+            each(logs, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
         ]
     }
 

@@ -66,12 +66,14 @@ impl Outputs {
         self.sinks.send(finding);
     }
 
-    /// Tells the Kubernetes side which exceptions were used; what it counts.
+    /// Tells the Kubernetes side which exceptions were used and where budgets tell from; what it counts.
     pub(super) fn kubernetes(&self, engine: &Engine) -> Vec<(&'static str, u64)> {
         if let Some(cluster) = &self.cluster {
             for (policy, exception, at) in engine.exceptions_used() {
                 cluster.exception_used(policy, exception, at);
             }
+            let thresholds = engine.alert_thresholds();
+            cluster.told_from(thresholds.map(|threshold| (threshold.policy, threshold.raised)));
         }
         let counters = self.cluster.as_ref().map(|cluster| cluster.counters().all());
         let all = counters.into_iter().flatten();

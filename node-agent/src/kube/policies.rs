@@ -61,6 +61,8 @@ pub struct PolicyIndex {
     namespaced: Kind,
     cluster: Kind,
     used: BTreeMap<PolicyId, BTreeMap<String, Timestamp>>,
+    /// Under a budget: the score from which findings are told, bits.
+    told_from: BTreeMap<PolicyId, f32>,
 }
 
 impl PolicyIndex {
@@ -82,6 +84,11 @@ impl PolicyIndex {
         }
     }
 
+    /// Where the policies with a budget tell from now, bits; those that are left out have none.
+    pub fn told_from(&mut self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
+        self.told_from = thresholds.into_iter().collect();
+    }
+
     /// The policies in force; `None` before both kinds were listed, so that the engine never runs with half.
     #[must_use]
     pub fn in_force(&self) -> Option<Arc<PolicySet>> {
@@ -99,6 +106,7 @@ impl PolicyIndex {
             name: id.name.to_string(),
             generation: held.good.as_ref().map_or(0, |policy| policy.generation),
             error: held.error.clone(),
+            alert_threshold: self.told_from.get(id).map(|bits| format!("{bits:.1}")),
             exceptions_used: self.exceptions_used(id, held),
         })
         .collect()

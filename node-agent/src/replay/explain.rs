@@ -87,6 +87,7 @@ fn one(out: &mut String, explanation: &Explanation) {
         summary,
         score,
         evidence,
+        alert_raised,
         outcome,
     } = explanation;
     let who = pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.name));
@@ -136,6 +137,9 @@ fn one(out: &mut String, explanation: &Explanation) {
         line(out, &format!("  {term:<12} {:+5.1}  {level}: {}", item.bits, item.sentence));
     }
     line(out, &format!("  {:<12} {score:+5.1}  as {}", "sum", kind.as_str()));
+    if let Some(alert) = alert_raised {
+        line(out, &format!("  told from {alert:+5.1}  raised by the policy's budget of alarms"));
+    }
     line(out, &format!("  => {}", verdict(outcome)));
 }
 

@@ -17,6 +17,7 @@ use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
+use crate::source::record::Connection;
 use crate::source::{About, Record, Uid};
 
 /// A client's look-ups count as visible when the first was seen this long ago: what it asked before may be
@@ -67,15 +68,14 @@ impl Joined {
                 self.know(uid, time, About { dns: true, protocol: AppProtocol::Dns, ..About::default() });
                 Some((time, Record::Dns { uid, contact, answers }))
             }
-            Record::Connection { uid, mut contact, open } => {
+            Record::Connection { uid, connection, open } => {
                 if uid != 0 && self.open.get(&uid).is_some() {
-                    return later_row(uid, &contact, open);
+                    return later_row(uid, &connection, open);
                 }
                 if open {
                     self.open.insert(uid, ());
-                    contact.id = uid;
                 }
-                Some((time, Record::Connection { uid, contact, open }))
+                Some((time, Record::Connection { uid, connection, open }))
             }
             other @ (Record::Totals { .. }
             | Record::Request { .. }
@@ -88,12 +88,13 @@ impl Joined {
     /// The turn of a row has come: what the engine is told; `None`: another row says it better.
     pub fn turn(&mut self, time: Timestamp, record: Record) -> Option<Input> {
         match record {
-            Record::Connection { uid, mut contact, open: _ } => {
+            Record::Connection { uid, connection, open } => {
                 let known = if uid == 0 { None } else { self.abouts.get(&uid) };
                 if known.is_some_and(|known| known.about.dns) {
                     return None;
                 }
                 let about = known.map(|known| known.about.clone()).unwrap_or_default();
+                let mut contact = connection.contact(if open { uid } else { 0 });
                 self.name(&mut contact, about);
                 Some(Input::Contact(contact))
             }
@@ -215,13 +216,10 @@ fn is_address(name: &str) -> bool {
 }
 
 /// A connection that was open before has come to a later row: only its totals are new.
-fn later_row(uid: Uid, contact: &Contact, open: bool) -> Option<(Timestamp, Record)> {
-    let (bytes, duration) = (contact.bytes?, contact.duration?);
-    let established = match contact.kind {
-        ContactKind::Connect { established } => established,
-        ContactKind::Burst | ContactKind::DnsQuery(_) => None,
-    };
-    Some((contact.start + duration, Record::Totals { uid, bytes, duration, established, open }))
+fn later_row(uid: Uid, connection: &Connection, open: bool) -> Option<(Timestamp, Record)> {
+    let Connection { start, bytes, duration, established, .. } = *connection;
+    let (bytes, duration) = (bytes?, duration?);
+    Some((start + duration, Record::Totals { uid, bytes, duration, established, open }))
 }
 
 /// A map that forgets the entry that was put in first when it is full.

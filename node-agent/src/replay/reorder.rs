@@ -8,34 +8,50 @@ use std::collections::VecDeque;
 
 use beaconwatch_engine::time::Timestamp;
 
-/// Holds rows back until their turn.
+/// Holds rows back until their turn. What is put in order is where the rows lie, not the rows.
 #[derive(Debug)]
 pub struct Reorder<T> {
     look_ahead: usize,
-    held: Vec<Held<T>>,
-    ready: VecDeque<Held<T>>,
+    rows: Vec<Option<T>>,
+    free: Vec<usize>,
+    held: Vec<Held>,
+    ready: VecDeque<Held>,
     last: Timestamp,
     late: u64,
 }
 
-#[derive(Debug)]
-struct Held<T> {
+#[derive(Clone, Copy, Debug)]
+struct Held {
     time: Timestamp,
     order: u64,
-    row: T,
+    place: usize,
 }
 
 impl<T> Reorder<T> {
     /// Holds at most twice `look_ahead` rows.
     #[must_use]
     pub fn with_look_ahead(look_ahead: usize) -> Self {
-        let look_ahead = look_ahead.max(1);
-        Self { look_ahead, held: Vec::new(), ready: VecDeque::new(), last: Timestamp::ZERO, late: 0 }
+        Self {
+            look_ahead: look_ahead.max(1),
+            rows: Vec::new(),
+            free: Vec::new(),
+            held: Vec::new(),
+            ready: VecDeque::new(),
+            last: Timestamp::ZERO,
+            late: 0,
+        }
     }
 
     /// Takes a row; `order` decides among rows of equal time.
     pub fn push(&mut self, time: Timestamp, order: u64, row: T) {
-        self.held.push(Held { time, order, row });
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(None);
+            self.rows.len() - 1
+        });
+        if let Some(free) = self.rows.get_mut(place) {
+            *free = Some(row);
+        }
+        self.held.push(Held { time, order, place });
     }
 
     /// Whether rows must be taken out before more are put in.
@@ -47,13 +63,14 @@ impl<T> Reorder<T> {
     /// The next row in order; `None` when nothing is held. Ask when [`Self::is_full`], or when nothing follows.
     pub fn pop(&mut self) -> Option<(Timestamp, T)> {
         if self.ready.is_empty() {
-            // Orders are unique, so the unstable sort has one result.
-            self.held
-                .sort_unstable_by_key(|held| u128::from(held.time.as_nanos()) << 64 | u128::from(held.order));
+            // What stayed from the last time is in order already, which this sort makes use of. Orders are unique.
+            self.held.sort_by_key(|held| u128::from(held.time.as_nanos()) << 64 | u128::from(held.order));
             let count = if self.held.len() > self.look_ahead { self.held.len() / 2 } else { self.held.len() };
             self.ready.extend(self.held.drain(..count));
         }
-        let Held { time, row, .. } = self.ready.pop_front()?;
+        let Held { time, place, .. } = self.ready.pop_front()?;
+        let row = self.rows.get_mut(place)?.take()?;
+        self.free.push(place);
         if time < self.last {
             self.late += 1;
         }

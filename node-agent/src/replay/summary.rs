@@ -4,7 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use beaconwatch_engine::engine::Counters;
+use beaconwatch_engine::detection::AlertThreshold;
+use beaconwatch_engine::engine::{Counters, Engine};
 use beaconwatch_engine::finding::Severity;
 use beaconwatch_engine::policy::{Detectors, Mode, Policy, PolicyId, Thresholds, WorkloadSelector};
 use beaconwatch_engine::time::Timestamp;
@@ -33,6 +34,8 @@ pub struct Summary {
     pub counters: Counters,
     /// Findings by their highest severity.
     pub findings: Vec<(Severity, usize)>,
+    /// Where policies with a budget of alarms came to tell from.
+    pub alert_thresholds: Vec<AlertThreshold>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -42,7 +45,7 @@ impl Summary {
         feed: &Feed,
         tally: &Tally,
         findings: &FindingTally,
-        counters: Counters,
+        engine: &Engine,
         elapsed: Duration,
     ) -> Self {
         let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
@@ -54,8 +57,9 @@ impl Summary {
             inputs: tally.inputs,
             span: tally.first.map(|first| (first, tally.last)),
             hosts: tally.hosts(),
-            counters,
+            counters: engine.counters(),
             findings: severities.into_iter().map(|severity| (severity, findings.of(severity))).collect(),
+            alert_thresholds: engine.alert_thresholds().collect(),
             elapsed,
         }
     }
@@ -87,6 +91,15 @@ impl fmt::Display for Summary {
             let hours = last.secs_since(first) / 3600.0;
             let held = self.counters.conversations;
             writeln!(f, "spanning {hours:.1} h, {} hosts, {held} conversations held at the end", self.hosts)?;
+        }
+        for threshold in &self.alert_thresholds {
+            let AlertThreshold { policy, budget, alert, raised, identities, pods, days } = threshold;
+            writeln!(
+                f,
+                "policy {}: told from {raised:.1} bits on (its own: {alert:.1}), for a budget of {budget} alarms per \
+                 1000 pods and day: {identities} behaviours with an open gate, {pods} pods or hosts, {days:.1} days",
+                policy.name
+            )?;
         }
         let total: usize = self.findings.iter().map(|(_, count)| count).sum();
         write!(f, "findings: {total}")?;

@@ -1,8 +1,8 @@
 //! What went by, counted for the summary.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use beaconwatch_engine::collections::hash_of;
+use beaconwatch_engine::collections::{Set, hash_of};
 use beaconwatch_engine::finding::{Finding, FindingId, FindingState, Severity};
 use beaconwatch_engine::input::{Event, Input};
 use beaconwatch_engine::time::Timestamp;
@@ -20,7 +20,7 @@ pub(super) struct Tally {
     /// All inputs.
     pub(super) inputs: u64,
     last_host: u64,
-    hosts: HashSet<u64>,
+    hosts: Set<u64>,
 }
 
 impl Tally {

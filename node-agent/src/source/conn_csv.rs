@@ -6,12 +6,12 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use beaconwatch_engine::contact::{Bytes, ContactKind, Destination, NameSource, Transport};
+use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::Actors;
 use super::lines::Lines;
-use super::record::{Record, bare_contact};
+use super::record::{Connection, Record};
 use super::{Reader, Reason, Refusals, value};
 
 /// Which column a field belongs to.
@@ -138,16 +138,21 @@ fn record(
             get(Column::DstPort).and_then(value::port).ok_or(Reason::BadPort)?
         }
     };
-    let name_source = name.as_ref().map(|_| NameSource::Dns);
-    let destination = Destination { address, port, transport, name, name_source };
-    let kind = ContactKind::Connect { established: get(Column::Established).and_then(boolean) };
-    let mut contact = bare_contact(start, actor, destination, kind);
-    contact.protocol = get(Column::Service).map(value::app_protocol).unwrap_or_default();
     let number = |column| get(column).and_then(value::unsigned);
     let bytes = number(Column::Sent).zip(number(Column::Received));
-    contact.bytes = bytes.map(|(sent, received)| Bytes { sent, received });
-    contact.duration = get(Column::Duration).and_then(value::duration);
-    Ok((start, Record::Connection { uid: 0, contact, open: false }))
+    let connection = Connection {
+        start,
+        actor,
+        address,
+        name,
+        port,
+        transport,
+        protocol: get(Column::Service).map(value::app_protocol).unwrap_or_default(),
+        established: get(Column::Established).and_then(boolean),
+        bytes: bytes.map(|(sent, received)| Bytes { sent, received }),
+        duration: get(Column::Duration).and_then(value::duration),
+    };
+    Ok((start, Record::Connection { uid: 0, connection, open: false }))
 }
 
 fn boolean(text: &[u8]) -> Option<bool> {
@@ -194,10 +199,10 @@ mod tests {
     fn a_row_with_a_quoted_list_and_unknown_fields_is_read() {
         let (records, refusals) = read(&format!("{HEAD}1.5,,10.0.0.1,5,10.0.0.2,3128,tcp,\"http,ssl\",,\n"));
         assert_eq!(refusals.total(), 0);
-        let [(_, Record::Connection { contact, .. })] = records.as_slice() else { panic!("{records:?}") };
-        assert_eq!(contact.protocol, beaconwatch_engine::protocol::AppProtocol::Tls);
-        assert_eq!((contact.bytes, contact.duration), (None, None));
-        assert_eq!(contact.destination.port, 3128);
+        let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(connection.protocol, beaconwatch_engine::protocol::AppProtocol::Tls);
+        assert_eq!((connection.bytes, connection.duration), (None, None));
+        assert_eq!(connection.port, 3128);
     }
 
     #[test]

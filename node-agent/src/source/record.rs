@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
@@ -21,7 +21,7 @@ pub enum Record {
         /// Joins it with other rows.
         uid: Uid,
         /// What is known from this row alone.
-        contact: Box<Contact>,
+        connection: Connection,
         /// It was still open when the row was written (`open_conn`): another row of this uid will follow.
         open: bool,
     },
@@ -67,6 +67,67 @@ pub enum Record {
     Workload(WorkloadChange),
     /// The source says that it lost so many records.
     Lost(u64),
+}
+
+/// A connection as a row tells it. Kept in place and small, since many rows wait for their turn in time.
+#[derive(Debug)]
+pub struct Connection {
+    /// When it began.
+    pub start: Timestamp,
+    /// Who.
+    pub actor: (Arc<Actor>, ActorKey),
+    /// Where to, as far as the row has an address.
+    pub address: Option<IpAddr>,
+    /// The name that the row gives to it.
+    pub name: Option<Arc<str>>,
+    /// Port; 0 for transports without ports.
+    pub port: u16,
+    /// Transport.
+    pub transport: Transport,
+    /// What is spoken, as the row says.
+    pub protocol: AppProtocol,
+    /// The peer answered.
+    pub established: Option<bool>,
+    /// Payload.
+    pub bytes: Option<Bytes>,
+    /// How long it lasted.
+    pub duration: Option<Duration>,
+}
+
+impl Connection {
+    /// As a contact; `id` ties later rows to it, 0 if there are none.
+    #[must_use]
+    pub fn contact(self, id: Uid) -> Box<Contact> {
+        let Self {
+            start,
+            actor: (actor, actor_key),
+            address,
+            name,
+            port,
+            transport,
+            protocol,
+            established,
+            bytes,
+            duration,
+        } = self;
+        let name_source = name.as_ref().map(|_| NameSource::Dns);
+        Box::new(Contact {
+            id,
+            start,
+            actor,
+            actor_key,
+            destination: Destination { address, port, transport, name, name_source },
+            kind: ContactKind::Connect { established },
+            protocol,
+            naming: Naming::Unknown,
+            sni: None,
+            ja4: None,
+            ja4_odd: None,
+            user_agent: None,
+            bytes,
+            duration,
+        })
+    }
 }
 
 /// A contact of which nothing is known but who, where to and when.

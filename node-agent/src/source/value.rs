@@ -12,6 +12,34 @@ use beaconwatch_engine::time::Timestamp;
 /// Negative numbers and those beyond 584 years are refused; digits below a nanosecond are dropped.
 #[must_use]
 pub fn nanos(text: &[u8]) -> Option<u64> {
+    /// By the number of digits behind the point.
+    const SCALES: [u64; 10] =
+        [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
+    let (whole, fraction) = (text.get(..point)?, text.get(point + 1..).unwrap_or_default());
+    if (1..=10).contains(&whole.len())
+        && let Some(scale) = SCALES.get(fraction.len())
+        && let Some((whole, fraction)) = digits(whole).zip(digits(fraction))
+    {
+        // At most ten digits times a thousand million: no overflow.
+        return Some(whole * 1_000_000_000 + fraction * scale);
+    }
+    unusual_nanos(text)
+}
+
+/// The value of at most 19 decimal digits; of none it is 0.
+fn digits(text: &[u8]) -> Option<u64> {
+    let (mut value, mut others) = (0_u64, false);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        others |= digit > 9;
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    (!others).then_some(value)
+}
+
+/// [`nanos`] of numbers that are very long or have an exponent.
+fn unusual_nanos(text: &[u8]) -> Option<u64> {
     let mut whole: u64 = 0;
     let mut index = 0;
     while let Some(digit) = text.get(index).filter(|b| b.is_ascii_digit()) {
@@ -100,6 +128,9 @@ pub fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 {
         return None;
     }
+    if text.len() < 20 {
+        return digits(text);
+    }
     let mut value: u64 = 0;
     for byte in text {
         let digit = byte.wrapping_sub(b'0');
@@ -131,29 +162,24 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
     if text.len() > 15 {
         return None;
     }
-    let mut octets = [0_u8; 4];
-    let (mut index, mut value, mut digits) = (0_usize, 0_u32, 0);
+    let (mut octets, mut dots) = (0_u32, 0);
+    let (mut value, mut count) = (0_u32, 0);
     for byte in text {
-        match byte {
-            b'0'..=b'9' => {
-                value = value * 10 + u32::from(byte - b'0');
-                digits += 1;
-                if digits > 3 {
-                    return None;
-                }
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value * 10 + u32::from(digit);
+            count += 1;
+            if count > 3 {
+                return None;
             }
-            b'.' if digits > 0 && index < 3 => {
-                *octets.get_mut(index)? = u8::try_from(value).ok()?;
-                (index, value, digits) = (index + 1, 0, 0);
-            }
-            _ => return None,
+        } else if *byte == b'.' && count > 0 && value <= 255 && dots < 3 {
+            octets = octets << 8 | value;
+            (value, count, dots) = (0, 0, dots + 1);
+        } else {
+            return None;
         }
     }
-    if index != 3 || digits == 0 {
-        return None;
-    }
-    *octets.get_mut(3)? = u8::try_from(value).ok()?;
-    Some(Ipv4Addr::from(octets))
+    (dots == 3 && count > 0 && value <= 255).then(|| Ipv4Addr::from_bits(octets << 8 | value))
 }
 
 /// A transport by its name.

@@ -36,6 +36,7 @@ fn seen(executable: &str, name: &str, outcome: Outcome) -> Explanation {
         summary: "calls\n  - name: injected".to_owned(),
         score: 6.5,
         evidence: Vec::new(),
+        alert_raised: None,
         outcome,
     }
 }

@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
+use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::{address, time_and_uid};
 use crate::source::actors::Actors;
-use crate::source::record::{bare_contact, nameless};
+use crate::source::record::Connection;
 use crate::source::{Reason, Record, value};
 
 /// A connection.
@@ -21,14 +21,20 @@ pub(super) fn record(
     let actor = actors.of_address(address(row, Column::OrigH)?);
     let responder = address(row, Column::RespH)?;
     let transport = row.get(Column::Proto).map_or(Transport::Other, value::transport);
-    let destination = nameless(Some(responder), responder_port(row, transport)?, transport);
-    let kind = ContactKind::Connect { established: row.get(Column::ConnState).and_then(established) };
-    let mut contact = bare_contact(start, actor, destination, kind);
-    contact.protocol = row.get(Column::Service).map(value::app_protocol).unwrap_or_default();
     let bytes = row.number(Column::OrigBytes).zip(row.number(Column::RespBytes));
-    contact.bytes = bytes.map(|(sent, received)| Bytes { sent, received });
-    contact.duration = row.get(Column::Duration).and_then(value::duration);
-    Ok((start, Record::Connection { uid, contact, open }))
+    let connection = Connection {
+        start,
+        actor,
+        address: Some(responder),
+        name: None,
+        port: responder_port(row, transport)?,
+        transport,
+        protocol: row.get(Column::Service).map(value::app_protocol).unwrap_or_default(),
+        established: row.get(Column::ConnState).and_then(established),
+        bytes: bytes.map(|(sent, received)| Bytes { sent, received }),
+        duration: row.get(Column::Duration).and_then(value::duration),
+    };
+    Ok((start, Record::Connection { uid, connection, open }))
 }
 
 /// Port of the responder; ICMP rows have a code in its place.

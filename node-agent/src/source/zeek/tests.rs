@@ -23,22 +23,22 @@ fn a_connection_row_is_read_by_the_names_of_its_columns() {
     let (records, refusals) =
         read(None, &format!("{CONN}w1\t15.5\tCx\t10.0.0.1\t5\t192.0.2.7\t443\ttcp\tssl\t1.25\t10\t20\tSF\n"));
     assert_eq!(refusals.total(), 0);
-    let [(time, Record::Connection { contact, open: false, .. })] = records.as_slice() else {
+    let [(time, Record::Connection { connection, open: false, .. })] = records.as_slice() else {
         panic!("{records:?}")
     };
     assert_eq!(time.as_nanos(), 15_500_000_000);
-    assert_eq!(contact.destination.port, 443);
-    assert_eq!(contact.kind, ContactKind::Connect { established: Some(true) });
-    assert_eq!(contact.bytes.map(|b| (b.sent, b.received)), Some((10, 20)));
+    assert_eq!(connection.port, 443);
+    assert_eq!(connection.established, Some(true));
+    assert_eq!(connection.bytes.map(|b| (b.sent, b.received)), Some((10, 20)));
 }
 
 #[test]
 fn unset_fields_are_unknown_not_zero() {
     let (records, _) =
         read(None, &format!("{CONN}w1\t15.5\tCx\tfe80::1\t135\tff02::1\t136\ticmp\t-\t-\t-\t-\tOTH\n"));
-    let [(_, Record::Connection { contact, .. })] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((contact.bytes, contact.duration), (None, None));
-    assert_eq!((contact.destination.transport, contact.destination.port), (Transport::Other, 0));
+    let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((connection.bytes, connection.duration), (None, None));
+    assert_eq!((connection.transport, connection.port), (Transport::Other, 0));
 }
 
 #[test]
@@ -72,8 +72,8 @@ fn json_rows_are_read_with_dotted_underscored_and_inner_keys() {
         let line = format!(r#"{{"ts":1.5,"uid":"C1",{ids},"proto":"tcp","conn_state":"REJ"}}"#);
         let (records, refusals) = read(None, &line);
         assert_eq!(refusals.total(), 0, "{ids}");
-        let [(_, Record::Connection { contact, .. })] = records.as_slice() else { panic!("{records:?}") };
-        assert_eq!(contact.kind, ContactKind::Connect { established: Some(false) });
+        let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(connection.established, Some(false));
     }
 }
 
