@@ -132,9 +132,9 @@ fn a_connection_that_is_still_open_is_opened_once_and_ended_by_its_last_row() {
 }
 
 #[test]
-fn the_order_in_which_files_are_named_makes_no_difference() {
+fn neither_the_order_of_files_nor_where_a_log_was_cut_makes_a_difference() {
     let dir = Directory::of("order");
-    let mut files = Vec::new();
+    let (mut files, mut all_rows) = (Vec::new(), String::new());
     for hour in 0..6_u32 {
         let rows: String = (0..200)
             .map(|n| {
@@ -143,8 +143,13 @@ fn the_order_in_which_files_are_named_makes_no_difference() {
             })
             .collect();
         files.push((dir.log(&format!("conn.{hour:02}.log"), "conn", CONN, &rows), FileKind::Zeek));
+        all_rows += &rows;
     }
     let forward = format!("{:?}", inputs(&mut Feed::of(files.clone(), 100_000)));
+    let whole = vec![(dir.log("conn.log", "conn", CONN, &all_rows), FileKind::Zeek)];
+    for _ in 0..3 {
+        assert!(forward == format!("{:?}", inputs(&mut Feed::of(whole.clone(), 100_000))));
+    }
     files.reverse();
     let backward = format!("{:?}", inputs(&mut Feed::of(files.clone(), 100_000)));
     assert!(forward == backward);
