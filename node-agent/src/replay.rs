@@ -11,7 +11,7 @@ use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
-use crate::args::ReplayArgs;
+use crate::args::{ReplayArgs, ReplayOutput};
 use crate::run::Step;
 use crate::source::events;
 use crate::source::recording::RecordingSource;
@@ -46,6 +46,12 @@ use tally::{FindingTally, Tally};
 ///
 /// When a policy is invalid, an input cannot be opened, or the output cannot be written.
 pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    if args.output == ReplayOutput::Observations {
+        for capture in &args.pcap {
+            observations::write_observations(capture, &mut std::io::stdout().lock())?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut output = Output::of(args);
     let mut replayed = run(args, |finding| output.finding(finding))?;
     if let Some([source, destination]) = args.explain.as_deref() {

@@ -99,6 +99,8 @@ pub enum ReplayOutput {
     Html,
     /// One JSON object per state, in the words of the scorers of labelled traffic.
     Score,
+    /// No findings: what the protocol parsers see in each --pcap, as one JSON object in the words of tshark.
+    Observations,
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

@@ -38,7 +38,7 @@ impl Output {
             ReplayOutput::Jsonl if self.written.is_ok() => {
                 self.written = writeln!(self.out, "{}", record::json_line(&finding));
             }
-            ReplayOutput::Score | ReplayOutput::Jsonl => {}
+            ReplayOutput::Score | ReplayOutput::Jsonl | ReplayOutput::Observations => {}
             ReplayOutput::Text | ReplayOutput::Html => {
                 // A finding is shown at its highest severity, as the summary counts it.
                 let higher = self.last.get(&finding.id).is_some_and(|kept| kept.severity > finding.severity);
@@ -53,7 +53,7 @@ impl Output {
     pub(super) fn finish(mut self, summary: &Summary) -> Result<()> {
         self.written?;
         match self.format {
-            ReplayOutput::Score | ReplayOutput::Jsonl => {}
+            ReplayOutput::Score | ReplayOutput::Jsonl | ReplayOutput::Observations => {}
             ReplayOutput::Text => {
                 for finding in strongest_first(&self.last) {
                     writeln!(self.out, "{}", text::finding(finding, &self.style))?;

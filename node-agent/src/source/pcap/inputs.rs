@@ -16,8 +16,8 @@ use super::{Capture, CaptureCounters, CaptureError};
 
 /// The inputs of a capture, in order.
 ///
-/// [`PcapInputs::open`] with `PayloadLimit { packets: 3, bytes: 2048 }` gives what the payload ring of the live
-/// agent gives. Times never go back: a packet or an end that comes late has the time of what came before it.
+/// [`PcapInputs::open`] with `PayloadLimit { packets: 3, bytes: 2048 }` gives about what the payload ring of the live
+/// agent gives (that is 4096 bytes of what is sent). Times never go back: a packet or an end that comes late has the time of what came before it.
 pub struct PcapInputs {
     file: Arc<str>,
     capture: Capture,
