@@ -1,5 +1,4 @@
 //! The recording of the demo's scene, which is played where this machine does not allow eBPF, shows what the scene shows.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::collections::BTreeSet;
 
