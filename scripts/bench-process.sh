@@ -12,6 +12,7 @@ cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 containers=128 destinations=64
 
 log=$(mktemp)
+mkdir -p "$cgroups/beaconwatch-bench"
 "$agent" run --policy demo/policy.yaml --loopback --output none --metrics-addr 127.0.0.1:19464 \
   --cgroup-scope /beaconwatch-bench 2>"$log" &
 pid=$!
@@ -30,7 +31,6 @@ cpu() { awk '{ print ($14 + $15) / 100 }' "/proc/$pid/stat"; }
 
 say "at the start: $(memory)"
 before=$(cpu)
-mkdir "$cgroups/beaconwatch-bench"
 for number in $(seq "$containers"); do
   place=$cgroups/beaconwatch-bench/docker-$(printf '%064x' "$number").scope
   mkdir "$place"
