@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Detection quality on labelled traffic: captures and logs, and four simulated clusters (2 GB, made once).
-# bench-detection.sh [datasets|corpus]...   The data are looked for in $BEACONWATCH_SHARED, else in ../shared.
+# Detection quality: how often irregular traffic ever has so many bits of rhythm (against the bound 2^-bits), labelled
+# captures and logs, and four simulated clusters (2 GB, made once).
+# bench-detection.sh [rhythm|datasets|corpus]...   The data are looked for in $BEACONWATCH_SHARED, else in ../shared.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shared=${BEACONWATCH_SHARED:-../shared}
 cache=${BEACONWATCH_CACHE:-$HOME/.cache/beaconwatch}
 target=${CARGO_TARGET_DIR:-target}
-[ -d "$shared/datasets" ] || { echo "bench-detection: skipped: no labelled traffic in $shared"; exit 0; }
-[ $# -gt 0 ] || set -- datasets corpus
-cargo build --release --package beaconwatch-agent
+[ $# -gt 0 ] || set -- rhythm datasets corpus
 agent=$target/release/beaconwatch-agent
+
+rhythm() { cargo test --quiet --release --package beaconwatch-engine --lib table_of_the_bound -- --ignored --nocapture; }
 
 corpus() { # makes the clusters once
   local python=$cache/venv/bin/python clusters=$cache/corpus/dev
@@ -25,9 +26,15 @@ corpus() { # makes the clusters once
 }
 
 for job in "$@"; do
+  echo "== $job"
+  if [ "$job" != rhythm ]; then
+    [ -d "$shared/datasets" ] || { echo "bench-detection: skipped: no labelled traffic in $shared"; continue; }
+    cargo build --release --package beaconwatch-agent
+  fi
   case $job in
+    rhythm) rhythm ;;
     datasets) python3 bench/detection.py --agent "$agent" --shared "$shared" --out "$target/bench-detection" datasets ;;
     corpus) corpus ;;
-    *) echo "bench-detection: datasets or corpus, not $job" >&2; exit 2 ;;
+    *) echo "bench-detection: rhythm, datasets or corpus, not $job" >&2; exit 2 ;;
   esac
 done
