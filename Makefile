@@ -40,7 +40,7 @@ check: ## fmt, clippy, house rules, licences
 	@$(DENY) --log-level error check licenses bans sources
 
 test: ## Set up, then all tests; root, eBPF and cluster parts run for real where they can
-	@scripts/setup.sh rust build ebpf test
+	@scripts/setup.sh rust build ebpf test fuzz
 	@cargo xtask build-ebpf
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
