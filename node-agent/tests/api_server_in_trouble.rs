@@ -1,6 +1,8 @@
 //! Answers that a real API server gives only when it is in trouble: it asks for patience, or an object is in the way.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod scripted_finding;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +10,12 @@ use beaconwatch_agent::kube::counters::KubeCounters;
 use beaconwatch_agent::kube::findings::FindingWriter;
 use beaconwatch_agent::kube::object::Place;
 use beaconwatch_agent::kube::spool::{Spool, SpoolLimits};
-use beaconwatch_engine::actor::{Actor, Owner, Pod, Process};
-use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{Finding, FindingId, FindingKind, FindingState, Severity};
-use beaconwatch_engine::policy::{Mode, PolicyId};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::finding::{FindingState, Severity};
 use beaconwatch_engine::time::Timestamp;
 use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
+use scripted_finding::finding;
 use serde_json::{Value, json};
 use tower_test::mock::{Handle, pair};
 
@@ -126,51 +125,4 @@ async fn a_finding_that_will_never_be_taken_is_given_up_and_counted() {
     send_all(writer).await;
     server.await.unwrap();
     assert_eq!((counters.findings_written.get(), counters.findings_refused.get()), (1, 1));
-}
-
-fn finding(id: u64, state: FindingState, severity: Severity) -> Finding {
-    let at = |secs: u64| Timestamp::from_nanos((1_700_000_000 + secs) * 1_000_000_000);
-    Finding {
-        id: FindingId(id),
-        state,
-        time: at(100),
-        kind: FindingKind::Beacon,
-        severity,
-        score: 11.0,
-        summary: format!("/tmp/x calls host-{id}.example:443 every 60 s"),
-        actor: Arc::new(Actor {
-            process: Some(Process { pid: 7, executable: "/tmp/x".into(), ..Process::default() }),
-            ..Actor::default()
-        }),
-        pod: Some(Arc::new(Pod {
-            uid: "0b5e".into(),
-            name: "reports-1".into(),
-            namespace: "payments".into(),
-            node: "node-1".into(),
-            owner: Owner { kind: "Deployment".into(), name: "reports".into() },
-            ..Pod::default()
-        })),
-        container_name: Some("app".into()),
-        destination: Destination {
-            address: None,
-            port: 443,
-            transport: Transport::Tcp,
-            name: Some(format!("host-{id}.example").into()),
-            name_source: None,
-        },
-        sni: None,
-        ja4: None,
-        protocol: AppProtocol::Tls,
-        window: (at(0), at(100)),
-        check_ins: 5,
-        bytes: Bytes { sent: 10, received: 10 },
-        bytes_typical: Bytes { sent: 2, received: 2 },
-        rhythm: None,
-        evidence: Vec::new(),
-        recent: Vec::new(),
-        policy: PolicyId { namespace: None, name: "all".into() },
-        mode: Mode::Alert,
-        lost: 0,
-        replicas: None,
-    }
 }
