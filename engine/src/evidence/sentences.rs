@@ -125,11 +125,16 @@ fn timing(about: &Circumstances<'_>) -> String {
         return format!("{kind}each gap is like the one before: {:.0} bits of rhythm", c.rhythm_bits);
     }
     format!(
-        "{kind}{hits} of the last {len} gaps fell in the predicted {} (chance {:.0} %): {:.0} bits of rhythm",
+        "{kind}{hits} of the last {len} gaps fell in the predicted {} (chance {}): {:.0} bits of rhythm",
         gap_range(window.from, window.to),
-        window.chance * 100.0,
+        chance_text(window.chance),
         c.rhythm_bits
     )
+}
+
+/// Never `0 %`: a narrow window is hit by chance now and then.
+fn chance_text(chance: f32) -> String {
+    if chance < 0.005 { "less than 1 %".to_owned() } else { format!("{:.0} %", chance * 100.0) }
 }
 
 fn size(level: u8, about: &Circumstances<'_>) -> String {

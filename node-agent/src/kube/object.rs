@@ -168,11 +168,11 @@ fn when(finding: &Finding) -> When {
         period_seconds: finding.rhythm.as_ref().map(|rhythm| tenth(rhythm.period_secs)),
         rhythm: finding.rhythm.as_ref().map(|rhythm| {
             let Rhythm { bits, window_secs: (low, high), hits, gaps, chance, .. } = rhythm;
-            let chance = chance * 100.0;
+            let chance = crate::render::figure::percent(f64::from(*chance));
             let digits = usize::from(*high < 100.0);
             format!(
                 "{hits} of {gaps} gaps fell in the predicted {low:.digits$}-{high:.digits$} s \
-                 (chance {chance:.0} %): {bits:.0} bits of rhythm"
+                 (chance {chance}): {bits:.0} bits of rhythm"
             )
         }),
     }

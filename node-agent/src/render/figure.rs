@@ -13,6 +13,22 @@ pub fn seconds(secs: f64) -> String {
     }
 }
 
+/// A range of seconds, fine enough that its ends differ: `54 s to 66 s`, `8.98 s to 9.01 s`.
+#[must_use]
+pub fn range(from: f64, to: f64) -> String {
+    let (low, high) = (seconds(from), seconds(to));
+    if low == high && to > from && to < 180.0 {
+        return format!("{from:.2} s to {to:.2} s");
+    }
+    format!("{low} to {high}")
+}
+
+/// A chance or a share from 0 to 1, never `0 %` unless it is: `9 %`, `less than 1 %`.
+#[must_use]
+pub fn percent(part: f64) -> String {
+    if part > 0.0 && part < 0.005 { "less than 1 %".to_owned() } else { format!("{:.0} %", part * 100.0) }
+}
+
 /// Bytes: `512 B`, `1.5 kB`, `3.2 MB`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -47,5 +63,15 @@ mod tests {
         {
             assert_eq!(bytes(count), expect);
         }
+    }
+
+    #[test]
+    fn narrow_ranges_and_small_chances_do_not_look_like_nothing() {
+        assert_eq!(range(54.2, 66.0), "54 s to 66 s");
+        assert_eq!(range(8.981, 9.012), "8.98 s to 9.01 s");
+        assert_eq!(
+            (percent(0.001), percent(0.09), percent(0.0)),
+            ("less than 1 %".into(), "9 %".into(), "0 %".into())
+        );
     }
 }

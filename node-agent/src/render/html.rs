@@ -33,9 +33,10 @@ pub fn escape(raw: &str) -> String {
     out
 }
 
-/// The page. `findings` strongest first; `notes` are what the summary says, line by line.
+/// The page. `findings` strongest first; `notes` are what the summary says, line by line; `judged` says whether
+/// there was any traffic at all: where there was none, its silence proves nothing.
 #[must_use]
-pub fn page(findings: &[&Finding], notes: &str) -> String {
+pub fn page(findings: &[&Finding], notes: &str, judged: bool) -> String {
     let mut out = String::with_capacity(16 << 10);
     out.push_str(HEAD);
     put(&mut out, format_args!("<style>{}</style></head><body>\n", include_str!("html/page.css")));
@@ -45,8 +46,10 @@ pub fn page(findings: &[&Finding], notes: &str) -> String {
         put(&mut out, format_args!("<li>{}</li>", escape(note.trim())));
     }
     out.push_str("</ul></header>\n<main>\n");
-    if findings.is_empty() {
+    if findings.is_empty() && judged {
         out.push_str("<p class=\"none\">Nothing here calls home, as far as this traffic shows.</p>\n");
+    } else if findings.is_empty() {
+        out.push_str("<p class=\"none\">There was nothing to judge: no traffic was read.</p>\n");
     } else {
         table(&mut out, findings);
     }
@@ -100,27 +103,28 @@ fn row(out: &mut String, finding: &Finding, open: bool) {
     let period = finding.rhythm.map_or_else(String::new, |rhythm| figure::seconds(rhythm.period_secs.into()));
     put(out, format_args!("<tbody id=\"finding-{}\"><tr class=\"head\">", finding.id));
     put(out, format_args!("<td><span class=\"severity {severity}\">{severity}</span></td>"));
-    put(
-        out,
-        format_args!("<td class=\"number\">{:.1}</td><td>{}</td>", finding.score, finding.kind.as_str()),
-    );
+    cell(out, "number", "bits", &format!("{:.1}", finding.score));
+    cell(out, "kind", "", finding.kind.as_str());
     put(out, format_args!("<th scope=\"row\">{}</th>", escape(&text::who(finding))));
-    put(out, format_args!("<td class=\"whither\">{}</td>", escape(&text::whither(finding))));
-    put(
-        out,
-        format_args!("<td class=\"number\">{}</td><td class=\"number\">{period}</td>", finding.check_ins),
-    );
-    put(out, format_args!("<td>{}</td></tr>\n", calendar::date_time(finding.window.1)));
+    cell(out, "whither", "to", &text::whither(finding));
+    cell(out, "number", "check-ins", &finding.check_ins.to_string());
+    cell(out, "number", if period.is_empty() { "" } else { "every" }, &period);
+    cell(out, "time", "last seen", &calendar::date_time(finding.window.1));
     put(
         out,
         format_args!(
-            "<tr class=\"detail\"><td colspan=\"8\"><details{}><summary>{}</summary>\n",
+            "</tr>\n<tr class=\"detail\"><td colspan=\"8\"><details{}><summary><h2>{}</h2></summary>\n",
             if open { " open" } else { "" },
             escape(&finding.summary)
         ),
     );
     detail(out, finding);
     out.push_str("</details></td></tr></tbody>\n");
+}
+
+/// A cell. `label` is shown on a narrow screen, where the table has no columns that would say what a figure is.
+fn cell(out: &mut String, class: &str, label: &str, value: &str) {
+    put(out, format_args!("<td class=\"{class}\" data-label=\"{label}\">{}</td>", escape(value)));
 }
 
 fn detail(out: &mut String, finding: &Finding) {

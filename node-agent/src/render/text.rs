@@ -184,12 +184,11 @@ fn gaps(out: &mut String, finding: &Finding, style: Style, cells: usize) {
         let (from, to) = rhythm.window_secs;
         let _ = write!(
             words,
-            "; predicted {} .. {}: {} of {} gaps, chance {:.0} %",
-            figure::seconds(from.into()),
-            figure::seconds(to.into()),
+            "; predicted {}: {} of {} gaps, chance {}",
+            figure::range(from.into(), to.into()),
             rhythm.hits,
             rhythm.gaps,
-            rhythm.chance * 100.0
+            figure::percent(rhythm.chance.into())
         );
     }
     row(out, "", &words);

@@ -122,13 +122,12 @@ fn one(out: &mut String, explanation: &Explanation) {
         line(
             out,
             &format!(
-                "           {}: {} of {} gaps in {} .. {}, chance {:.0} % each",
+                "           {}: {} of {} gaps in {}, chance {} each",
                 rhythm.kind.as_str(),
                 rhythm.hits,
                 rhythm.gaps,
-                figure::seconds(from.into()),
-                figure::seconds(to.into()),
-                rhythm.chance * 100.0
+                figure::range(from.into(), to.into()),
+                figure::percent(rhythm.chance.into())
             ),
         );
     }

@@ -60,7 +60,8 @@ impl Output {
                 }
             }
             ReplayOutput::Html => {
-                let page = html::page(&strongest_first(&self.last), &summary.to_string());
+                let page =
+                    html::page(&strongest_first(&self.last), &summary.to_string(), summary.span.is_some());
                 self.out.write_all(page.as_bytes())?;
             }
         }

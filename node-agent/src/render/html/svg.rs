@@ -29,7 +29,7 @@ pub(super) fn check_ins(out: &mut String, finding: &Finding) {
     for position in positions {
         put(out, format_args!("M{:.1} 4V{HEIGHT}", 1.0 + position * (WIDTH - 2.0)));
     }
-    out.push_str("\"/>");
+    out.push_str("\"/></svg>");
     end(out, &words);
 }
 
@@ -43,12 +43,11 @@ pub(super) fn gaps(out: &mut String, finding: &Finding) {
     if let Some(rhythm) = &finding.rhythm {
         let (from, to) = rhythm.window_secs;
         words.push_str(&format!(
-            "; {} of {} fell into the predicted {} to {} (chance {:.0} % each)",
+            "; {} of {} fell into the predicted {} (chance {} each), shaded",
             rhythm.hits,
             rhythm.gaps,
-            figure::seconds(from.into()),
-            figure::seconds(to.into()),
-            rhythm.chance * 100.0
+            figure::range(from.into(), to.into()),
+            figure::percent(rhythm.chance.into())
         ));
     }
     begin(out, "Gaps between check-ins", &words, HEIGHT);
@@ -76,46 +75,52 @@ pub(super) fn gaps(out: &mut String, finding: &Finding) {
             ),
         );
     }
-    put(out, format_args!("<path class=\"axis\" d=\"M0 {HEIGHT}H{WIDTH}\"/>"));
+    put(out, format_args!("<path class=\"axis\" d=\"M0 {HEIGHT}H{WIDTH}\"/></svg>"));
+    let (low, high) = (figure::seconds(low), figure::seconds(high));
+    put(
+        out,
+        format_args!("<div class=\"ends\" aria-hidden=\"true\"><span>{low}</span><span>{high}</span></div>"),
+    );
     end(out, &words);
 }
 
 /// Bytes each way.
 #[expect(clippy::cast_precision_loss, reason = "lengths of bars")]
 pub(super) fn bytes(out: &mut String, finding: &Finding) {
-    const HEIGHT: f64 = 44.0;
+    const HEIGHT: f64 = 12.0;
     let (sent, received) = (finding.bytes.sent, finding.bytes.received);
     if sent == 0 && received == 0 {
         return;
     }
-    let words = format!(
-        "Sent {} ({} a check-in), received {} ({} a check-in)",
-        figure::bytes(sent),
-        figure::bytes(finding.bytes_typical.sent),
-        figure::bytes(received),
-        figure::bytes(finding.bytes_typical.received)
-    );
-    begin(out, "Bytes each way", &words, HEIGHT);
+    put(out, format_args!("<figure><figcaption>Bytes each way</figcaption><dl class=\"bytes\">"));
     let most = sent.max(received) as f64;
-    for (class, y, count) in [("sent", 2.0, sent), ("received", 24.0, received)] {
-        let width = (count as f64 / most * WIDTH).max(1.0);
+    for (name, bytes, typical) in
+        [("sent", sent, finding.bytes_typical.sent), ("received", received, finding.bytes_typical.received)]
+    {
+        let width = (bytes as f64 / most * WIDTH).max(1.0);
         put(
             out,
-            format_args!("<rect class=\"{class}\" x=\"0\" y=\"{y}\" width=\"{width:.1}\" height=\"18\"/>"),
+            format_args!(
+                "<div><dt>{name}</dt><dd>{} ({} a check-in)<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+preserveAspectRatio=\"none\" height=\"{HEIGHT}\" aria-hidden=\"true\"><rect class=\"{name}\" x=\"0\" y=\"0\" \
+width=\"{width:.1}\" height=\"{HEIGHT}\"/></svg></dd></div>",
+                figure::bytes(bytes),
+                figure::bytes(typical)
+            ),
         );
     }
-    end(out, &words);
+    out.push_str("</dl></figure>\n");
 }
 
-/// Evidence as a table with a bar per item.
+/// Evidence as a table with a bar per item. Its sign says for or against, as its side and its colour do.
 pub(super) fn evidence(out: &mut String, evidence: &[Evidence]) {
     const HALF: f64 = 60.0;
     if evidence.is_empty() {
         return;
     }
     out.push_str(
-        "<table class=\"evidence\"><caption>Evidence</caption><thead><tr><th scope=\"col\">Item</th>\
-<th scope=\"col\" class=\"number\">Bits</th><th scope=\"col\"><span class=\"unseen\">Bar</span></th>\
+        "<table class=\"evidence\"><caption>Evidence in bits: each doubles the odds</caption><thead><tr><th scope=\"col\">Item</th>\
+<th scope=\"col\" class=\"number\">Bits</th><th scope=\"col\" class=\"sides\">against | for</th>\
 <th scope=\"col\">Why</th></tr></thead><tbody>\n",
     );
     for item in evidence {
@@ -138,6 +143,7 @@ pub(super) fn evidence(out: &mut String, evidence: &[Evidence]) {
     out.push_str("</tbody></table>\n");
 }
 
+/// A picture and what it shows in words; the words are read out once, as the picture's label.
 fn begin(out: &mut String, title: &str, words: &str, height: f64) {
     put(
         out,
@@ -150,5 +156,5 @@ preserveAspectRatio=\"none\" height=\"{height}\" aria-label=\"{}\">",
 }
 
 fn end(out: &mut String, words: &str) {
-    put(out, format_args!("</svg><p>{}</p></figure>\n", escape(words)));
+    put(out, format_args!("<p aria-hidden=\"true\">{}</p></figure>\n", escape(words)));
 }

@@ -4,7 +4,7 @@ use crate::render::text::tests::example;
 #[test]
 fn hostile_names_are_text_and_nothing_else() {
     let finding = example();
-    let page = page(&[&finding], "read 5 rows from /tmp/<b>x</b>.log\n");
+    let page = page(&[&finding], "read 5 rows from /tmp/<b>x</b>.log\n", true);
     for part in ["<script", "<img", "onerror=alert(1)>", "<b>", "\x1b", "\u{202e}"] {
         assert!(!page.contains(part), "{part:?} in the page");
     }
@@ -15,7 +15,7 @@ fn hostile_names_are_text_and_nothing_else() {
 #[test]
 fn a_page_needs_nothing_from_elsewhere() {
     let finding = example();
-    let page = page(&[&finding], "");
+    let page = page(&[&finding], "", true);
     for part in ["http://", "https://", "src=", "@import", "url(", "<link", "javascript:"] {
         let mut allowed = page.replace("src=x onerror", "");
         allowed = allowed.replace("default-src 'none'", "");
@@ -27,11 +27,11 @@ fn a_page_needs_nothing_from_elsewhere() {
 #[test]
 fn pictures_say_in_words_what_they_show() {
     let finding = example();
-    let page = page(&[&finding], "");
+    let page = page(&[&finding], "", true);
     for part in [
         "The last 40 of 340 check-ins",
         "330 of 339 fell into the predicted",
-        "Sent 123.5 kB",
+        "<dt>sent</dt><dd>123.5 kB",
         "+5.2",
         "-0.8",
     ] {
@@ -42,8 +42,27 @@ fn pictures_say_in_words_what_they_show() {
 }
 
 #[test]
+fn nothing_is_told_by_colour_or_column_alone() {
+    let finding = example();
+    let page = page(&[&finding], "", true);
+    for part in [
+        "<dt>sent</dt>",
+        "<dt>received</dt>",
+        "against | for",
+        "data-label=\"check-ins\"",
+        "<th scope=\"row\">",
+        "<summary><h2>",
+    ] {
+        assert!(page.contains(part), "{part} not in the page");
+    }
+    let columns = page.matches("<th scope=\"col\"").count();
+    assert_eq!(columns, 8 + 4, "every column of both tables has a header");
+}
+
+#[test]
 fn no_findings_make_a_page_too() {
-    assert!(page(&[], "").contains("Nothing here calls home"));
+    assert!(page(&[], "", true).contains("Nothing here calls home"));
+    assert!(page(&[], "", false).contains("nothing to judge"), "silence of no traffic proves nothing");
 }
 
 /// A browser, if this machine has one.
@@ -86,7 +105,7 @@ fn a_browser_shows_the_page_and_runs_nothing_in_it() {
     // A script that got through would change the title.
     let hostile =
         "</li><script>document.title='owned'</script>\n<img src=x onerror=\"document.title='owned'\">";
-    std::fs::write(&path, page(&[&finding], hostile)).unwrap();
+    std::fs::write(&path, page(&[&finding], hostile, true)).unwrap();
     let document = dump(browser, &path, None);
     let picture = directory.join("findings.png");
     dump(browser, &path, Some(&picture));
