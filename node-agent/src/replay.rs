@@ -27,17 +27,20 @@ mod output;
 mod progress;
 pub mod reorder;
 pub mod score;
+mod span;
 pub mod suggest;
 mod summary;
 mod tally;
 
 pub use feed::Feed;
 pub use inputs::FileKind;
+pub use span::LeftOut;
 pub use summary::{Summary, default_policy};
 
 use explain::Question;
 use output::Output;
 use progress::Progress;
+use span::Span;
 use tally::{FindingTally, Tally};
 
 /// Runs `replay`.
@@ -47,8 +50,13 @@ use tally::{FindingTally, Tally};
 /// When a policy is invalid, an input cannot be opened, or the output cannot be written.
 pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     if args.output == ReplayOutput::Observations {
+        anyhow::ensure!(
+            !args.pcap.is_empty(),
+            "--output observations is about captures: name one with --pcap"
+        );
         for capture in &args.pcap {
-            observations::write_observations(capture, &mut std::io::stdout().lock())?;
+            observations::write_observations(capture, &mut std::io::stdout().lock())
+                .with_context(|| format!("observing {}", capture.display()))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -61,8 +69,17 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     } else {
         output.finish(&replayed.summary).context("writing findings")?;
     }
-    eprint!("{}", replayed.summary);
-    Ok(ExitCode::SUCCESS)
+    Ok(conclude(&replayed.summary))
+}
+
+/// The closing words. Input of which not one row could be used is a failure: its silence says nothing.
+fn conclude(summary: &Summary) -> ExitCode {
+    eprint!("{summary}");
+    if summary.is_of_use() {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("beaconwatch-agent: not one row could be used; is the input of the format that was named?");
+    ExitCode::FAILURE
 }
 
 /// Runs `policy suggest`.
@@ -74,8 +91,7 @@ pub fn suggest(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let mut replayed = run(args, |_| {})?;
     let explanations = replayed.engine.explain(|_, _, _| true);
     print!("{}", suggest::policy(&explanations));
-    eprint!("{}", replayed.summary);
-    Ok(ExitCode::SUCCESS)
+    Ok(conclude(&replayed.summary))
 }
 
 /// A replay that has come to its end.
@@ -109,6 +125,7 @@ fn limits() -> Limits {
 /// When a policy is invalid or an input cannot be opened.
 pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<Replayed> {
     let stopwatch = crate::clock::Stopwatch::start();
+    let mut span = Span::of(args)?;
     let mut recording = recording(args)?;
     let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
     let mut engine = Engine::with_limits(limits);
@@ -140,18 +157,16 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     let mut tally = Tally::default();
     let mut findings = FindingTally::default();
     let mut progress = Progress::of(feed.bytes_total());
-    let within = args.from.unwrap_or(Timestamp::ZERO)..=args.to.unwrap_or(Timestamp::MAX);
     let next = |_| loop {
         match feed.take() {
-            // What is known of pods holds whenever it was said.
-            Some((time, input)) if matches!(input, Input::Workload(_)) || within.contains(&time) => {
+            Some((time, input)) if span.admits(time, &input) => {
                 progress.step(time, &feed);
                 return Step::Input(time, input);
             }
             Some(_) => {}
             None => {
                 progress.finish();
-                return Step::End(feed.end().unwrap_or(Timestamp::ZERO));
+                return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)));
             }
         }
     };
@@ -165,7 +180,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         },
         |_| {},
     );
-    let summary = Summary::of(&feed, &tally, &findings, &engine, stopwatch.elapsed());
+    let summary = Summary::of(&feed, &tally, span.left_out(), &findings, &engine, stopwatch.elapsed());
     Ok(Replayed { summary, engine })
 }
 

@@ -73,11 +73,10 @@ fn beacon() -> Vec<Step> {
     steps
 }
 
-#[test]
-fn a_replay_of_a_recording_finds_the_same() {
-    let path = std::env::temp_dir().join(format!("beaconwatch-recording-{}", std::process::id()));
+/// The scene, recorded; what was found live.
+fn record(path: &std::path::Path) -> Vec<Finding> {
     let mut engine = Engine::with_limits(Limits::default());
-    let mut recorder = Recorder::create(&path, engine.limits()).unwrap();
+    let mut recorder = Recorder::create(path, engine.limits()).unwrap();
     let mut steps = beacon().into_iter();
     let mut live: Vec<Finding> = Vec::new();
     let end = run::run(
@@ -89,11 +88,39 @@ fn a_replay_of_a_recording_finds_the_same() {
     );
     assert_eq!(recorder.finish(end).unwrap().blocks_lost, 0);
     assert!(!live.is_empty(), "the scene shows nothing");
+    live
+}
 
-    let args = Args::parse_from(["beaconwatch-agent", "replay", "--recording", path.to_str().unwrap()]);
-    let Command::Replay(args) = args.command else { panic!("not a replay") };
+fn replay(path: &std::path::Path, options: &[&str]) -> Vec<Finding> {
+    let replay = ["beaconwatch-agent", "replay", "--recording", path.to_str().unwrap()];
+    let Command::Replay(args) = Args::parse_from(replay.iter().chain(options)).command else {
+        panic!("not a replay")
+    };
     let mut replayed: Vec<Finding> = Vec::new();
     beaconwatch_agent::replay::run(&args, |finding| replayed.push(finding)).unwrap();
+    replayed
+}
+
+#[test]
+fn a_part_of_a_recording_is_judged_by_its_policies_and_knows_its_processes() {
+    let path = std::env::temp_dir().join(format!("beaconwatch-recording-part-{}", std::process::id()));
+    let live = record(&path);
+    let begin = BEGIN_NS / 1_000_000_000;
+    let (from, to) = ((begin + 1800).to_string(), (begin + 5400).to_string());
+    let part = replay(&path, &["--from", &from, "--to", &to]);
+    std::fs::remove_file(&path).unwrap();
+    assert!(!part.is_empty(), "the policy stands before the begin");
+    assert_eq!(part[0].id, live[0].id);
+    assert!(part.iter().all(|finding| finding.actor.process.is_some()));
+    assert!(part.iter().all(|finding| finding.window.0.as_nanos() >= (begin + 1800) * 1_000_000_000));
+    assert!(part.iter().all(|finding| finding.window.1.as_nanos() <= (begin + 5400) * 1_000_000_000));
+}
+
+#[test]
+fn a_replay_of_a_recording_finds_the_same() {
+    let path = std::env::temp_dir().join(format!("beaconwatch-recording-{}", std::process::id()));
+    let live = record(&path);
+    let replayed = replay(&path, &[]);
     std::fs::remove_file(&path).unwrap();
     assert_eq!(format!("{replayed:#?}"), format!("{live:#?}"));
     assert_eq!(replayed, live);

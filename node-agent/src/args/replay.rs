@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use beaconwatch_engine::time::Timestamp;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("inputs").required(true).multiple(true).args([
+    "recording", "zeek", "pcap", "events", "csv", "envoy", "squid", "vpc_flow", "hubble",
+]))]
 pub struct ReplayArgs {
     /// Policy file; may be repeated. Without one, the built-in defaults judge.
     #[arg(long = "policy", value_name = "FILE")]
@@ -58,11 +61,12 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub hubble: Vec<PathBuf>,
 
-    /// Leave out what is earlier: seconds since 1970, or a time such as 2026-01-05T00:00:00Z.
+    /// Leave out traffic that began earlier: seconds since 1970, or a time such as 2026-01-05T00:00:00Z or
+    /// 2026-01-05T01:00:00+01:00; without a zone it is UTC.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub from: Option<Timestamp>,
 
-    /// Leave out what is later.
+    /// Leave out what is later than this; the time itself is included, as that of --from is.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
 
@@ -104,6 +108,8 @@ pub enum ReplayOutput {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    crate::source::value::timestamp(text.as_bytes())
-        .ok_or_else(|| "want seconds since 1970 or a time such as 2026-01-05T00:00:00Z".to_owned())
+    crate::source::value::timestamp(text.as_bytes()).ok_or_else(|| {
+        "want seconds since 1970, or a time such as 2026-01-05T00:00:00Z or 2026-01-05T01:00:00+01:00"
+            .to_owned()
+    })
 }

@@ -8,8 +8,8 @@ use beaconwatch_engine::input::WorkloadChange;
 use super::captures::{CAPTURE_PAYLOAD, NumberedCapture};
 use super::feed::Feed;
 use crate::args::ReplayArgs;
-use crate::source::pcap::PcapInputs;
-use crate::source::{Record, events};
+use crate::source::pcap::{CaptureError, PcapInputs};
+use crate::source::{Reason, Record, events};
 
 use crate::source::Reader;
 use crate::source::conn_csv::ConnCsvReader;
@@ -77,7 +77,18 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
     let mut captures = args.pcap.clone();
     captures.sort();
     for (index, path) in captures.iter().enumerate() {
-        let inputs = PcapInputs::open(path, CAPTURE_PAYLOAD)?;
+        let inputs = match PcapInputs::open(path, CAPTURE_PAYLOAD) {
+            Ok(inputs) => inputs,
+            Err(error @ CaptureError::Open { .. }) => return Err(error.into()),
+            Err(CaptureError::Read(_)) => {
+                feed.refusals.add(Reason::Unreadable, &path.to_string_lossy().into(), 0);
+                continue;
+            }
+            Err(CaptureError::Format { .. }) => {
+                feed.refusals.add(Reason::UnknownFormat, &path.to_string_lossy().into(), 0);
+                continue;
+            }
+        };
         let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
         feed.add(Box::new(NumberedCapture::of(inputs, index as u64)), bytes);
     }
@@ -104,7 +115,12 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
         files.extend(paths.iter().map(|path| (path.clone(), kind)));
     }
     for (path, _) in &files {
-        std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        let found = std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;
+        anyhow::ensure!(!found.is_dir(), "opening {}: it is a directory; name its files", path.display());
+        // A pipe is left alone: what it has can be read once.
+        if found.is_file() {
+            std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+        }
     }
     Ok(files)
 }

@@ -46,9 +46,7 @@ impl Merge {
         let mut next = BinaryHeap::new();
         let mut merged = Vec::new();
         for (index, (path, kind)) in files.into_iter().enumerate() {
-            // Refusals are counted when the file is read, not when it is looked at.
-            let first = open(&path, kind).ok().and_then(|mut reader| reader.next(&mut Refusals::default()));
-            next.push(Reverse((first.map_or(Timestamp::ZERO, |(time, _)| time), index)));
+            next.push(Reverse((first_time(&path, kind), index)));
             let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
             merged.push(MergeFile { path, kind, bytes, reader: None, records: 0 });
         }
@@ -111,6 +109,16 @@ impl Merge {
     fn open_readers(&self) -> impl Iterator<Item = &dyn Reader> {
         self.files.iter().filter_map(|file| file.reader.as_deref())
     }
+}
+
+/// Time of the first row, as far as it can be told. What can be read only once, such as a pipe, is read from the
+/// begin on. Refusals are counted when the file is read, not when it is looked at.
+fn first_time(path: &std::path::Path, kind: FileKind) -> Timestamp {
+    if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
+        return Timestamp::ZERO;
+    }
+    let first = open(path, kind).ok().and_then(|mut reader| reader.next(&mut Refusals::default()));
+    first.map_or(Timestamp::ZERO, |(time, _)| time)
 }
 
 /// A Zeek log of connections that are still open.

@@ -10,8 +10,9 @@ use beaconwatch_engine::finding::Severity;
 use beaconwatch_engine::policy::{Detectors, Mode, Policy, PolicyId, Thresholds, WorkloadSelector};
 use beaconwatch_engine::time::Timestamp;
 
-use super::{Feed, FindingTally, Tally};
-use crate::source::Refusals;
+use super::{Feed, FindingTally, LeftOut, Tally};
+use crate::render::calendar;
+use crate::source::{Reason, Refusals};
 
 /// What a replay read and found.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Summary {
     pub inputs: u64,
     /// First and last time, if there was anything.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// What lay outside `--from` and `--to`.
+    pub left_out: Option<LeftOut>,
     /// Originators.
     pub hosts: usize,
     /// The engine's own figures at the end.
@@ -44,6 +47,7 @@ impl Summary {
     pub(super) fn of(
         feed: &Feed,
         tally: &Tally,
+        left_out: Option<LeftOut>,
         findings: &FindingTally,
         engine: &Engine,
         elapsed: Duration,
@@ -51,16 +55,52 @@ impl Summary {
         let severities = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low];
         Self {
             bytes: feed.bytes_read(),
-            rows: feed.rows_read(),
+            // Lines beyond the bound are no rows to the readers.
+            rows: feed.rows_read() + feed.refusals.of(Reason::LineTooLong),
             refusals: feed.refusals.clone(),
             late: feed.late(),
             inputs: tally.inputs,
             span: tally.first.map(|first| (first, tally.last)),
+            left_out,
             hosts: tally.hosts(),
             counters: engine.counters(),
             findings: severities.into_iter().map(|severity| (severity, findings.of(severity))).collect(),
             alert_thresholds: engine.alert_thresholds().collect(),
             elapsed,
+        }
+    }
+
+    /// Something could be used of what was read, or nothing of it was refused.
+    #[must_use]
+    pub fn is_of_use(&self) -> bool {
+        self.span.is_some() || self.left_out.is_some() || self.refusals.total() == 0
+    }
+
+    /// From when to when, and what of it was looked at.
+    fn write_span(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((first, last)) = self.span {
+            let hours = last.secs_since(first) / 3600.0;
+            let (from, to) = (calendar::date_time(first), calendar::date_time(last));
+            let held = self.counters.conversations;
+            writeln!(
+                f,
+                "spanning {hours:.1} h ({from} .. {to} UTC), {} hosts, {held} conversations held at the end",
+                self.hosts
+            )?;
+        }
+        match (self.span, self.left_out) {
+            (Some(_), Some(left_out)) => {
+                writeln!(f, "left out {} inputs outside --from and --to", left_out.inputs)
+            }
+            (None, Some(LeftOut { inputs: _, first, last })) => writeln!(
+                f,
+                "nothing to judge: all of it lies outside --from and --to, from {} to {} UTC",
+                calendar::date_time(first),
+                calendar::date_time(last)
+            ),
+            (None, None) if self.rows == 0 => writeln!(f, "nothing to judge: there was not one row"),
+            (None, None) => writeln!(f, "nothing to judge: no row says who turned to whom"),
+            (Some(_), None) => Ok(()),
         }
     }
 }
@@ -87,11 +127,7 @@ impl fmt::Display for Summary {
                 self.late
             )?;
         }
-        if let Some((first, last)) = self.span {
-            let hours = last.secs_since(first) / 3600.0;
-            let held = self.counters.conversations;
-            writeln!(f, "spanning {hours:.1} h, {} hosts, {held} conversations held at the end", self.hosts)?;
-        }
+        self.write_span(f)?;
         for threshold in &self.alert_thresholds {
             let AlertThreshold { policy, budget, alert, raised, identities, pods, days } = threshold;
             writeln!(

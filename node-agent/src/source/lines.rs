@@ -1,9 +1,10 @@
 //! Lines of a file, plain or gzipped, read in large blocks without copying a line that lies inside one.
 //!
-//! Bounded: a line longer than [`LINE_BYTES_MAX`] is skipped and counted.
+//! Bounded: a line longer than [`LINE_BYTES_MAX`] is counted and comes as an empty one, which every reader passes
+//! over, so that the next line has its own number and not that of the long one.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Result, Seek};
+use std::io::{BufReader, Read, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,15 +44,16 @@ impl Lines {
     /// When the file cannot be opened or its first bytes cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
         let stored = Arc::new(AtomicU64::new(0));
-        let mut file = File::open(path)?;
-        let mut magic = [0_u8; 2];
-        let compressed = read_full(&mut file, &mut magic)? == 2 && magic == [0x1f, 0x8b];
-        file.rewind()?;
-        let counted = CountBytes { inner: file, count: Arc::clone(&stored) };
+        let mut counted = CountBytes { inner: File::open(path)?, count: Arc::clone(&stored) };
+        // Not by going back: a pipe cannot.
+        let mut magic = Vec::with_capacity(2);
+        counted.by_ref().take(2).read_to_end(&mut magic)?;
+        let compressed = magic == [0x1f, 0x8b];
+        let whole = std::io::Cursor::new(magic).chain(counted);
         let inner: Box<dyn Read> = if compressed {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, counted)))
+            Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, whole)))
         } else {
-            Box::new(counted)
+            Box::new(whole)
         };
         Ok(Self::from_parts(path.to_string_lossy().into(), inner, stored))
     }
@@ -105,8 +107,7 @@ impl Lines {
                 self.line += 1;
                 if skipping {
                     refusals.add(Reason::LineTooLong, &self.name, self.line);
-                    (searched, skipping) = (0, false);
-                    continue;
+                    return Some((to, to));
                 }
                 return Some((from, to));
             }
@@ -160,17 +161,6 @@ impl Lines {
     }
 }
 
-fn read_full(file: &mut File, buffer: &mut [u8]) -> Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match file.read(rest)? {
-            0 => break,
-            n => filled += n,
-        }
-    }
-    Ok(filled)
-}
-
 /// Counts the bytes that go through.
 struct CountBytes<R> {
     inner: R,
@@ -183,26 +173,6 @@ impl<R: Read> Read for CountBytes<R> {
         self.count.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
-}
-
-/// The first line of a file that is not empty; for recognising a format.
-///
-/// # Errors
-///
-/// When the file cannot be opened or read.
-pub fn first_line(path: &Path) -> Result<Vec<u8>> {
-    let lines = Lines::open(path)?;
-    let mut reader = BufReader::new(lines.inner).take(LINE_BYTES_MAX as u64);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        while line.last().is_some_and(u8::is_ascii_whitespace) {
-            line.pop();
-        }
-        if !line.is_empty() {
-            break;
-        }
-    }
-    Ok(line)
 }
 
 #[cfg(test)]
@@ -234,9 +204,9 @@ mod tests {
     }
 
     #[test]
-    fn a_line_beyond_the_bound_is_refused_and_the_next_is_read() {
+    fn a_line_beyond_the_bound_is_refused_and_comes_empty() {
         let long = "x".repeat(LINE_BYTES_MAX * 3);
-        let refusals = check(format!("a\n{long}\nb\n").as_bytes(), &["a", "b"]);
+        let refusals = check(format!("a\n{long}\nb\n").as_bytes(), &["a", "", "b"]);
         let all: Vec<_> = refusals.iter().map(|(r, n, place)| (r, n, place.line)).collect();
         assert_eq!(all, [(Reason::LineTooLong, 1, 2)]);
         check(format!("a\n{long}").as_bytes(), &["a"]);

@@ -74,6 +74,19 @@ impl Refusals {
             .or_insert_with(|| (1, Place { file: Arc::clone(file), line }));
     }
 
+    /// Takes over what another has counted; what it has first comes after what is here already.
+    pub fn append(&mut self, other: &mut Self) {
+        for (reason, (count, place)) in core::mem::take(&mut other.by_reason) {
+            self.by_reason.entry(reason).and_modify(|(all, _)| *all += count).or_insert((count, place));
+        }
+    }
+
+    /// How many for this reason.
+    #[must_use]
+    pub fn of(&self, reason: Reason) -> u64 {
+        self.by_reason.get(&reason).map_or(0, |(count, _)| *count)
+    }
+
     /// Reason, count and place of the first, in the order of the reasons.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64, &Place)> {
         self.by_reason.iter().map(|(reason, (count, place))| (*reason, *count, place))

@@ -167,6 +167,16 @@ impl Capture {
         Ok(Some(Packet { number, time: record.time, link: record.link, wire_len: record.wire_len, data }))
     }
 
+    /// Packets read so far.
+    pub fn packets(&self) -> u64 {
+        self.counters.packets
+    }
+
+    /// Records that made no sense so far.
+    pub(super) fn malformed(&self) -> u64 {
+        self.counters.malformed
+    }
+
     /// What was read so far.
     pub fn counters(&self) -> CaptureCounters {
         self.counters

@@ -222,6 +222,11 @@ impl FlowTable {
         }
     }
 
+    /// Packets whose headers made no sense so far.
+    pub(super) fn malformed(&self) -> u64 {
+        self.counters.malformed
+    }
+
     /// What could not be used so far.
     pub fn counters(&self) -> CaptureCounters {
         CaptureCounters { fragments_lost: self.fragments.lost(), ..self.counters }

@@ -27,6 +27,9 @@ pub struct PcapInputs {
     opened: Vec<Option<FlowOpened>>,
     ended: bool,
     last: Timestamp,
+    /// Damaged packets so far, and what of them is to be told.
+    damaged: u64,
+    refusals: Refusals,
 }
 
 impl PcapInputs {
@@ -49,6 +52,8 @@ impl PcapInputs {
             opened: Vec::new(),
             ended: false,
             last: Timestamp::ZERO,
+            damaged: 0,
+            refusals: Refusals::default(),
         }
     }
 
@@ -75,7 +80,7 @@ impl PcapInputs {
     }
 
     fn read_packet(&mut self) -> Result<(), CaptureError> {
-        let Self { file: _, capture, table, ready, opened, ended, last } = self;
+        let Self { file, capture, table, ready, opened, ended, last, damaged, refusals } = self;
         let mut sink = |event: FlowEvent<'_>| {
             let Some((time, input)) = input_of(opened, event) else { return };
             *last = time.max(*last);
@@ -87,26 +92,33 @@ impl PcapInputs {
                 table.finish(&mut sink);
                 *ended = true;
                 let counters = capture.counters().with_flows(table.counters());
+                if counters.file_cut {
+                    refusals.add(Reason::Unreadable, file, counters.packets + 1);
+                }
                 let count = counters.fragments_lost + counters.flows_evicted;
                 if count > 0 {
                     ready.push_back((*last, Input::Lost { place: LossPlace::Capture, count }));
                 }
             }
         }
+        let now = capture.malformed() + table.malformed();
+        for _ in *damaged..now {
+            refusals.add(Reason::Damaged, file, capture.packets());
+        }
+        *damaged = now;
         Ok(())
     }
 }
 
 impl OrderedSource for PcapInputs {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
-        match self.next_input() {
-            Ok(input) => input,
-            Err(_) => {
-                self.ended = true;
-                refusals.add(Reason::Unreadable, &self.file, self.rows_read());
-                None
-            }
-        }
+        let input = self.next_input().unwrap_or_else(|_| {
+            self.ended = true;
+            self.refusals.add(Reason::Unreadable, &self.file, self.rows_read() + 1);
+            None
+        });
+        refusals.append(&mut self.refusals);
+        input
     }
 
     fn bytes_read(&self) -> u64 {

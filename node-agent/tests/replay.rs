@@ -1,0 +1,169 @@
+//! What a replay says of inputs that are damaged, empty, elsewhere in time, or of another format.
+#![expect(clippy::unwrap_used, reason = "tests fail as tests do")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use beaconwatch_agent::args::{Args, Command};
+use beaconwatch_agent::replay::{Summary, run};
+use clap::Parser;
+
+/// A directory of its own for a test, removed with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn of(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("beaconwatch-replay-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn summary(options: &[&str]) -> anyhow::Result<Summary> {
+    let all = ["beaconwatch-agent", "replay"].iter().chain(options);
+    let Command::Replay(args) = Args::try_parse_from(all)?.command else { panic!("not a replay") };
+    Ok(run(&args, |_| {})?.summary)
+}
+
+/// `reason: count at line`, for each reason.
+fn refused(summary: &Summary) -> Vec<String> {
+    let words = summary.refusals.iter().map(|(reason, count, place)| {
+        let file = Path::new(&*place.file).file_name().unwrap().to_string_lossy().into_owned();
+        format!("{}: {count}, first in {file}:{}", reason.as_str(), place.line)
+    });
+    words.collect()
+}
+
+/// A capture of so many packets, one a second, each of its own flow.
+fn capture(packets: u16) -> Vec<u8> {
+    let mut file = Vec::new();
+    for field in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 101] {
+        file.extend(field.to_le_bytes());
+    }
+    for number in 0..packets {
+        let mut packet = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 5, 192, 0, 2, 7];
+        packet.extend((1024 + number).to_be_bytes());
+        packet.extend([0x10, 0x92, 0, 8, 0, 0]);
+        for field in [1_700_000_000 + u32::from(number), 0, 28, 28] {
+            file.extend(field.to_le_bytes());
+        }
+        file.extend(packet);
+    }
+    file
+}
+
+/// Each needs the first line of the events format.
+const EVENT: &str = r#"{"time_unix_nano":1767571200000000000,"event":"connect","source.address":"10.0.0.5","destination.address":"192.0.2.7","destination.port":443}"#;
+
+#[test]
+fn a_capture_that_was_cut_says_where() {
+    let dir = Directory::of("cut");
+    let whole = capture(10);
+    let all = summary(&["--pcap", &dir.file("whole.pcap", &whole)]).unwrap();
+    assert_eq!((all.rows, refused(&all)), (10, vec![]));
+    let cut = summary(&["--pcap", &dir.file("cut.pcap", &whole[..whole.len() - 5])]).unwrap();
+    assert_eq!(cut.rows, 9);
+    assert_eq!(refused(&cut), ["file cannot be read on: 1, first in cut.pcap:10"]);
+    assert!(cut.is_of_use());
+
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(&whole).unwrap();
+    let packed = packed.finish().unwrap();
+    let cut = summary(&["--pcap", &dir.file("cut.pcap.gz", &packed[..packed.len() - 40])]).unwrap();
+    assert_eq!(refused(&cut), ["file cannot be read on: 1, first in cut.pcap.gz:10"]);
+}
+
+#[test]
+fn a_packet_that_makes_no_sense_is_counted_with_its_number() {
+    let dir = Directory::of("packet");
+    let mut bytes = capture(10);
+    // The fourth packet has a header of four bytes, as it says.
+    bytes[24 + 3 * 44 + 16] = 0x41;
+    let damaged = summary(&["--pcap", &dir.file("damaged.pcap", &bytes)]).unwrap();
+    assert_eq!((damaged.rows, damaged.counters.contacts), (10, 9));
+    assert_eq!(refused(&damaged), ["damaged record: 1, first in damaged.pcap:4"]);
+}
+
+#[test]
+fn a_file_that_is_no_capture_costs_the_others_nothing() {
+    let dir = Directory::of("others");
+    let (good, empty) = (dir.file("good.pcap", capture(10)), dir.file("empty.pcap", ""));
+    let both = summary(&["--pcap", &empty, "--pcap", &good]).unwrap();
+    assert_eq!(both.counters.contacts, 10);
+    assert_eq!(refused(&both), ["format of the file is not known: 1, first in empty.pcap:0"]);
+    assert!(both.is_of_use());
+    let alone = summary(&["--pcap", &empty]).unwrap();
+    assert!(!alone.is_of_use(), "silence of a file that was not read says nothing");
+}
+
+#[test]
+fn a_line_after_one_that_is_too_long_has_its_own_number() {
+    let dir = Directory::of("long");
+    let long = "x".repeat(2 << 20);
+    let events = dir.file("events.jsonl", format!("{EVENT}\n{long}\nnonsense\n{EVENT}\n"));
+    let read = summary(&["--events", &events]).unwrap();
+    assert_eq!((read.rows, read.counters.contacts), (4, 2));
+    assert_eq!(
+        refused(&read),
+        ["line too long: 1, first in events.jsonl:2", "not a JSON object: 1, first in events.jsonl:3"]
+    );
+}
+
+#[test]
+fn input_of_another_format_is_not_taken_for_silence() {
+    let dir = Directory::of("format");
+    let events = dir.file("events.jsonl", format!("{EVENT}\n"));
+    for format in ["--squid", "--envoy", "--vpc-flow", "--hubble", "--csv"] {
+        let read = summary(&[format, &events]).unwrap();
+        let nothing = read.to_string().contains("nothing to judge");
+        assert!(nothing, "{format}: {read}");
+        // The first line of a CSV file names its columns, whatever it says.
+        assert!(format == "--csv" || !read.is_of_use(), "{format}: {read}");
+    }
+    assert!(summary(&["--events", &events]).unwrap().is_of_use());
+    assert!(summary(&[]).is_err(), "there must be an input");
+    assert!(summary(&["--events", dir.0.to_str().unwrap()]).is_err(), "a directory holds no rows");
+}
+
+#[test]
+fn a_pipe_is_read_once_and_whole() {
+    let dir = Directory::of("pipe");
+    let pipe = dir.0.join("pipe");
+    if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        println!("skipped: no mkfifo on this machine");
+        return;
+    }
+    let writing = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(writing, format!("{EVENT}\n").repeat(5000)));
+    let read = summary(&["--events", pipe.to_str().unwrap()]).unwrap();
+    writer.join().unwrap().unwrap();
+    assert_eq!((read.rows, read.refusals.total()), (5000, 0));
+}
+
+#[test]
+fn from_and_to_are_included_and_what_lies_outside_is_said() {
+    let dir = Directory::of("span");
+    let path = dir.file("capture.pcap", capture(10));
+    let within = |from: &str, to: &str| summary(&["--pcap", &path, "--from", from, "--to", to]);
+    let part = within("1700000002", "2023-11-14T22:13:25Z").unwrap();
+    assert_eq!(part.counters.contacts, 4, "seconds 2, 3, 4 and 5: {part}");
+    assert!(part.to_string().contains("outside --from and --to"), "{part}");
+    let zone = within("2023-11-14T23:13:22+01:00", "2023-11-14T22:13:25").unwrap();
+    assert_eq!(zone.counters.contacts, 4, "{zone}");
+    let none = within("1800000000", "1800000001").unwrap();
+    assert!(none.to_string().contains("from 2023-11-14 22:13:20 to"), "{none}");
+    assert!(none.is_of_use());
+    assert!(within("1700000003", "1700000002").is_err());
+}
