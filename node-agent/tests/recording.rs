@@ -1,4 +1,5 @@
 //! What was found live is found again in the replay of its recording, bit for bit.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail as tests do")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

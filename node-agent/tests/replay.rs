@@ -1,5 +1,5 @@
 //! What a replay says of inputs that are damaged, empty, elsewhere in time, or of another format.
-#![expect(clippy::unwrap_used, reason = "tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail as tests do")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
