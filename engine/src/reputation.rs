@@ -1,6 +1,6 @@
 //! User-supplied lists of destinations: addresses, networks, domains. One evidence term, never a verdict.
 //!
-//! Built once from parsed lists, then only looked up; a million entries take a few tens of megabytes and one
+//! Built once from parsed lists, then only looked up; a million entries take 60 (addresses) to 120 MiB (names) and one
 //! look-up a few hash probes.
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use clap::CommandFactory;
 
 mod cluster;
 mod control;
+mod lists;
 mod live;
 mod log;
 mod outputs;

@@ -145,6 +145,9 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     }
     if !args.reputation.is_empty() {
         let loaded = crate::reputation::load(&args.reputation)?;
+        for problem in loaded.problems() {
+            eprintln!("beaconwatch-agent: {problem}");
+        }
         at_begin(Input::Reputation(Arc::new(loaded.list)));
     }
     for path in &args.baselines {

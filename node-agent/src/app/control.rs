@@ -10,7 +10,7 @@ use beaconwatch_engine::input::Input;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::policies;
+use super::{lists, policies};
 use crate::clock::NodeClock;
 use crate::queue::InputSender;
 use crate::source::ringbuf::RingHandle;
@@ -56,17 +56,21 @@ pub(super) fn spawn(control: Control, limit: Option<Duration>) -> anyhow::Result
 
 impl Control {
     fn reload(&self) {
+        // In a cluster there are no files, and the API server's policies stay in force.
+        if !self.policies.is_empty() {
+            self.reload_policies();
+        }
+        if !self.lists.is_empty() {
+            lists::reload(&self.lists, &self.sender, self.clock);
+        }
+    }
+
+    fn reload_policies(&self) {
         if let Some(policies) = policies::load(&self.policies) {
             eprintln!("beaconwatch: {} policies read again", policies.policies.len());
             let _ = self.sender.send((self.clock.now(), Input::Policies(policies)));
         } else {
             eprintln!("beaconwatch: the last good policies stay in force");
-        }
-        match policies::load_lists(&self.lists) {
-            Ok(list) => {
-                let _ = self.sender.send((self.clock.now(), Input::Reputation(list)));
-            }
-            Err(error) => eprintln!("beaconwatch: {error}; the last good lists stay in force"),
         }
     }
 }

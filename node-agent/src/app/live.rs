@@ -52,6 +52,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
     let (policies_files, lists) = (args.policies.clone(), args.reputation.clone());
+    super::lists::watch(lists.clone(), sender.clone(), clock)?;
     let control = Control { rings, stop, sender, clock, policies: policies_files, lists };
     control::spawn(control, args.seconds.map(Duration::from_secs))?;
     tell_start(&ebpf, &hooks, &policies, args.kubernetes);

@@ -1,4 +1,4 @@
-//! Policy files and destination lists: read at start and again on SIGHUP.
+//! Policy files and destination lists: read at start and again on SIGHUP, lists also when their files change.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,20 +21,11 @@ pub(super) fn load(files: &[PathBuf]) -> Option<Arc<PolicySet>> {
     }
 }
 
-/// Reads destination lists; entries that were refused are counted on standard error.
+/// Reads destination lists; what was refused in them is told on standard error.
 pub(super) fn load_lists(files: &[PathBuf]) -> Result<Arc<ReputationList>, ReputationError> {
     let loaded = reputation::load(files)?;
-    if let Some(first) = &loaded.first_refused {
-        eprintln!(
-            "beaconwatch: {} entries of the destination lists were refused, the first at {first}",
-            loaded.refused
-        );
-    }
-    if loaded.list.refused() > 0 {
-        eprintln!(
-            "beaconwatch: {} entries of the destination lists are beyond the bound",
-            loaded.list.refused()
-        );
+    for problem in loaded.problems() {
+        eprintln!("beaconwatch: {problem}");
     }
     Ok(Arc::new(loaded.list))
 }

@@ -75,8 +75,9 @@ pub struct ReplayArgs {
     #[arg(long, num_args = 2, value_names = ["SRC", "DST[:PORT]"])]
     pub explain: Option<Vec<String>>,
 
-    /// Destination list (plain, CSV, or STIX 2.1); may be repeated.
-    #[arg(long = "reputation", value_name = "FILE")]
+    /// Destination list (plain, CSV, or STIX 2.1), or a directory of them; may be repeated
+    /// (docs/destination-lists.md).
+    #[arg(long = "reputation", value_name = "DIR|FILE")]
     pub reputation: Vec<PathBuf>,
 
     /// How findings are written.

@@ -54,8 +54,9 @@ pub struct RunArgs {
     /// Save what was learned here now and then, and load it at start.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// Destination list (plain, CSV, or STIX 2.1); may be repeated. SIGHUP re-reads.
-    #[arg(long = "reputation", value_name = "FILE")]
+    /// Destination list (plain, CSV, or STIX 2.1), or a directory of them; may be repeated. Read again when it
+    /// changes.
+    #[arg(long = "reputation", value_name = "DIR|FILE")]
     pub reputation: Vec<PathBuf>,
     /// Watch loopback destinations too.
     #[arg(long)]

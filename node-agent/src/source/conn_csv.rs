@@ -164,7 +164,7 @@ fn boolean(text: &[u8]) -> Option<bool> {
 }
 
 /// Fields between commas; one in quotes may contain commas (a quote inside a quoted field ends it).
-fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(line);
     core::iter::from_fn(move || {
         let text = rest?;

@@ -1,0 +1,119 @@
+//! Destination lists whose files change while the agent runs: they are read again by themselves.
+//!
+//! By looking at the files now and then: it works the same for a file that is written, one that is renamed into
+//! its place, and the link behind a mounted ConfigMap.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use beaconwatch_engine::input::Input;
+
+use super::policies;
+use crate::clock::NodeClock;
+use crate::queue::InputSender;
+use crate::reputation;
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What tells one version of a file from another: inode, length, time of change.
+type Version = (u64, u64, Option<SystemTime>);
+
+/// The files, and what they looked like.
+#[derive(Debug)]
+struct ListFiles {
+    paths: Vec<PathBuf>,
+    /// When they were read last.
+    read: Vec<Option<Version>>,
+    /// At the last look.
+    seen: Vec<Option<Version>>,
+}
+
+impl ListFiles {
+    fn of(paths: Vec<PathBuf>) -> Self {
+        let now = versions(&paths);
+        Self { paths, read: now.clone(), seen: now }
+    }
+
+    /// Whether they should be read: they are not as they were read last, and have been still since the last look,
+    /// so that nobody is writing.
+    fn look(&mut self) -> bool {
+        let now = versions(&self.paths);
+        let due = now == self.seen && now != self.read;
+        if due {
+            self.read.clone_from(&now);
+        }
+        self.seen = now;
+        due
+    }
+}
+
+fn versions(paths: &[PathBuf]) -> Vec<Option<Version>> {
+    let version = |path: &Path| {
+        let meta = std::fs::metadata(path).ok()?;
+        Some((meta.ino(), meta.len(), meta.modified().ok()))
+    };
+    let files = reputation::files(paths).unwrap_or_default();
+    files.iter().map(|path| version(path)).collect()
+}
+
+/// Reads the lists again and hands them to the engine; a list that cannot be read leaves the last good ones in force.
+pub(super) fn reload(lists: &[PathBuf], sender: &InputSender, clock: NodeClock) {
+    match policies::load_lists(lists) {
+        Ok(list) => {
+            eprintln!("beaconwatch: destination lists read again: {} entries", list.len());
+            let _ = sender.send((clock.now(), Input::Reputation(list)));
+        }
+        Err(error) => {
+            eprintln!("beaconwatch: {}; the last good lists stay in force", super::chain(&error));
+        }
+    }
+}
+
+/// Starts the thread that looks, if there are lists.
+pub(super) fn watch(lists: Vec<PathBuf>, sender: InputSender, clock: NodeClock) -> anyhow::Result<()> {
+    if lists.is_empty() {
+        return Ok(());
+    }
+    let look = move || {
+        let mut files = ListFiles::of(lists);
+        loop {
+            std::thread::sleep(LOOK);
+            if files.look() {
+                reload(&files.paths, &sender, clock);
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("lists".to_owned())
+        .spawn(look)
+        .context("watch the destination lists")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_changed_is_read_once_it_is_still() {
+        let directory = std::env::temp_dir().join(format!("beaconwatch-watch-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let list = directory.join("list.txt");
+        std::fs::write(&list, "192.0.2.1\n").unwrap();
+        let mut files = ListFiles::of(vec![directory.clone()]);
+        assert!(!files.look(), "nothing changed");
+        std::fs::write(&list, "192.0.2.1\n192.0.2.2\n").unwrap();
+        assert!(!files.look(), "it may still be written");
+        assert!(files.look(), "it is still");
+        assert!(!files.look(), "it was read");
+        std::fs::write(directory.join("new"), "192.0.2.3\n").unwrap();
+        std::fs::rename(directory.join("new"), &list).unwrap();
+        assert_eq!((files.look(), files.look(), files.look()), (false, true, false));
+        std::fs::remove_file(&list).unwrap();
+        assert_eq!((files.look(), files.look(), files.look()), (false, true, false));
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}
