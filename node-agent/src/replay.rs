@@ -1,11 +1,12 @@
 //! Recorded traffic through the same engine: the loop of `run` without the wait.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
 use beaconwatch_engine::engine::{Engine, drive};
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::finding::{Finding, FindingId};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::PolicySet;
@@ -88,9 +89,16 @@ fn conclude(summary: &Summary) -> ExitCode {
 ///
 /// As for [`main`].
 pub fn suggest(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
-    let mut replayed = run(args, |_| {})?;
+    // Each finding at its strongest: it may have ended, and been forgotten, long before the end.
+    let mut strongest: BTreeMap<FindingId, Finding> = BTreeMap::new();
+    let mut replayed = run(args, |finding| {
+        if strongest.get(&finding.id).is_none_or(|kept| kept.score <= finding.score) {
+            strongest.insert(finding.id, finding);
+        }
+    })?;
+    let findings: Vec<Finding> = strongest.into_values().collect();
     let explanations = replayed.engine.explain(|_, _, _| true);
-    print!("{}", suggest::policy(&explanations));
+    print!("{}", suggest::policy(&explanations, &findings));
     Ok(conclude(&replayed.summary))
 }
 

@@ -167,3 +167,37 @@ fn from_and_to_are_included_and_what_lies_outside_is_said() {
     assert!(none.is_of_use());
     assert!(within("1700000003", "1700000002").is_err());
 }
+
+/// Connections of one host, one a minute for two hours, with random ports.
+fn beacon(source: &str, destination: &str, from: u64) -> String {
+    let row =
+        |n: u64| format!("{},{source},{destination},4444,tcp,1,300,600,true\n", from + n * 60 + n * n % 3);
+    (0..120).map(row).collect()
+}
+
+#[test]
+fn what_is_suggested_silences_what_was_found_also_what_ended_long_ago() {
+    let dir = Directory::of("suggest");
+    let head = "ts,src,dst,dport,proto,duration,orig_bytes,resp_bytes,established\n";
+    // The second begins ten days after the first, which is forgotten by then.
+    let rows =
+        beacon("10.0.0.5", "203.0.113.9", 1_700_000_000) + &beacon("10.0.0.6", "203.0.113.10", 1_700_864_000);
+    let csv = dir.file("conn.csv", head.to_owned() + &rows);
+    let low = "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: low}\n\
+               spec:\n  thresholds: {record: 0}\n";
+    let low_file = dir.file("low.yaml", low);
+    let count = |policy: &str| {
+        let read = summary(&["--csv", &csv, "--policy", policy]).unwrap();
+        read.findings.iter().map(|(_, count)| count).sum::<usize>()
+    };
+    assert_eq!(count(&low_file), 2);
+    let suggest = ["beaconwatch-agent", "policy", "suggest", "--csv", &csv, "--policy", &low_file];
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_beaconwatch-agent"))
+        .args(&suggest[1..])
+        .output()
+        .unwrap();
+    let proposed = String::from_utf8(output.stdout).unwrap();
+    let exceptions = proposed.split_once("spec:\n").unwrap().1.replace("reason: \"\"", "reason: known");
+    let tolerant = dir.file("tolerant.yaml", low.to_owned() + &exceptions);
+    assert_eq!(count(&tolerant), 0, "{proposed}");
+}

@@ -6,8 +6,11 @@
 use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
+use beaconwatch_engine::actor::{Actor, Pod};
+use beaconwatch_engine::collections::Set;
+use beaconwatch_engine::contact::Destination;
 use beaconwatch_engine::detection::{Explanation, Outcome};
-use beaconwatch_engine::finding::Severity;
+use beaconwatch_engine::finding::{Finding, Severity};
 use beaconwatch_engine::protocol::AppProtocol;
 
 use crate::render::{figure, harmless};
@@ -32,20 +35,70 @@ struct Seen {
     period_secs: Option<f32>,
 }
 
+/// One conversation that is or was a finding.
+#[derive(Clone, Copy)]
+struct Sight<'a> {
+    actor: &'a Actor,
+    pod: Option<&'a Pod>,
+    destination: &'a Destination,
+    protocol: AppProtocol,
+    check_ins: u64,
+    period_secs: Option<f32>,
+    summary: &'a str,
+    score: f32,
+    severity: Severity,
+}
+
+impl<'a> Sight<'a> {
+    fn of_conversation(of: &'a Explanation) -> Option<Self> {
+        let Outcome::Finding(severity) = of.outcome else { return None };
+        Some(Self {
+            actor: &of.actor,
+            pod: of.pod.as_deref(),
+            destination: &of.destination,
+            protocol: of.protocol,
+            check_ins: of.check_ins,
+            period_secs: of.rhythm.map(|rhythm| rhythm.period_secs),
+            summary: &of.summary,
+            score: of.score,
+            severity,
+        })
+    }
+
+    fn of_finding(of: &'a Finding) -> Self {
+        Self {
+            actor: &of.actor,
+            pod: of.pod.as_deref(),
+            destination: &of.destination,
+            protocol: of.protocol,
+            check_ins: of.check_ins,
+            period_secs: of.rhythm.map(|rhythm| rhythm.period_secs),
+            summary: &of.summary,
+            score: of.score,
+            severity: of.severity,
+        }
+    }
+}
+
 /// The policy file. Only behaviour that would be recorded as a finding needs an exception; what is not known
 /// to be tolerated at sight (severity high and above) is commented out.
+///
+/// `explanations` tell of what is held at the end, `findings` also of what ended long before.
 #[must_use]
-pub fn policy(explanations: &[Explanation]) -> String {
+pub fn policy(explanations: &[Explanation], findings: &[Finding]) -> String {
     let mut by_namespace: BTreeMap<Option<String>, BTreeMap<Behaviour, Seen>> = BTreeMap::new();
     let mut skipped = 0_u32;
-    for explanation in explanations {
-        let Outcome::Finding(severity) = explanation.outcome else { continue };
-        let Some(behaviour) = behaviour(explanation) else {
+    let held: Vec<Sight<'_>> = explanations.iter().filter_map(Sight::of_conversation).collect();
+    let known: Set<_> = held.iter().map(|sight| (sight.actor.key(), sight.destination)).collect();
+    let ended = findings.iter().map(Sight::of_finding);
+    let ended = ended.filter(|sight| !known.contains(&(sight.actor.key(), sight.destination)));
+    for sight in held.iter().copied().chain(ended) {
+        let Some(behaviour) = behaviour(&sight) else {
             skipped += 1;
             continue;
         };
-        let namespace = explanation.pod.as_ref().map(|pod| pod.namespace.to_string());
-        by_namespace.entry(namespace).or_default().entry(behaviour).or_default().add(explanation, severity);
+        let namespace = sight.pod.map(|pod| pod.namespace.to_string());
+        by_namespace.entry(namespace).or_default().entry(behaviour).or_default().add(&sight);
     }
     let mut out = String::from(HEAD);
     for (namespace, behaviours) in &by_namespace {
@@ -66,30 +119,31 @@ const HEAD: &str = "# Proposed by beaconwatch-agent policy suggest.\n\
 # What scored high or above is commented out: look at it before you tolerate it.\n";
 
 impl Seen {
-    fn add(&mut self, explanation: &Explanation, severity: Severity) {
-        if let Some(pod) = &explanation.pod {
+    fn add(&mut self, sight: &Sight<'_>) {
+        if let Some(pod) = sight.pod {
             self.workloads.insert(format!("{} {}", pod.owner.kind, pod.owner.name));
-        } else if let Some(address) = explanation.actor.address {
+        } else if let Some(container) = &sight.actor.container {
+            self.workloads.insert(format!("container {}", container.get(..12).unwrap_or(container)));
+        } else if let Some(address) = sight.actor.address {
             self.workloads.insert(address.to_string());
         }
         self.conversations += 1;
-        self.check_ins += explanation.check_ins;
-        self.alarming |= severity >= Severity::High;
-        if explanation.score >= self.score || self.summary.is_empty() {
-            self.score = explanation.score;
-            self.summary.clone_from(&explanation.summary);
+        self.check_ins += sight.check_ins;
+        self.alarming |= sight.severity >= Severity::High;
+        if sight.score >= self.score || self.summary.is_empty() {
+            self.score = sight.score;
+            self.summary = sight.summary.to_owned();
         }
-        self.period_secs = self.period_secs.or(explanation.rhythm.map(|rhythm| rhythm.period_secs));
+        self.period_secs = self.period_secs.or(sight.period_secs);
     }
 }
 
-fn behaviour(explanation: &Explanation) -> Option<Behaviour> {
-    let destination = &explanation.destination;
+fn behaviour(sight: &Sight<'_>) -> Option<Behaviour> {
+    let destination = sight.destination;
     let name = destination.name.as_deref().filter(|name| is_plain_name(name)).map(str::to_owned);
-    let name =
-        if explanation.protocol == AppProtocol::Dns { name.map(|name| format!("*.{name}")) } else { name };
+    let name = if sight.protocol == AppProtocol::Dns { name.map(|name| format!("*.{name}")) } else { name };
     let address = || destination.address.map(|address| address.to_string());
-    let executable = explanation.actor.process.as_ref().map(|process| process.executable.to_string());
+    let executable = sight.actor.process.as_ref().map(|process| process.executable.to_string());
     Some(Behaviour {
         // A star in a path would match more than this path.
         executable: executable.filter(|path| path.starts_with('/') && !path.contains('*')),
@@ -126,13 +180,20 @@ fn entry(out: &mut String, behaviour: &Behaviour, seen: &Seen, names: &mut BTree
     let Behaviour { executable, destination, port } = behaviour;
     let period =
         seen.period_secs.map_or_else(String::new, |secs| format!(" every {}", figure::seconds(secs.into())));
-    let workloads: Vec<&str> = seen.workloads.iter().map(String::as_str).take(4).collect();
+    let mut workloads: Vec<&str> = seen.workloads.iter().map(String::as_str).take(4).collect();
+    if seen.workloads.len() > workloads.len() {
+        workloads.push("others");
+    }
     let _ = writeln!(
         out,
-        "  # {} check-ins{period} in {} conversations of {}; {:.1} bits. {}",
+        "  # {} check-ins{period} of {}{}; {:.1} bits. {}",
         seen.check_ins,
-        seen.conversations,
         harmless(&workloads.join(", ")),
+        if seen.conversations > 1 {
+            format!(", {} conversations", seen.conversations)
+        } else {
+            String::new()
+        },
         seen.score,
         harmless(&seen.summary)
     );
