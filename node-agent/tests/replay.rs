@@ -201,3 +201,37 @@ fn what_is_suggested_silences_what_was_found_also_what_ended_long_ago() {
     let tolerant = dir.file("tolerant.yaml", low.to_owned() + &exceptions);
     assert_eq!(count(&tolerant), 0, "{proposed}");
 }
+
+#[test]
+fn the_same_flows_give_the_same_bytes_however_often_in_whatever_order_and_pieces() {
+    let dir = Directory::of("same");
+    let policy = dir.file(
+        "low.yaml",
+        "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: low}\n\
+         spec:\n  thresholds: {record: 0}\n",
+    );
+    let row = |n: u64, host: u64| {
+        let time = (1_700_000_000 + n * 60 + (n + host) * n % 3) * 1_000_000_000;
+        EVENT.replace("1767571200000000000", &time.to_string()).replace("10.0.0.5", &format!("10.0.0.{host}"))
+    };
+    let rows: Vec<String> = (0..120).flat_map(|n| (1..20).map(move |host| row(n, host))).collect();
+    let mut pieces = vec![];
+    for (number, piece) in rows.chunks(500).enumerate() {
+        pieces.push(dir.file(&format!("piece{number}.jsonl"), piece.join("\n") + "\n"));
+    }
+    let whole = vec![dir.file("whole.jsonl", rows.join("\n") + "\n")];
+    let shuffled: Vec<String> = [3, 0, 4, 1, 2].iter().map(|at| pieces[*at].clone()).collect();
+    for output in ["jsonl", "text"] {
+        let replayed = |files: &[String]| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_beaconwatch-agent"));
+            command.args(["replay", "--policy", &policy, "--output", output]);
+            command.args(files.iter().flat_map(|file| ["--events", file]));
+            command.output().unwrap().stdout
+        };
+        let first = replayed(&whole);
+        assert!(first.len() > 1000, "there is something to compare");
+        for files in [&whole, &whole, &pieces, &shuffled] {
+            assert!(first == replayed(files), "{files:?}");
+        }
+    }
+}

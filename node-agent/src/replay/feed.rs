@@ -110,6 +110,12 @@ impl Feed {
             + self.ordered.iter().map(|ordered| ordered.source.rows_read()).sum::<u64>()
     }
 
+    /// Rows read that wait for their turn.
+    #[must_use]
+    pub fn rows_held(&self) -> u64 {
+        self.logs.reorder.held() as u64
+    }
+
     /// The latest end that a source knows of itself.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {

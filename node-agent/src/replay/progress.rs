@@ -40,7 +40,8 @@ impl Progress {
         let elapsed = self.stopwatch.elapsed();
         if elapsed >= self.next {
             self.next = elapsed + INTERVAL;
-            let line = line(elapsed, feed.bytes_read(), self.bytes_total, feed.rows_read(), time);
+            let rows = (feed.rows_read(), feed.rows_held());
+            let line = line(elapsed, feed.bytes_read(), self.bytes_total, rows, time);
             let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
         }
     }
@@ -54,17 +55,22 @@ impl Progress {
     }
 }
 
+/// `rows`: read, and of those still waiting for their turn. What waits is read but not judged, and judging is most
+/// of the work.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn line(elapsed: Duration, bytes: u64, bytes_total: u64, rows: u64, time: Timestamp) -> String {
+fn line(elapsed: Duration, bytes: u64, bytes_total: u64, rows: (u64, u64), time: Timestamp) -> String {
     let secs = elapsed.as_secs_f64().max(1e-3);
-    let part = (bytes as f64 / bytes_total.max(1) as f64).clamp(0.0, 1.0);
+    let (read, waiting) = rows;
+    let judged = read.saturating_sub(waiting);
+    let part = bytes as f64 / bytes_total.max(1) as f64 * (judged as f64 / read.max(1) as f64);
+    let part = part.clamp(0.0, 1.0);
     let left = if part > 0.0 { figure::seconds(secs / part - secs) } else { "?".to_owned() };
     format!(
-        "{:3.0} %  {} of {}  {rows} rows  {:.0}/s  at {}  {left} left",
+        "{:3.0} %  {} of {}  {judged} rows  {:.0}/s  at {}  {left} left",
         part * 100.0,
         figure::bytes(bytes),
         figure::bytes(bytes_total),
-        rows as f64 / secs,
+        judged as f64 / secs,
         calendar::date_time(time),
     )
 }
@@ -75,7 +81,13 @@ mod tests {
 
     #[test]
     fn the_line_tells_bytes_rows_rate_time_and_what_is_left() {
-        let text = line(Duration::from_secs(2), 500, 1000, 4000, Timestamp::from_nanos(0));
+        let text = line(Duration::from_secs(2), 500, 1000, (4000, 0), Timestamp::from_nanos(0));
         assert_eq!(text, " 50 %  500 B of 1.0 kB  4000 rows  2000/s  at 1970-01-01 00:00:00  2.0 s left");
+    }
+
+    #[test]
+    fn what_was_read_and_waits_is_not_done() {
+        let text = line(Duration::from_secs(2), 1000, 1000, (4000, 3000), Timestamp::from_nanos(0));
+        assert_eq!(text, " 25 %  1.0 kB of 1.0 kB  1000 rows  500/s  at 1970-01-01 00:00:00  6.0 s left");
     }
 }

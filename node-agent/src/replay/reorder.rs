@@ -78,6 +78,12 @@ impl<T> Reorder<T> {
         Some((time, row))
     }
 
+    /// Rows that wait for their turn.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len() + self.ready.len()
+    }
+
     /// Rows that came out later than their time.
     #[must_use]
     pub fn late(&self) -> u64 {
