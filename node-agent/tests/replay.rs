@@ -86,6 +86,32 @@ fn a_capture_that_was_cut_says_where() {
 }
 
 #[test]
+fn a_capture_that_was_cut_into_files_is_one_capture() {
+    let dir = Directory::of("pieces");
+    // Packets of the same flow, ten minutes of them: it is one contact.
+    let mut whole = capture(600);
+    for number in 0..600 {
+        let port = 24 + number * 44 + 16 + 20;
+        whole[port..port + 2].copy_from_slice(&1024_u16.to_be_bytes());
+    }
+    let (head, packets) = whole.split_at(24);
+    let pieces: Vec<String> = packets
+        .chunks(200 * 44)
+        .enumerate()
+        .map(|(number, piece)| dir.file(&format!("{number}.pcap"), [head, piece].concat()))
+        .collect();
+    let [first, second, third] = pieces.as_slice() else { panic!("{pieces:?}") };
+    let whole_file = dir.file("whole.pcap", &whole);
+    let alone = summary(&["--pcap", &whole_file]).unwrap();
+    let joined = summary(&["--pcap", third, "--pcap", first, "--pcap", second]).unwrap();
+    assert_eq!(joined.rows, 600);
+    assert_eq!(format!("{:?}", joined.counters), format!("{:?}", alone.counters));
+    // Two that overlap in time are apart: somebody else saw the same.
+    let twice = summary(&["--pcap", &whole_file, "--pcap", first]).unwrap();
+    assert!(twice.counters.contacts > alone.counters.contacts, "{twice}");
+}
+
+#[test]
 fn a_packet_that_makes_no_sense_is_counted_with_its_number() {
     let dir = Directory::of("packet");
     let mut bytes = capture(10);

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use beaconwatch_engine::input::WorkloadChange;
 
-use super::captures::{CAPTURE_PAYLOAD, NumberedCapture};
+use super::captures::Captures;
 use super::feed::Feed;
 use crate::args::ReplayArgs;
-use crate::source::pcap::{CaptureError, PcapInputs};
-use crate::source::{Reason, Record, events};
+use crate::source::{Record, events};
 
 use crate::source::Reader;
 use crate::source::conn_csv::ConnCsvReader;
@@ -74,24 +73,9 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
                 .map(|pod| (pod.started.unwrap_or_default(), Record::Workload(WorkloadChange::Applied(pod)))),
         );
     }
-    let mut captures = args.pcap.clone();
-    captures.sort();
-    for (index, path) in captures.iter().enumerate() {
-        let inputs = match PcapInputs::open(path, CAPTURE_PAYLOAD) {
-            Ok(inputs) => inputs,
-            Err(error @ CaptureError::Open { .. }) => return Err(error.into()),
-            Err(CaptureError::Read(_)) => {
-                feed.refusals.add(Reason::Unreadable, &path.to_string_lossy().into(), 0);
-                continue;
-            }
-            Err(CaptureError::Format { .. }) => {
-                feed.refusals.add(Reason::UnknownFormat, &path.to_string_lossy().into(), 0);
-                continue;
-            }
-        };
-        let bytes = std::fs::metadata(path).map_or(0, |meta| meta.len());
-        feed.add(Box::new(NumberedCapture::of(inputs, index as u64)), bytes);
-    }
+    let captures = Captures::of(&args.pcap, &mut feed.refusals)?;
+    let bytes = args.pcap.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum();
+    feed.add(Box::new(captures), bytes);
     Ok(feed)
 }
 

@@ -22,7 +22,7 @@ pub use flows::{
     FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable, FlowTotals,
     PayloadLimit,
 };
-pub use inputs::PcapInputs;
+pub use inputs::{NextCapture, PcapInputs};
 
 /// What was read, and what could not be used. Nothing is dropped without being counted here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

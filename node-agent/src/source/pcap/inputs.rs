@@ -14,6 +14,9 @@ use crate::source::{OrderedSource, Reason, Refusals};
 use super::flows::{FlowEvent, FlowOpened, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit};
 use super::{Capture, CaptureCounters, CaptureError};
 
+/// Asked at the end of a capture, with the time of its last packet: the capture that goes on from there, and its name.
+pub type NextCapture = Box<dyn FnMut(Timestamp) -> Option<(Capture, Arc<str>)>>;
+
 /// The inputs of a capture, in order.
 ///
 /// [`PcapInputs::open`] with `PayloadLimit { packets: 3, bytes: 2048 }` gives about what the payload ring of the live
@@ -30,6 +33,10 @@ pub struct PcapInputs {
     /// Damaged packets so far, and what of them is to be told.
     damaged: u64,
     refusals: Refusals,
+    last_packet: Timestamp,
+    next: Option<NextCapture>,
+    /// Bytes and packets of the captures before this one.
+    before: (u64, u64),
 }
 
 impl PcapInputs {
@@ -54,7 +61,16 @@ impl PcapInputs {
             last: Timestamp::ZERO,
             damaged: 0,
             refusals: Refusals::default(),
+            last_packet: Timestamp::ZERO,
+            next: None,
+            before: (0, 0),
         }
+    }
+
+    /// Goes on with other captures at the end of this one: their flows are the same flows.
+    #[must_use]
+    pub fn followed_by(self, next: NextCapture) -> Self {
+        Self { next: Some(next), ..self }
     }
 
     /// The next input; `None` at the end of the capture.
@@ -80,33 +96,63 @@ impl PcapInputs {
     }
 
     fn read_packet(&mut self) -> Result<(), CaptureError> {
-        let Self { file, capture, table, ready, opened, ended, last, damaged, refusals } = self;
+        let Self { capture, table, ready, opened, last, last_packet, .. } = self;
         let mut sink = |event: FlowEvent<'_>| {
             let Some((time, input)) = input_of(opened, event) else { return };
             *last = time.max(*last);
             ready.push_back((*last, input));
         };
-        match capture.next_packet()? {
-            Some(packet) => table.push(&packet, &mut sink),
-            None => {
-                table.finish(&mut sink);
-                *ended = true;
-                let counters = capture.counters().with_flows(table.counters());
-                if counters.file_cut {
-                    refusals.add(Reason::Unreadable, file, counters.packets + 1);
-                }
-                let count = counters.fragments_lost + counters.flows_evicted;
-                if count > 0 {
-                    ready.push_back((*last, Input::Lost { place: LossPlace::Capture, count }));
-                }
-            }
+        if let Some(packet) = capture.next_packet()? {
+            *last_packet = packet.time;
+            table.push(&packet, &mut sink);
+            self.tell_damage();
+            return Ok(());
         }
-        let now = capture.malformed() + table.malformed();
-        for _ in *damaged..now {
-            refusals.add(Reason::Damaged, file, capture.packets());
+        self.tell_damage();
+        if self.capture.counters().file_cut {
+            self.refusals.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
         }
-        *damaged = now;
+        if !self.go_on() {
+            self.finish();
+        }
         Ok(())
+    }
+
+    /// Counts what was damaged since the last time.
+    fn tell_damage(&mut self) {
+        let now = self.capture.malformed() + self.table.malformed();
+        for _ in self.damaged..now {
+            self.refusals.add(Reason::Damaged, &self.file, self.capture.packets());
+        }
+        self.damaged = now;
+    }
+
+    /// Goes on with the next capture, if there is one.
+    fn go_on(&mut self) -> bool {
+        let last_packet = self.last_packet;
+        let Some((capture, file)) = self.next.as_mut().and_then(|next| next(last_packet)) else {
+            return false;
+        };
+        self.before = (self.bytes_read(), self.rows_read());
+        self.damaged = self.table.malformed();
+        self.capture = capture;
+        self.file = file;
+        true
+    }
+
+    fn finish(&mut self) {
+        let Self { capture, table, ready, opened, last, ended, .. } = self;
+        table.finish(&mut |event: FlowEvent<'_>| {
+            let Some((time, input)) = input_of(opened, event) else { return };
+            *last = time.max(*last);
+            ready.push_back((*last, input));
+        });
+        *ended = true;
+        let counters = capture.counters().with_flows(table.counters());
+        let count = counters.fragments_lost + counters.flows_evicted;
+        if count > 0 {
+            ready.push_back((*last, Input::Lost { place: LossPlace::Capture, count }));
+        }
     }
 }
 
@@ -114,7 +160,7 @@ impl OrderedSource for PcapInputs {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
         let input = self.next_input().unwrap_or_else(|_| {
             self.ended = true;
-            self.refusals.add(Reason::Unreadable, &self.file, self.rows_read() + 1);
+            self.refusals.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
             None
         });
         refusals.append(&mut self.refusals);
@@ -122,11 +168,11 @@ impl OrderedSource for PcapInputs {
     }
 
     fn bytes_read(&self) -> u64 {
-        self.capture.bytes_read()
+        self.before.0 + self.capture.bytes_read()
     }
 
     fn rows_read(&self) -> u64 {
-        self.capture.counters().packets
+        self.before.1 + self.capture.packets()
     }
 }
 
