@@ -61,15 +61,12 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut output = Output::of(args);
-    let mut replayed = run(args, |finding| output.finding(finding))?;
     if let Some([source, destination]) = args.explain.as_deref() {
-        let question = Question::of(source, destination);
-        let explanations = replayed.engine.explain(|actor, pod, to| question.means(actor, pod, to));
-        print!("{}", explain::text(&explanations));
-    } else {
-        output.finish(&replayed.summary).context("writing findings")?;
+        return explain(args, &Question::of(source, destination));
     }
+    let mut output = Output::of(args);
+    let replayed = run(args, |finding| output.finding(finding))?;
+    output.finish(&replayed.summary).context("writing findings")?;
     Ok(conclude(&replayed.summary))
 }
 
@@ -81,6 +78,21 @@ fn conclude(summary: &Summary) -> ExitCode {
     }
     eprintln!("beaconwatch-agent: not one row could be used; is the input of the format that was named?");
     ExitCode::FAILURE
+}
+
+/// Answers `--explain`.
+fn explain(args: &ReplayArgs, question: &Question) -> anyhow::Result<ExitCode> {
+    let mut ended: BTreeMap<FindingId, Finding> = BTreeMap::new();
+    let mut replayed = run(args, |finding| {
+        if question.means(&finding.actor, finding.pod.as_deref(), &finding.destination) {
+            ended.insert(finding.id, finding);
+        }
+    })?;
+    let ended: Vec<Finding> = ended.into_values().collect();
+    let explanations = replayed.engine.explain(|actor, pod, to| question.means(actor, pod, to));
+    let others = replayed.engine.explain(|actor, pod, _| question.means_source(actor, pod));
+    print!("{}", explain::text(&explanations, &ended, &others));
+    Ok(conclude(&replayed.summary))
 }
 
 /// Runs `policy suggest`.

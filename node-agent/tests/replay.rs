@@ -261,3 +261,28 @@ fn the_same_flows_give_the_same_bytes_however_often_in_whatever_order_and_pieces
         }
     }
 }
+
+#[test]
+fn what_was_forgotten_is_still_explained_and_a_wrong_destination_is_put_right() {
+    let dir = Directory::of("explain");
+    let head = "ts,src,dst,dport,proto,duration,orig_bytes,resp_bytes,established\n";
+    let rows =
+        beacon("10.0.0.5", "203.0.113.9", 1_700_000_000) + &beacon("10.0.0.6", "203.0.113.10", 1_700_864_000);
+    let csv = dir.file("conn.csv", head.to_owned() + &rows);
+    let policy = dir.file(
+        "low.yaml",
+        "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: low}\n\
+         spec:\n  thresholds: {record: 0}\n",
+    );
+    let explain = |source: &str, destination: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_beaconwatch-agent"));
+        command.args(["replay", "--csv", &csv, "--policy", &policy, "--explain", source, destination]);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    assert!(explain("10.0.0.6", "203.0.113.10:4444").contains("=> a finding"));
+    let forgotten = explain("10.0.0.5", "203.0.113.9");
+    assert!(forgotten.contains("it was a finding") && forgotten.contains("203.0.113.9:4444"), "{forgotten}");
+    let wrong = explain("10.0.0.6", "203.0.113.99");
+    assert!(wrong.contains("No such conversation") && wrong.contains("203.0.113.10 port 4444"), "{wrong}");
+    assert!(!explain("10.9.9.9", "203.0.113.10").contains("The source is known"));
+}

@@ -1,13 +1,17 @@
 //! `--explain`: why a conversation did or did not become a finding, term by term.
 
 use core::fmt::Write;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use beaconwatch_engine::actor::{Actor, Pod};
 use beaconwatch_engine::contact::Destination;
 use beaconwatch_engine::detection::{Explanation, Outcome};
 
-use crate::render::{calendar, figure, harmless};
+use beaconwatch_engine::finding::Finding;
+
+use crate::render::text::Style;
+use crate::render::{self, calendar, figure, harmless};
 
 /// What is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,14 @@ impl Question {
     /// an executable, or the begin of a container's id; the destination an address or a name.
     #[must_use]
     pub fn means(&self, actor: &Actor, pod: Option<&Pod>, destination: &Destination) -> bool {
+        let to = self.destination.parse().is_ok_and(|address: IpAddr| destination.address == Some(address))
+            || destination.name.as_deref() == Some(self.destination.as_str());
+        to && self.port.is_none_or(|port| port == destination.port) && self.means_source(actor, pod)
+    }
+
+    /// Whether the source is meant, whatever the destination.
+    #[must_use]
+    pub fn means_source(&self, actor: &Actor, pod: Option<&Pod>) -> bool {
         let source = self.source.as_str();
         let of_pod = pod.is_some_and(|pod| {
             source == &*pod.name
@@ -50,20 +62,37 @@ impl Question {
             || actor.pod_uid.as_deref() == Some(source)
             || actor.process.as_ref().is_some_and(|process| &*process.executable == source)
             || (source.len() >= 8 && actor.container.as_ref().is_some_and(|id| id.starts_with(source)));
-        let to = self.destination.parse().is_ok_and(|address: IpAddr| destination.address == Some(address))
-            || destination.name.as_deref() == Some(self.destination.as_str());
-        (of_pod || of_actor) && to && self.port.is_none_or(|port| port == destination.port)
+        of_pod || of_actor
     }
 }
 
-/// The explanations as text.
+/// Destinations that are named when none is the one that was asked about.
+const OTHERS_MAX: usize = 10;
+
+/// The answer as text. `ended`: findings of what was asked about, in case it was forgotten before the end; `others`:
+/// what the source did else.
 #[must_use]
-pub fn text(explanations: &[Explanation]) -> String {
+pub fn text(explanations: &[Explanation], ended: &[Finding], others: &[Explanation]) -> String {
     let mut out = String::new();
-    if explanations.is_empty() {
+    if explanations.is_empty() && !ended.is_empty() {
+        out.push_str("It ended and was forgotten before the end of the input, but it was a finding:\n\n");
+        for finding in ended {
+            out.push_str(&render::text::finding(finding, &Style::PLAIN));
+        }
+    } else if explanations.is_empty() {
         out.push_str(
             "No such conversation was seen, or it was forgotten: nothing was heard of it for long.\n",
         );
+        let places: BTreeSet<String> = others.iter().map(|other| place(&other.destination)).collect();
+        if !places.is_empty() {
+            line(
+                &mut out,
+                &format!("The source is known; it turned to {} destinations, such as:", places.len()),
+            );
+        }
+        for place in places.iter().take(OTHERS_MAX) {
+            line(&mut out, &format!("  {place}"));
+        }
     }
     for explanation in explanations {
         one(&mut out, explanation);
@@ -140,6 +169,12 @@ fn one(out: &mut String, explanation: &Explanation) {
         line(out, &format!("  told from {alert:+5.1}  raised by the policy's budget of alarms"));
     }
     line(out, &format!("  => {}", verdict(outcome)));
+}
+
+fn place(destination: &Destination) -> String {
+    let address = destination.address.map(|address| address.to_string());
+    let host = destination.name.as_deref().map(str::to_owned).or(address).unwrap_or_else(|| "-".to_owned());
+    format!("{host} port {}", destination.port)
 }
 
 fn verdict(outcome: &Outcome) -> String {
