@@ -10,6 +10,9 @@ pub type Map<K, V> = hashbrown::HashMap<K, V, foldhash::quality::FixedState>;
 /// A hash set with a fixed hasher.
 pub type Set<K> = hashbrown::HashSet<K, foldhash::quality::FixedState>;
 
+/// A hash table of what is found by a hash from outside, such as numbers of places in a list.
+pub type Table<T> = hashbrown::HashTable<T>;
+
 /// A stable 64-bit hash of a value, for keys and identities within one version of the engine.
 pub fn hash_of(value: &impl core::hash::Hash) -> u64 {
     foldhash::quality::FixedState::default().hash_one(value)

@@ -151,6 +151,7 @@ impl Capture {
     /// # Errors
     ///
     /// When reading fails.
+    #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         let record = match &mut self.format {
             Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
@@ -162,8 +163,7 @@ impl Capture {
         self.counters.captured_bytes += record.data_len as u64;
         self.counters.wire_bytes += record.wire_len as u64;
         self.counters.snapped += u64::from(record.wire_len > record.data_len);
-        self.input.consume(record.record_len);
-        let data = self.input.consumed(record.record_len, record.data_at, record.data_len);
+        let data = self.input.take(record.record_len, record.data_at, record.data_len);
         Ok(Some(Packet { number, time: record.time, link: record.link, wire_len: record.wire_len, data }))
     }
 
@@ -197,22 +197,26 @@ impl Pcap {
         Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()? })
     }
 
+    #[inline]
     fn next_record(
         &self,
         input: &mut ReadBuffer,
         counters: &mut CaptureCounters,
     ) -> io::Result<Option<Record>> {
-        let header = input.peek(RECORD_HEADER_BYTES)?;
-        let fields = || {
+        let held = input.held(RECORD_HEADER_BYTES)?;
+        let (held_len, header) = (held.len(), held.first_chunk::<RECORD_HEADER_BYTES>());
+        let fields = |header: &[u8; RECORD_HEADER_BYTES]| {
             let [s, f, c, w] = [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));
             Some((s?, f?, usize::try_from(c?).ok()?, usize::try_from(w?).ok()?))
         };
-        let Some((seconds, fraction, data_len, wire_len)) = fields() else {
-            counters.file_cut |= !header.is_empty();
+        let Some((seconds, fraction, data_len, wire_len)) = header.and_then(fields) else {
+            counters.file_cut |= held_len > 0;
             return Ok(None);
         };
         let record_len = RECORD_HEADER_BYTES + data_len;
-        if data_len > PACKET_BYTES_MAX || input.peek(record_len)?.len() < record_len {
+        let is_cut = data_len > PACKET_BYTES_MAX
+            || held_len < record_len && input.held(record_len)?.len() < record_len;
+        if is_cut {
             counters.file_cut = true;
             return Ok(None);
         }
@@ -229,12 +233,14 @@ impl Pcap {
 }
 
 /// A 32-bit field of the file's byte order.
+#[inline]
 pub(super) fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
     let field = *bytes.get(at..)?.first_chunk::<4>()?;
     Some(if big_endian { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
 }
 
 /// A 16-bit field of the file's byte order.
+#[inline]
 pub(super) fn u16_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u16> {
     let field = *bytes.get(at..)?.first_chunk::<2>()?;
     Some(if big_endian { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) })

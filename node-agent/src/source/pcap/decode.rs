@@ -8,8 +8,6 @@ mod link;
 mod network;
 mod transport;
 
-use std::net::IpAddr;
-
 use super::fragments::{FragmentKey, FragmentPlace};
 pub(super) use transport::sctp_data;
 
@@ -32,8 +30,7 @@ pub(super) enum Decoded<'a> {
 /// A segment or datagram.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment<'a> {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
+    pub(super) addresses: Addresses,
     pub(super) source_port: u16,
     pub(super) destination_port: u16,
     pub(super) transport: SegmentTransport,
@@ -41,6 +38,13 @@ pub(super) struct Segment<'a> {
     pub(super) payload: &'a [u8],
     /// Bytes of payload on the wire.
     pub(super) payload_len: usize,
+}
+
+/// Source and destination of an IP packet, as numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Addresses {
+    V4 { source: u32, destination: u32 },
+    V6 { source: u128, destination: u128 },
 }
 
 /// The transport, with what of its header matters.
@@ -66,15 +70,18 @@ struct Layer<'a> {
 
 impl<'a> Layer<'a> {
     /// Behind `len` bytes of header; `None` when the file does not hold them.
+    #[inline]
     fn behind(self, len: usize) -> Option<Self> {
         Some(Self { data: self.data.get(len..)?, wire_len: self.wire_len.checked_sub(len)? })
     }
 
     /// Not longer than `len` bytes: what is beyond is padding of the link.
+    #[inline]
     fn limited_to(self, len: usize) -> Self {
         Self { data: self.data.get(..len).unwrap_or(self.data), wire_len: self.wire_len.min(len) }
     }
 
+    #[inline]
     fn u16_at(self, at: usize) -> Option<u16> {
         Some(u16::from_be_bytes(*self.data.get(at..)?.first_chunk::<2>()?))
     }
@@ -91,5 +98,5 @@ pub(super) fn packet(link: u16, data: &[u8], wire_len: usize) -> Decoded<'_> {
 /// Takes the payload of an IP packet apart that was put together from fragments.
 pub(super) fn reassembled<'a>(key: &FragmentKey, payload: &'a [u8]) -> Decoded<'a> {
     let layer = Layer { data: payload, wire_len: payload.len() };
-    transport::follow(key.source, key.destination, key.protocol, layer, LAYERS_MAX / 2)
+    transport::follow(key.addresses, key.protocol, layer, LAYERS_MAX / 2)
 }

@@ -9,9 +9,7 @@ mod flow;
 mod key;
 mod stream;
 
-use std::time::Duration;
-
-use beaconwatch_engine::collections::Map;
+use beaconwatch_engine::collections::{Table, hash_of};
 use beaconwatch_engine::time::Timestamp;
 
 use super::CaptureCounters;
@@ -29,13 +27,14 @@ use stream::{Half, HeldBudget};
 /// Flows that are followed at once.
 const FLOWS_MAX: usize = 1 << 18;
 /// A pause after which sending again is a burst of its own.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_NS: u64 = 250_000_000;
 /// ... of the responder: a slow answer is none, an order that comes out of the blue is.
-const RESPONDER_PAUSE: Duration = Duration::from_secs(2);
+const RESPONDER_PAUSE_NS: u64 = 2_000_000_000;
 
 /// All flows that are followed.
 pub struct FlowTable {
-    index: Map<FlowKey, u32>,
+    /// Slots by the keys of their flows, which are there and not here: a packet needs its flow anyway.
+    index: Table<u32>,
     flows: Vec<Flow>,
     free: Vec<u32>,
     expiry: Expiry,
@@ -51,7 +50,7 @@ impl FlowTable {
     /// An empty table that gives this much payload of each flow.
     pub fn with_payload(limit: PayloadLimit) -> Self {
         Self {
-            index: Map::default(),
+            index: Table::new(),
             flows: Vec::new(),
             free: Vec::new(),
             expiry: Expiry::default(),
@@ -104,7 +103,9 @@ impl FlowTable {
             SegmentTransport::Tcp { flags, .. } => flags,
             SegmentTransport::Udp | SegmentTransport::Sctp => 0,
         };
-        let mut slot = self.index.get(&key).copied();
+        let hash = hash_of(&key);
+        let is_of = |slot: &u32| self.flows.get(slot_index(*slot)).is_some_and(|flow| flow.key == key);
+        let mut slot = self.index.find(hash, is_of).copied();
         if let Some(old) = slot
             && flags & (SYN | ACK) == SYN
             && self.flows.get(slot_index(old)).is_some_and(|flow| flow.is_opened_anew(segment, source_low))
@@ -112,12 +113,12 @@ impl FlowTable {
             self.close(old, sink);
             slot = None;
         }
-        let slot = slot.unwrap_or_else(|| self.open(key, source_low, segment, sink));
+        let slot = slot.unwrap_or_else(|| self.open((key, hash), source_low, segment, sink));
         let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
         flow.last = flow.last.max(packet.time);
         let side = if source_low == flow.originator_low { FlowSide::Originator } else { FlowSide::Responder };
-        let place =
-            Place { slot, side, packet: packet.number, time: packet.time, limit: self.limit.of(&flow.key) };
+        let limit = PayloadLimit { packets: flow.pieces_max, ..self.limit };
+        let place = Place { slot, side, packet: packet.number, time: packet.time, limit };
         flow.push(segment, &place, &mut self.budget, sink);
         if flow.ending && flags & (FIN | RST) != 0 {
             self.expiry.note_ending(slot, flow.id, self.now);
@@ -126,7 +127,7 @@ impl FlowTable {
 
     fn open(
         &mut self,
-        key: FlowKey,
+        (key, hash): (FlowKey, u64),
         source_low: bool,
         segment: &Segment<'_>,
         sink: &mut impl FnMut(FlowEvent<'_>),
@@ -150,6 +151,7 @@ impl FlowTable {
             answered: false,
             ending: false,
             live: true,
+            pieces_max: self.limit.of(&key).packets,
             first: now,
             last: now,
             last_payload: Timestamp::ZERO,
@@ -169,7 +171,9 @@ impl FlowTable {
                 u32::try_from(self.flows.len() - 1).unwrap_or(u32::MAX)
             }
         };
-        self.index.insert(key, slot);
+        let flows = &self.flows;
+        let hash_at = |slot: &u32| flows.get(slot_index(*slot)).map_or(0, |flow| hash_of(&flow.key));
+        self.index.insert_unique(hash, slot, hash_at);
         self.expiry.note_open(slot, id, key.protocol(), now);
         let protocol = key.protocol();
         let slot_number = slot_index(slot);
@@ -204,11 +208,14 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
         flow.live = false;
         for side in [FlowSide::Originator, FlowSide::Responder] {
-            let place = Place { slot, side, packet: 0, time: flow.last, limit: self.limit.of(&flow.key) };
+            let limit = PayloadLimit { packets: flow.pieces_max, ..self.limit };
+            let place = Place { slot, side, packet: 0, time: flow.last, limit };
             flow.flush(&place, &mut self.budget, sink);
         }
         self.counters.stream_bytes_lost += flow.originator.lost + flow.responder.lost;
-        self.index.remove(&flow.key);
+        if let Ok(entry) = self.index.find_entry(hash_of(&flow.key), |other| *other == slot) {
+            entry.remove();
+        }
         self.free.push(slot);
         sink(FlowEvent::Closed(flow.closed(slot)));
     }

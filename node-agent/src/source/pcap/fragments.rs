@@ -1,7 +1,8 @@
 //! IP fragments back to whole packets, within bounds.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+
+use super::decode::Addresses;
 
 /// Packets under way at once; the oldest gives way.
 const PACKETS_MAX: usize = 64;
@@ -13,8 +14,7 @@ const PAYLOAD_BYTES_MAX: usize = 65535;
 /// Which packet a fragment is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FragmentKey {
-    pub(super) source: IpAddr,
-    pub(super) destination: IpAddr,
+    pub(super) addresses: Addresses,
     pub(super) id: u32,
     pub(super) protocol: u8,
 }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn key(id: u32) -> FragmentKey {
-        FragmentKey { source: [192, 0, 2, 1].into(), destination: [192, 0, 2, 2].into(), id, protocol: 17 }
+        FragmentKey { addresses: Addresses::V4 { source: 1, destination: 2 }, id, protocol: 17 }
     }
 
     #[test]

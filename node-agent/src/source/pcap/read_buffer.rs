@@ -20,11 +20,17 @@ impl ReadBuffer {
 
     /// The next `len` bytes without taking them; fewer at the end of the input.
     pub(super) fn peek(&mut self, len: usize) -> io::Result<&[u8]> {
+        let held = self.held(len)?;
+        Ok(held.get(..len).unwrap_or(held))
+    }
+
+    /// Everything that was read ahead: at least `len` bytes, unless the input ends before.
+    #[inline]
+    pub(super) fn held(&mut self, len: usize) -> io::Result<&[u8]> {
         if self.end - self.begin < len {
             self.fill(len)?;
         }
-        let available = len.min(self.end - self.begin);
-        Ok(self.bytes.get(self.begin..self.begin + available).unwrap_or_default())
+        Ok(self.bytes.get(self.begin..self.end).unwrap_or_default())
     }
 
     /// Bytes that were peeked are done with.
@@ -32,9 +38,11 @@ impl ReadBuffer {
         self.begin = self.end.min(self.begin + len);
     }
 
-    /// `len` bytes from `at` on of the record of `record_len` bytes that was consumed last.
-    pub(super) fn consumed(&self, record_len: usize, at: usize, len: usize) -> &[u8] {
-        let begin = self.begin.saturating_sub(record_len) + at;
+    /// Takes a record of `record_len` bytes that was peeked; `len` of them from `at` on.
+    #[inline]
+    pub(super) fn take(&mut self, record_len: usize, at: usize, len: usize) -> &[u8] {
+        let begin = self.begin + at;
+        self.consume(record_len);
         self.bytes.get(begin..begin + len).unwrap_or_default()
     }
 

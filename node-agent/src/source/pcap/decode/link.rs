@@ -13,6 +13,7 @@ const PPP_IPV4: u16 = 0x0021;
 const PPP_IPV6: u16 = 0x0057;
 
 /// The EtherType of what a frame carries, and that.
+#[inline]
 pub(super) fn network(link: u16, frame: Layer<'_>) -> Option<(u16, Layer<'_>)> {
     match link {
         // Ethernet
@@ -61,16 +62,18 @@ fn of_ppp(frame: Layer<'_>) -> Option<(u16, Layer<'_>)> {
 }
 
 /// Goes on with what an EtherType says.
-pub(super) fn follow(ethertype: u16, inside: Layer<'_>, layers: u8) -> Decoded<'_> {
-    if layers == 0 {
-        return Decoded::Malformed;
+pub(super) fn follow(mut ethertype: u16, mut inside: Layer<'_>, layers: u8) -> Decoded<'_> {
+    for layers in (0..layers).rev() {
+        match ethertype {
+            ETHERTYPE_IPV4 => return network::ipv4(inside, layers),
+            ETHERTYPE_IPV6 => return network::ipv6(inside, layers),
+            _ => match between(ethertype, inside) {
+                Some(next) => (ethertype, inside) = next,
+                None => return Decoded::NotIp,
+            },
+        }
     }
-    match ethertype {
-        ETHERTYPE_IPV4 => network::ipv4(inside, layers - 1),
-        ETHERTYPE_IPV6 => network::ipv6(inside, layers - 1),
-        _ => between(ethertype, inside)
-            .map_or(Decoded::NotIp, |(ethertype, inside)| follow(ethertype, inside, layers - 1)),
-    }
+    Decoded::Malformed
 }
 
 /// Tags and labels between Ethernet and IP.

@@ -1,18 +1,18 @@
 //! IPv4 and IPv6.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-use super::{Decoded, FragmentKey, FragmentPlace, Layer, transport};
+use super::{Addresses, Decoded, FragmentKey, FragmentPlace, Layer, transport};
 
 const IPV4_HEADER_BYTES: usize = 20;
 const IPV6_HEADER_BYTES: usize = 40;
 /// Extension headers of IPv6 that are followed.
 const EXTENSIONS_MAX: u8 = 8;
 
+#[inline]
 pub(super) fn ipv4(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
     read_ipv4(packet, layers).unwrap_or(Decoded::Malformed)
 }
 
+#[inline]
 fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     let header = packet.data.first_chunk::<IPV4_HEADER_BYTES>()?;
     let [first, _, len_high, len_low, id_high, id_low, flags, offset_low, _, protocol, _, _, addresses @ ..] =
@@ -27,17 +27,19 @@ fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
         0 => packet.wire_len,
         total => total,
     };
-    let source = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
-    let destination = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
+    let addresses = Addresses::V4 {
+        source: u32::from_be_bytes([s0, s1, s2, s3]),
+        destination: u32::from_be_bytes([d0, d1, d2, d3]),
+    };
     let inside = packet.limited_to(total).behind(header_len)?;
     let offset = usize::from(u16::from_be_bytes([flags & 0x1f, *offset_low])) * 8;
     let more = flags & 0x20 != 0;
     if offset > 0 || more {
         let id = u32::from(u16::from_be_bytes([*id_high, *id_low]));
-        let key = FragmentKey { source, destination, id, protocol: *protocol };
+        let key = FragmentKey { addresses, id, protocol: *protocol };
         return Some(Decoded::Fragment(key, FragmentPlace { id, offset, more }, inside.data));
     }
-    Some(transport::follow(source, destination, *protocol, inside, layers))
+    Some(transport::follow(addresses, *protocol, inside, layers))
 }
 
 pub(super) fn ipv6(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
@@ -52,8 +54,9 @@ fn read_ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
         return None;
     }
     let (source, destination) = addresses.split_first_chunk::<16>()?;
-    let source = IpAddr::V6(Ipv6Addr::from(*source));
-    let destination = IpAddr::V6(Ipv6Addr::from(*destination.first_chunk::<16>()?));
+    let source = u128::from_be_bytes(*source);
+    let destination = u128::from_be_bytes(*destination.first_chunk::<16>()?);
+    let addresses = Addresses::V6 { source, destination };
     let mut inside = packet.behind(IPV6_HEADER_BYTES)?;
     // Zero: a jumbo packet, or segmentation offload.
     let payload_len = usize::from(u16::from_be_bytes([len_high, len_low]));
@@ -83,12 +86,12 @@ fn read_ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
                 let (offset, more) = (usize::from(field & !7), field & 1 == 1);
                 if offset > 0 || more {
                     let id = u32::from_be_bytes(id);
-                    let key = FragmentKey { source, destination, id, protocol: kind };
+                    let key = FragmentKey { addresses, id, protocol: kind };
                     return Some(Decoded::Fragment(key, FragmentPlace { id, offset, more }, inside.data));
                 }
             }
             _ => break,
         }
     }
-    Some(transport::follow(source, destination, next, inside, layers))
+    Some(transport::follow(addresses, next, inside, layers))
 }

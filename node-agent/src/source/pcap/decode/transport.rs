@@ -1,8 +1,6 @@
 //! TCP, UDP and SCTP, and tunnels at their level.
 
-use std::net::IpAddr;
-
-use super::{Decoded, Layer, Segment, SegmentTransport, link, network};
+use super::{Addresses, Decoded, Layer, Segment, SegmentTransport, link, network};
 
 const UDP_HEADER_BYTES: usize = 8;
 const TCP_HEADER_BYTES: usize = 20;
@@ -13,17 +11,17 @@ const VXLAN_GPE_PORT: u16 = 4790;
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 
 /// Goes on with what an IP protocol number says.
+#[inline]
 pub(super) fn follow<'a>(
-    source: IpAddr,
-    destination: IpAddr,
+    addresses: Addresses,
     protocol: u8,
     inside: Layer<'a>,
     layers: u8,
 ) -> Decoded<'a> {
     let decoded = match protocol {
-        6 => tcp(source, destination, inside),
-        17 => udp(source, destination, inside, layers),
-        132 => sctp(source, destination, inside),
+        6 => tcp(addresses, inside),
+        17 => udp(addresses, inside, layers),
+        132 => sctp(addresses, inside),
         4 if layers > 0 => return network::ipv4(inside, layers - 1),
         41 if layers > 0 => return network::ipv6(inside, layers - 1),
         47 if layers > 0 => gre(inside, layers),
@@ -32,7 +30,8 @@ pub(super) fn follow<'a>(
     decoded.unwrap_or(Decoded::Malformed)
 }
 
-fn tcp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>) -> Option<Decoded<'a>> {
+#[inline]
+fn tcp<'a>(addresses: Addresses, inside: Layer<'a>) -> Option<Decoded<'a>> {
     let header = inside.data.first_chunk::<TCP_HEADER_BYTES>()?;
     let [sp0, sp1, dp0, dp1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..] = *header;
     let header_len = usize::from(offset >> 4) * 4;
@@ -40,8 +39,7 @@ fn tcp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>) -> Option<Dec
         return None;
     }
     Some(Decoded::Segment(Segment {
-        source,
-        destination,
+        addresses,
         source_port: u16::from_be_bytes([sp0, sp1]),
         destination_port: u16::from_be_bytes([dp0, dp1]),
         transport: SegmentTransport::Tcp {
@@ -55,7 +53,7 @@ fn tcp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>) -> Option<Dec
     }))
 }
 
-fn udp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>, layers: u8) -> Option<Decoded<'a>> {
+fn udp<'a>(addresses: Addresses, inside: Layer<'a>, layers: u8) -> Option<Decoded<'a>> {
     let (source_port, destination_port) = (inside.u16_at(0)?, inside.u16_at(2)?);
     let len = usize::from(inside.u16_at(4)?);
     let payload = match len {
@@ -70,8 +68,7 @@ fn udp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>, layers: u8) -
         return Some(decoded);
     }
     Some(Decoded::Segment(Segment {
-        source,
-        destination,
+        addresses,
         source_port,
         destination_port,
         transport: SegmentTransport::Udp,
@@ -133,11 +130,10 @@ fn gre(inside: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     Some(link::follow(ethertype, inside.behind(header_len)?, layers - 1))
 }
 
-fn sctp<'a>(source: IpAddr, destination: IpAddr, inside: Layer<'a>) -> Option<Decoded<'a>> {
+fn sctp<'a>(addresses: Addresses, inside: Layer<'a>) -> Option<Decoded<'a>> {
     let chunks = inside.behind(SCTP_HEADER_BYTES)?;
     Some(Decoded::Segment(Segment {
-        source,
-        destination,
+        addresses,
         source_port: inside.u16_at(0)?,
         destination_port: inside.u16_at(2)?,
         transport: SegmentTransport::Sctp,

@@ -24,11 +24,20 @@ struct Due {
     id: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Expiry {
     streams: VecDeque<Due>,
     datagrams: VecDeque<Due>,
     ended: VecDeque<Due>,
+    /// When the first of the queues' heads is due; kept here, since it is asked for each packet.
+    first: Timestamp,
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        let (streams, datagrams, ended) = Default::default();
+        Self { streams, datagrams, ended, first: Timestamp::MAX }
+    }
 }
 
 impl Expiry {
@@ -38,24 +47,25 @@ impl Expiry {
             FlowProtocol::Tcp => self.streams.push_back(due),
             FlowProtocol::Udp | FlowProtocol::Sctp => self.datagrams.push_back(due),
         }
+        self.look();
     }
 
     pub(super) fn note_ending(&mut self, slot: u32, id: u64, now: Timestamp) {
         self.ended.push_back(Due { at: after(now, ENDED_LINGER), slot, id });
+        self.look();
     }
 
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        [&self.ended, &self.datagrams, &self.streams]
-            .iter()
-            .any(|q| q.front().is_some_and(|due| due.at <= now))
+        self.first <= now
     }
 
     /// The next flow to look at.
     pub(super) fn next_due(&mut self, now: Timestamp) -> Option<(u32, u64)> {
-        [&mut self.ended, &mut self.datagrams, &mut self.streams]
+        let due = [&mut self.ended, &mut self.datagrams, &mut self.streams]
             .into_iter()
-            .find_map(|queue| queue.pop_front_if(|due| due.at <= now))
-            .map(|due| (due.slot, due.id))
+            .find_map(|queue| queue.pop_front_if(|due| due.at <= now));
+        self.look();
+        due.map(|due| (due.slot, due.id))
     }
 
     /// Whether a flow that came due is kept, and then noted again.
@@ -72,6 +82,7 @@ impl Expiry {
             let at = after(last, ENDED_LINGER);
             if at > now {
                 self.ended.push_back(Due { at, slot, id });
+                self.look();
             }
             return at > now;
         }
@@ -84,10 +95,17 @@ impl Expiry {
 
     /// The flow that was due first, to make room.
     pub(super) fn oldest(&mut self) -> Option<(u32, u64)> {
-        [&mut self.ended, &mut self.datagrams, &mut self.streams]
+        let oldest = [&mut self.ended, &mut self.datagrams, &mut self.streams]
             .into_iter()
-            .find_map(VecDeque::pop_front)
-            .map(|due| (due.slot, due.id))
+            .find_map(VecDeque::pop_front);
+        self.look();
+        oldest.map(|due| (due.slot, due.id))
+    }
+
+    fn look(&mut self) {
+        let heads = [&self.ended, &self.datagrams, &self.streams];
+        self.first =
+            heads.iter().filter_map(|queue| queue.front()).map(|due| due.at).min().unwrap_or(Timestamp::MAX);
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::decode::{ACK, FIN, RST, SYN, Segment, SegmentTransport, sctp_d
 use super::event::{FlowClosed, FlowEvent, FlowPayload, FlowSide, FlowTotals, PayloadLimit};
 use super::key::FlowKey;
 use super::stream::{Delivery, Half, HeldBudget, Verdict};
-use super::{PAUSE, RESPONDER_PAUSE, slot_index};
+use super::{PAUSE_NS, RESPONDER_PAUSE_NS, slot_index};
 
 /// One flow.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Flow {
     pub(super) answered: bool,
     pub(super) ending: bool,
     pub(super) live: bool,
+    /// Pieces of payload of each direction that are given out.
+    pub(super) pieces_max: u32,
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
     pub(super) last_payload: Timestamp,
@@ -43,6 +45,7 @@ impl Flow {
         self.ending || source_low != self.originator_low || !self.originator.began_with(sequence)
     }
 
+    #[inline]
     pub(super) fn push(
         &mut self,
         segment: &Segment<'_>,
@@ -72,6 +75,7 @@ impl Flow {
     }
 
     #[expect(clippy::too_many_arguments, reason = "fields of one header, on the hottest path")]
+    #[inline]
     pub(super) fn push_tcp(
         &mut self,
         segment: &Segment<'_>,
@@ -83,12 +87,12 @@ impl Flow {
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
         self.answered |= flags & SYN != 0 && place.side == FlowSide::Responder;
-        if flags & ACK != 0 && self.half(place.side.other()).is_acknowledged_behind_gap(acknowledged) {
-            let peer = Place { side: place.side.other(), ..*place };
-            self.flush(&peer, budget, sink);
+        let peer = place.side.other();
+        if flags & ACK != 0 && self.half(peer).is_acknowledged_behind_gap(acknowledged) {
+            self.flush(&Place { side: peer, ..*place }, budget, sink);
         }
-        let wants = self.half(place.side).delivered < place.limit.packets;
         let half = self.half(place.side);
+        let wants = half.delivered < place.limit.packets;
         let begin = half.begin_at(sequence, flags & SYN != 0);
         if segment.payload_len > 0 {
             let place_in_stream = half.place(begin, segment, place, wants, budget);
@@ -108,6 +112,7 @@ impl Flow {
     }
 
     /// The first sending after a pause is told apart from the flow's begin.
+    #[inline]
     pub(super) fn note_burst(
         &mut self,
         payload_len: usize,
@@ -118,10 +123,10 @@ impl Flow {
             return;
         }
         let pause = match place.side {
-            FlowSide::Originator => PAUSE,
-            FlowSide::Responder => RESPONDER_PAUSE,
+            FlowSide::Originator => PAUSE_NS,
+            FlowSide::Responder => RESPONDER_PAUSE_NS,
         };
-        let paused = place.time.since(self.last_payload) >= pause;
+        let paused = place.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
         if paused && self.originator.bytes + self.responder.bytes > 0 {
             let totals = self.totals();
             sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
@@ -129,6 +134,7 @@ impl Flow {
         self.last_payload = self.last_payload.max(place.time);
     }
 
+    #[inline]
     pub(super) fn deliver(
         &mut self,
         delivery: &Delivery<'_>,
@@ -156,13 +162,16 @@ impl Flow {
     }
 
     /// Delivers what waited for the bytes that just came.
+    #[inline]
     pub(super) fn deliver_held(
         &mut self,
         place: &Place,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        while let Some(held) = self.half(place.side).next_held(false, budget) {
+        while self.half(place.side).holds()
+            && let Some(held) = self.half(place.side).next_held(false, budget)
+        {
             self.deliver(&held.delivery(), place, sink);
         }
     }
@@ -179,6 +188,7 @@ impl Flow {
         }
     }
 
+    #[inline]
     pub(super) fn half(&mut self, side: FlowSide) -> &mut Half {
         match side {
             FlowSide::Originator => &mut self.originator,

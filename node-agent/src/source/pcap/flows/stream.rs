@@ -102,6 +102,7 @@ impl Half {
     }
 
     /// Puts a segment with payload in its place.
+    #[inline]
     pub(super) fn place<'a>(
         &mut self,
         begin: u32,
@@ -160,6 +161,11 @@ impl Half {
                 self.held.insert(at, held);
             }
         }
+    }
+
+    /// Whether any segment waits.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
     }
 
     /// The next segment that waits, if it is its turn, or in any case when `with_gaps`.
