@@ -21,9 +21,11 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    /// Adds a deadline.
+    /// Adds a deadline. The end of time never comes: what is due there would be due again as soon as it was done.
     pub(crate) fn set(&mut self, at: Timestamp, what: Deadline) {
-        self.due.insert((at, what));
+        if at < Timestamp::MAX {
+            self.due.insert((at, what));
+        }
     }
 
     /// The first deadline.
@@ -36,5 +38,17 @@ impl Timers {
         let first = *self.due.first().filter(|(at, _)| *at <= now)?;
         self.due.remove(&first);
         Some(first.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_off_to_the_end_of_time_is_never_due() {
+        let mut timers = Timers::default();
+        timers.set(Timestamp::MAX, Deadline::Sweep);
+        assert_eq!((timers.next(), timers.pop(Timestamp::MAX)), (None, None));
     }
 }

@@ -24,7 +24,6 @@ pub(super) enum Decoded<'a> {
     /// IP, with a transport that has no ports.
     Other,
     NotIp,
-    Malformed,
 }
 
 /// A segment or datagram.
@@ -87,16 +86,17 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// Takes a packet of a link type apart.
-pub(super) fn packet(link: u16, data: &[u8], wire_len: usize) -> Decoded<'_> {
+/// Takes a packet of a link type apart; `None`: its headers are cut or make no sense.
+#[inline]
+pub(super) fn packet(link: u16, data: &[u8], wire_len: usize) -> Option<Decoded<'_>> {
     match link::network(link, Layer { data, wire_len }) {
         Some((protocol, inside)) => link::follow(protocol, inside, LAYERS_MAX),
-        None => Decoded::NotIp,
+        None => Some(Decoded::NotIp),
     }
 }
 
 /// Takes the payload of an IP packet apart that was put together from fragments.
-pub(super) fn reassembled<'a>(key: &FragmentKey, payload: &'a [u8]) -> Decoded<'a> {
+pub(super) fn reassembled<'a>(key: &FragmentKey, payload: &'a [u8]) -> Option<Decoded<'a>> {
     let layer = Layer { data: payload, wire_len: payload.len() };
     transport::follow(key.addresses, key.protocol, layer, LAYERS_MAX / 2)
 }

@@ -73,22 +73,23 @@ impl FlowTable {
         self.push_decoded(decoded, packet, sink);
     }
 
+    #[inline]
     fn push_decoded(
         &mut self,
-        decoded: Decoded<'_>,
+        decoded: Option<Decoded<'_>>,
         packet: &Packet<'_>,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
         match decoded {
-            Decoded::Segment(segment) => self.push_segment(&segment, packet, sink),
-            Decoded::Fragment(key, place, data) => {
+            Some(Decoded::Segment(segment)) => self.push_segment(&segment, packet, sink),
+            Some(Decoded::Fragment(key, place, data)) => {
                 if let Some(whole) = self.fragments.push(key, place, data) {
                     self.push_decoded(decode::reassembled(&key, &whole), packet, sink);
                 }
             }
-            Decoded::NotIp => self.counters.not_ip += 1,
-            Decoded::Malformed => self.counters.malformed += 1,
-            Decoded::Other => self.counters.other_transports += 1,
+            Some(Decoded::NotIp) => self.counters.not_ip += 1,
+            None => self.counters.malformed += 1,
+            Some(Decoded::Other) => self.counters.other_transports += 1,
         }
     }
 

@@ -62,18 +62,18 @@ fn of_ppp(frame: Layer<'_>) -> Option<(u16, Layer<'_>)> {
 }
 
 /// Goes on with what an EtherType says.
-pub(super) fn follow(mut ethertype: u16, mut inside: Layer<'_>, layers: u8) -> Decoded<'_> {
+pub(super) fn follow(mut ethertype: u16, mut inside: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     for layers in (0..layers).rev() {
         match ethertype {
             ETHERTYPE_IPV4 => return network::ipv4(inside, layers),
             ETHERTYPE_IPV6 => return network::ipv6(inside, layers),
             _ => match between(ethertype, inside) {
                 Some(next) => (ethertype, inside) = next,
-                None => return Decoded::NotIp,
+                None => return Some(Decoded::NotIp),
             },
         }
     }
-    Decoded::Malformed
+    None
 }
 
 /// Tags and labels between Ethernet and IP.

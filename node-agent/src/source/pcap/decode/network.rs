@@ -8,12 +8,7 @@ const IPV6_HEADER_BYTES: usize = 40;
 const EXTENSIONS_MAX: u8 = 8;
 
 #[inline]
-pub(super) fn ipv4(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
-    read_ipv4(packet, layers).unwrap_or(Decoded::Malformed)
-}
-
-#[inline]
-fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
+pub(super) fn ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     let header = packet.data.first_chunk::<IPV4_HEADER_BYTES>()?;
     let [first, _, len_high, len_low, id_high, id_low, flags, offset_low, _, protocol, _, _, addresses @ ..] =
         header;
@@ -39,14 +34,10 @@ fn read_ipv4(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
         let key = FragmentKey { addresses, id, protocol: *protocol };
         return Some(Decoded::Fragment(key, FragmentPlace { id, offset, more }, inside.data));
     }
-    Some(transport::follow(addresses, *protocol, inside, layers))
+    transport::follow(addresses, *protocol, inside, layers)
 }
 
-pub(super) fn ipv6(packet: Layer<'_>, layers: u8) -> Decoded<'_> {
-    read_ipv6(packet, layers).unwrap_or(Decoded::Malformed)
-}
-
-fn read_ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
+pub(super) fn ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
     let header = packet.data.first_chunk::<IPV6_HEADER_BYTES>()?;
     let (fixed, addresses) = header.split_first_chunk::<8>()?;
     let [first, _, _, _, len_high, len_low, next, _] = *fixed;
@@ -93,5 +84,5 @@ fn read_ipv6(packet: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
             _ => break,
         }
     }
-    Some(transport::follow(addresses, next, inside, layers))
+    transport::follow(addresses, next, inside, layers)
 }

@@ -17,17 +17,16 @@ pub(super) fn follow<'a>(
     protocol: u8,
     inside: Layer<'a>,
     layers: u8,
-) -> Decoded<'a> {
-    let decoded = match protocol {
+) -> Option<Decoded<'a>> {
+    match protocol {
         6 => tcp(addresses, inside),
         17 => udp(addresses, inside, layers),
         132 => sctp(addresses, inside),
-        4 if layers > 0 => return network::ipv4(inside, layers - 1),
-        41 if layers > 0 => return network::ipv6(inside, layers - 1),
+        4 if layers > 0 => network::ipv4(inside, layers - 1),
+        41 if layers > 0 => network::ipv6(inside, layers - 1),
         47 if layers > 0 => gre(inside, layers),
-        _ => return Decoded::Other,
-    };
-    decoded.unwrap_or(Decoded::Malformed)
+        _ => Some(Decoded::Other),
+    }
 }
 
 #[inline]
@@ -113,8 +112,8 @@ fn udp_tunnel(port: u16, payload: Layer<'_>, layers: u8) -> Option<Decoded<'_>> 
         return None;
     };
     match link::follow(ethertype, inside, layers - 1) {
-        Decoded::NotIp | Decoded::Malformed => None,
-        decoded @ (Decoded::Segment(_) | Decoded::Fragment(..) | Decoded::Other) => Some(decoded),
+        None | Some(Decoded::NotIp) => None,
+        decoded @ Some(Decoded::Segment(_) | Decoded::Fragment(..) | Decoded::Other) => decoded,
     }
 }
 
@@ -127,7 +126,7 @@ fn gre(inside: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
         0 => (ethertype, 4 + 4 * optional),
         _ => return Some(Decoded::Other),
     };
-    Some(link::follow(ethertype, inside.behind(header_len)?, layers - 1))
+    link::follow(ethertype, inside.behind(header_len)?, layers - 1)
 }
 
 fn sctp<'a>(addresses: Addresses, inside: Layer<'a>) -> Option<Decoded<'a>> {

@@ -106,7 +106,10 @@ fn halves(address: u128) -> [u64; 2] {
     [(address >> 64) as u64, address as u64]
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the port lies in the lowest 16 bits, the address in the next 32")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the port lies in the lowest 16 bits, the address in the next 32"
+)]
 fn socket_v4(end: u64) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::from_bits((end >> 16) as u32), end as u16))
 }
