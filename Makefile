@@ -65,5 +65,7 @@ bench: ## Figures of docs/performance.md (20 minutes; root for those of the kern
 	$(call say,whole agent)
 	@cargo build --release --package beaconwatch-agent
 	@scripts/bench-process.sh
+	$(call say,replay)
+	@scripts/bench-replay.sh
 
 -include e2e/e2e.mk

@@ -8,6 +8,9 @@ use std::collections::VecDeque;
 
 use beaconwatch_engine::time::Timestamp;
 
+/// Rows that are taken together when their turn comes.
+const AT_HAND_MAX: usize = 16;
+
 /// Holds rows back until their turn. What is put in order is where the rows lie, not the rows.
 #[derive(Debug)]
 pub struct Reorder<T> {
@@ -16,6 +19,8 @@ pub struct Reorder<T> {
     free: Vec<usize>,
     held: Vec<Held>,
     ready: VecDeque<Held>,
+    /// The next few, last one first.
+    at_hand: Vec<(Timestamp, T)>,
     last: Timestamp,
     late: u64,
 }
@@ -37,6 +42,7 @@ impl<T> Reorder<T> {
             free: Vec::new(),
             held: Vec::new(),
             ready: VecDeque::new(),
+            at_hand: Vec::new(),
             last: Timestamp::ZERO,
             late: 0,
         }
@@ -57,25 +63,37 @@ impl<T> Reorder<T> {
     /// Whether rows must be taken out before more are put in.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        !self.ready.is_empty() || self.held.len() >= 2 * self.look_ahead
+        !self.at_hand.is_empty() || !self.ready.is_empty() || self.held.len() >= 2 * self.look_ahead
     }
 
     /// The next row in order; `None` when nothing is held. Ask when [`Self::is_full`], or when nothing follows.
     pub fn pop(&mut self) -> Option<(Timestamp, T)> {
+        if self.at_hand.is_empty() {
+            self.reach();
+        }
+        let (time, row) = self.at_hand.pop()?;
+        if time < self.last {
+            self.late += 1;
+        }
+        self.last = self.last.max(time);
+        Some((time, row))
+    }
+
+    /// Takes the next few rows together: the memory of each is waited for while that of the others comes, too.
+    fn reach(&mut self) {
         if self.ready.is_empty() {
             // What stayed from the last time is in order already, which this sort makes use of. Orders are unique.
             self.held.sort_by_key(|held| u128::from(held.time.as_nanos()) << 64 | u128::from(held.order));
             let count = if self.held.len() > self.look_ahead { self.held.len() / 2 } else { self.held.len() };
             self.ready.extend(self.held.drain(..count));
         }
-        let Held { time, place, .. } = self.ready.pop_front()?;
-        let row = self.rows.get_mut(place)?.take()?;
-        self.free.push(place);
-        if time < self.last {
-            self.late += 1;
+        let count = self.ready.len().min(AT_HAND_MAX);
+        for Held { time, order: _, place } in self.ready.drain(..count).rev() {
+            if let Some(row) = self.rows.get_mut(place).and_then(Option::take) {
+                self.free.push(place);
+                self.at_hand.push((time, row));
+            }
         }
-        self.last = self.last.max(time);
-        Some((time, row))
     }
 
     /// Rows that wait for their turn.

@@ -15,16 +15,22 @@ pub fn nanos(text: &[u8]) -> Option<u64> {
     /// By the number of digits behind the point.
     const SCALES: [u64; 10] =
         [1_000_000_000, 100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
-    let point = text.iter().position(|b| *b == b'.').unwrap_or(text.len());
-    let (whole, fraction) = (text.get(..point)?, text.get(point + 1..).unwrap_or_default());
-    if (1..=10).contains(&whole.len())
-        && let Some(scale) = SCALES.get(fraction.len())
-        && let Some((whole, fraction)) = digits(whole).zip(digits(fraction))
-    {
-        // At most ten digits times a thousand million: no overflow.
-        return Some(whole * 1_000_000_000 + fraction * scale);
+    let (mut value, mut point) = (0_u64, text.len());
+    for (at, byte) in text.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point == text.len() {
+            point = at;
+        } else {
+            return unusual_nanos(text);
+        }
     }
-    unusual_nanos(text)
+    match SCALES.get(text.len().saturating_sub(point + 1)) {
+        // At most ten digits before the point, and nine behind it: no overflow.
+        Some(scale) if (1..=10).contains(&point) => Some(value * scale),
+        _ => unusual_nanos(text),
+    }
 }
 
 /// The value of at most 19 decimal digits; of none it is 0.
@@ -159,27 +165,31 @@ pub fn address(text: &[u8]) -> Option<IpAddr> {
 }
 
 fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    if text.len() > 15 {
-        return None;
+    let (first, rest) = octet(text)?;
+    let (second, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (third, rest) = octet(rest.strip_prefix(b".")?)?;
+    let (fourth, rest) = octet(rest.strip_prefix(b".")?)?;
+    rest.is_empty().then(|| Ipv4Addr::new(first, second, third, fourth))
+}
+
+/// One to three digits, and what follows them.
+#[inline]
+fn octet(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, mut rest) = leading_digit(text)?;
+    let mut value = u16::from(first);
+    for _ in 0..2 {
+        let Some((digit, behind)) = leading_digit(rest) else { break };
+        value = value * 10 + u16::from(digit);
+        rest = behind;
     }
-    let (mut octets, mut dots) = (0_u32, 0);
-    let (mut value, mut count) = (0_u32, 0);
-    for byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            value = value * 10 + u32::from(digit);
-            count += 1;
-            if count > 3 {
-                return None;
-            }
-        } else if *byte == b'.' && count > 0 && value <= 255 && dots < 3 {
-            octets = octets << 8 | value;
-            (value, count, dots) = (0, 0, dots + 1);
-        } else {
-            return None;
-        }
-    }
-    (dots == 3 && count > 0 && value <= 255).then(|| Ipv4Addr::from_bits(octets << 8 | value))
+    Some((u8::try_from(value).ok()?, rest))
+}
+
+#[inline]
+fn leading_digit(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, rest) = text.split_first()?;
+    let digit = first.wrapping_sub(b'0');
+    (digit <= 9).then_some((digit, rest))
 }
 
 /// A transport by its name.

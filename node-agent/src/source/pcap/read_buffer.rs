@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 /// Bytes read at once: small enough for the second-level cache.
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 256 << 10;
 
 /// Reads ahead in one fixed buffer, which grows only for a record larger than it.
 pub(super) struct ReadBuffer {
