@@ -164,6 +164,7 @@ impl Detection {
             self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
         let Admission::Slot(slot) = admitted else { return };
         let Some(conversation) = self.table.get_mut(slot) else { return };
+        conversation.fetch();
         conversation.contact(&contact);
         let contacts = conversation.contacts;
         if contacts.is_power_of_two() {

@@ -35,6 +35,13 @@ pub(crate) fn ln(x: f32) -> f32 {
     exponent as f32 * core::f32::consts::LN_2 + series
 }
 
+/// Logarithm to the base of two; see [`ln`].
+#[must_use]
+#[inline(always)]
+pub(crate) fn log2(x: f32) -> f32 {
+    ln(x) * core::f32::consts::LOG2_E
+}
+
 /// Distribution function of the standard normal.
 #[must_use]
 #[inline(always)]
@@ -52,18 +59,21 @@ pub(crate) fn normal_cdf(z: f32) -> f32 {
 /// What one bet adds to the wealth, in bits, when the event happened: `f` is the share the bettor expects, `d`
 /// the chance under the null.
 #[must_use]
+#[inline(always)]
 pub(crate) fn won_bits(f: f32, d: f32) -> f32 {
-    (f / d).log2()
+    log2(f / d)
 }
 
 /// ... and when it did not happen.
 #[must_use]
+#[inline(always)]
 pub(crate) fn lost_bits(f: f32, d: f32) -> f32 {
-    ((1.0 - f) / (1.0 - d)).log2()
+    log2((1.0 - f) / (1.0 - d))
 }
 
 /// Expected growth of the wealth per bet, in bits.
 #[must_use]
+#[inline(always)]
 pub(crate) fn growth_bits(f: f32, d: f32) -> f32 {
     f * won_bits(f, d) + (1.0 - f) * lost_bits(f, d)
 }
@@ -73,7 +83,7 @@ pub(crate) fn growth_bits(f: f32, d: f32) -> f32 {
 #[expect(clippy::cast_possible_truncation, reason = "at most 512 for any u64")]
 #[expect(clippy::cast_precision_loss, reason = "an eighth of an octave needs no more than f32 has")]
 pub(crate) fn size_class(bytes: u64) -> i16 {
-    ((bytes.max(1) as f32).log2() * 8.0 + 0.5) as i16
+    (log2(bytes.max(1) as f32) * 8.0 + 0.5) as i16
 }
 
 /// The size in the middle of a class.

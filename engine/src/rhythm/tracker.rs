@@ -2,7 +2,7 @@
 
 use super::window::{GAP_MIN, Window};
 use crate::checkpoint::saved;
-use crate::numeric::{lost_bits, won_bits};
+use crate::numeric::{log2, lost_bits, won_bits};
 use crate::time::Timestamp;
 
 /// Gaps that are remembered.
@@ -85,8 +85,8 @@ struct Odds {
 
 /// A tracker; about 210 bytes.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Tracker {
-    ring: [f32; RING],
     head: u8,
     len: u8,
     since_fit: u8,
@@ -98,6 +98,7 @@ pub(crate) struct Tracker {
     by_window: Purse,
     by_ratio: [Purse; 2],
     odds: [Odds; 2],
+    ring: [f32; RING],
 }
 
 impl Tracker {
@@ -119,6 +120,12 @@ impl Tracker {
         }
         self.last_event = self.last_event.max(at);
         begins
+    }
+
+    /// A word of each line of memory that the next gap needs.
+    pub(crate) fn fetch(&self) -> (Timestamp, f32, u8) {
+        let next = self.ring.get(usize::from(self.head)).copied();
+        (self.last_event, next.unwrap_or(self.by_window.wealth), self.since_fit)
     }
 
     /// Evidence against an irregular process, bits.
@@ -190,7 +197,7 @@ impl Tracker {
         let bits = if hit {
             won_bits(share, chance)
         } else {
-            ((1.0 - share).max(0.02) / (1.0 - chance).max(0.02)).log2()
+            log2((1.0 - share).max(0.02) / (1.0 - chance).max(0.02))
         };
         self.by_window.pay(bits);
     }

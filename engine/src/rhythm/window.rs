@@ -40,33 +40,20 @@ impl Window {
 
     /// The best window for these gaps, which are at least `dead` seconds long by construction.
     pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
-        // Lanes that no gap is in cost as much as the others.
-        match gaps.len() {
-            0..=8 => Self::fit_in::<8>(gaps, dead),
-            9..=16 => Self::fit_in::<16>(gaps, dead),
-            17..=24 => Self::fit_in::<24>(gaps, dead),
-            _ => Self::fit_in::<RING>(gaps, dead),
-        }
-    }
-
-    fn fit_in<const N: usize>(gaps: &[f32], dead: f32) -> Self {
-        let mut sorted = [0.0_f32; N];
-        let Some(inside) = sorted.get_mut(..gaps.len()) else { return Self::default() };
-        inside.copy_from_slice(gaps);
-        sort::<N>(inside);
-        let count = gaps.len();
-        let live = each(&sorted, |gap| (gap - dead).max(GAP_MIN));
-        let logs = each(&live, ln);
+        let count = gaps.len().min(RING);
+        let sorted = sort(gaps);
+        let live = each(&sorted, count, |gap| (gap - dead).max(GAP_MIN));
+        let logs = each(&live, count, ln);
         let nulls = Nulls::of(&live, &logs, count, dead);
-        let places = nulls.places(&live, &logs);
-        let Some((low, high, covered)) = tightest_of_all(&sorted, &places, count) else {
+        let places = nulls.places(&live, &logs, count);
+        let Some(Run { low, high, covered, .. }) = tightest_of_all(&sorted, &places, count) else {
             return Self::default();
         };
         let pad = ((high - low) / (covered - 1.0)).max(PAD_MIN * high);
         let (from, to) = ((low - pad).max(0.5 * low), high + pad);
         let inside = gaps.iter().filter(|gap| from <= **gap && **gap <= to).count();
         let chance = nulls.chance(from, to);
-        let share = share_of(inside, count);
+        let share = share_of(as_number(inside), count);
         if chance >= share {
             return Self::default();
         }
@@ -74,137 +61,154 @@ impl Window {
     }
 }
 
-/// Sorts a few positive numbers by counting, which has no branches to mispredict.
-fn sort<const N: usize>(gaps: &mut [f32]) {
-    // The bits of positive numbers are in the order of the numbers. Free places come last.
-    let mut keys = [i32::MAX; N];
-    for (key, gap) in keys.iter_mut().zip(gaps.iter()) {
-        *key = gap.to_bits().cast_signed();
-    }
-    for (index, key) in (0_i32..).zip(keys).take(gaps.len()) {
-        // The place of each is how many go before it; equal ones keep their order.
-        let mut before = 0_i32;
-        for (place, other) in (0_i32..).zip(&keys) {
-            before += i32::from(*other < key) | (i32::from(*other == key) & i32::from(place < index));
-        }
-        if let Some(slot) = usize::try_from(before).ok().and_then(|before| gaps.get_mut(before)) {
-            *slot = f32::from_bits(key.cast_unsigned());
-        }
-    }
-}
+/// Numbers that are computed at once, in loops over arrays that compilers turn into single instructions.
+const AT_ONCE: usize = 4;
+type Several = [f32; AT_ONCE];
+/// A number for each gap, in the order of the sorted gaps, and free places behind the last, so that a few at once
+/// can be taken from any place.
+type Lanes = [f32; RING + AT_ONCE];
+/// What free places hold instead of a gap.
+const FREE: f32 = f32::INFINITY;
+/// More than any probability: of a run that may not be a window.
+const IMPOSSIBLE: f32 = 2.0;
+/// The last bits of a number, into which a place in the ring fits. Without them it is right to a millionth.
+const PLACE_BITS: u32 = 31;
+const _: () = assert!(RING <= PLACE_BITS as usize + 1);
 
-/// Laplace's share, with one success and two failures assumed.
-#[expect(clippy::cast_precision_loss, reason = "at most 32")]
-fn share_of(inside: usize, of: usize) -> f32 {
-    (inside as f32 + 1.0) / (of as f32 + 3.0)
-}
-
-/// A number for each gap, in the order of the sorted gaps; the places behind the last gap mean nothing. All are
-/// computed alike, so that it is done on several at once.
-type Lanes<const N: usize> = [f32; N];
-
-/// The same done to each; a plain loop, which compilers turn into one over several lanes (`map` of an array not).
+/// The same done to each of the first `count`, and perhaps to some of the free places.
 #[inline(always)]
-fn each<const N: usize>(lanes: &Lanes<N>, f: impl Fn(f32) -> f32) -> Lanes<N> {
-    let mut out = [0.0; N];
-    for (slot, value) in out.iter_mut().zip(lanes) {
-        *slot = f(*value);
+fn each(lanes: &Lanes, count: usize, f: impl Fn(f32) -> f32) -> Lanes {
+    let mut out = [0.0; RING + AT_ONCE];
+    let (slots, _) = out.as_chunks_mut::<AT_ONCE>();
+    let (values, _) = lanes.as_chunks::<AT_ONCE>();
+    for (slots, values) in slots.iter_mut().zip(values).take(count.div_ceil(AT_ONCE)) {
+        for (slot, value) in slots.iter_mut().zip(values) {
+            *slot = f(*value);
+        }
     }
     out
 }
 
-/// (lowest gap, highest gap, gaps covered) of the window with the best growth, over all coverages.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "at most 32"
-)]
-fn tightest_of_all<const N: usize>(
-    sorted: &Lanes<N>,
-    places: &[Lanes<N>; 3],
-    total: usize,
-) -> Option<(f32, f32, f32)> {
-    let mut best: Option<(f32, f32, f32)> = None;
-    let mut best_growth = 0.0;
+/// Sorts at most [`RING`] positive numbers by counting, which has no branches to mispredict.
+fn sort(gaps: &[f32]) -> Lanes {
+    // The bits of positive numbers are in the order of the numbers; the place makes equal ones differ.
+    let mut keys = [i32::MAX; RING];
+    for (place, (key, gap)) in (0..).zip(keys.iter_mut().zip(gaps)) {
+        *key = ((gap.to_bits() & !PLACE_BITS) | place).cast_signed();
+    }
+    let (others, _) = keys.as_chunks::<AT_ONCE>();
+    let others = others.get(..gaps.len().div_ceil(AT_ONCE)).unwrap_or(others);
+    let mut sorted = [FREE; RING + AT_ONCE];
+    for (gap, key) in gaps.iter().zip(&keys) {
+        let mut before = [0_i32; AT_ONCE];
+        for others in others {
+            for (before, other) in before.iter_mut().zip(others) {
+                *before += i32::from(other < key);
+            }
+        }
+        let place = usize::try_from(before.iter().sum::<i32>());
+        if let Some(slot) = place.ok().and_then(|place| sorted.get_mut(place)) {
+            *slot = *gap;
+        }
+    }
+    sorted
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most 32")]
+fn as_number(count: usize) -> f32 {
+    count as f32
+}
+
+/// Laplace's share, with one success and two failures assumed.
+fn share_of(inside: f32, of: usize) -> f32 {
+    (inside + 1.0) / (as_number(of) + 3.0)
+}
+
+/// Neighbours among the sorted gaps: what a window may be made of.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Largest probability of a gap from the lowest to the highest under the irregular nulls.
+    chance: f32,
+    low: f32,
+    high: f32,
+    /// How many they are.
+    covered: f32,
+}
+
+/// The run with the best growth, over all coverages.
+fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<Run> {
+    const NONE: Run = Run { chance: IMPOSSIBLE, low: 0.0, high: 0.0, covered: 4.0 };
+    let mut runs = [NONE; COVERAGES.len()];
     let mut last = 0;
-    for coverage in COVERAGES {
-        let covered = (total as f32 * coverage).ceil() as usize;
-        if covered < 4 || covered == last {
-            continue;
-        }
-        last = covered;
-        let Some((chance, low, high)) = tightest(sorted, places, total, covered) else { continue };
-        let count = covered as f32;
-        let chance = chance * (count + 1.0) / (count - 1.0) + 0.004;
-        let share = share_of(covered, total);
-        if chance >= share {
-            continue;
-        }
-        let growth = growth_bits(share, chance);
-        if growth > best_growth {
-            best_growth = growth;
-            best = Some((low, high, count));
+    for (slot, coverage) in runs.iter_mut().zip(COVERAGES) {
+        let covered = ceil(as_number(total) * coverage);
+        if covered >= 4 && covered != last {
+            *slot = tightest(sorted, places, total, covered).unwrap_or(NONE);
+            last = covered;
         }
     }
-    best
+    let growths = runs.map(|run| {
+        let chance = run.chance * (run.covered + 1.0) / (run.covered - 1.0) + 0.004;
+        let share = share_of(run.covered, total);
+        if chance < share { growth_bits(share, chance) } else { 0.0 }
+    });
+    let runs = runs.iter().zip(growths);
+    let best = runs.fold((&NONE, 0.0), |best, (run, growth)| if growth > best.1 { (run, growth) } else { best });
+    (best.1 > 0.0).then_some(*best.0)
 }
 
-/// (chance, lowest gap, highest gap) of the least probable run of `covered` sorted gaps.
-fn tightest<const N: usize>(
-    sorted: &Lanes<N>,
-    places: &[Lanes<N>; 3],
-    total: usize,
-    covered: usize,
-) -> Option<(f32, f32, f32)> {
+/// The least probable run of `covered` sorted gaps.
+fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -> Option<Run> {
     let runs = total.checked_sub(covered)? + 1;
-    let mut chances = [0.0_f32; N];
-    for lanes in places {
-        for_runs(&mut chances, lanes, covered, |chance, low, high| {
-            let beyond = high - low;
-            if beyond > chance { beyond } else { chance }
-        });
-    }
-    for_runs(
-        &mut chances,
-        sorted,
-        covered,
-        |chance, low, high| {
-            if high > RATIO_MAX * low { 2.0 } else { chance }
-        },
-    );
-    // The bits of numbers that are not negative are in the order of the numbers.
-    let least =
-        chances.get(..runs)?.iter().fold(2.0_f32.to_bits(), |least, chance| least.min(chance.to_bits()));
-    let at = chances.iter().take(runs).position(|chance| chance.to_bits() == least)?;
-    let (low, high) = (sorted.get(at)?, sorted.get(at + covered - 1)?);
-    (f32::from_bits(least) < 2.0).then_some((f32::from_bits(least), *low, *high))
-}
-
-/// Changes a number for each run of `covered` gaps, by its first and last; a few at once, and none behind the last.
-#[inline(always)]
-fn for_runs<const N: usize>(
-    chances: &mut Lanes<N>,
-    lanes: &Lanes<N>,
-    covered: usize,
-    change: impl Fn(f32, f32, f32) -> f32,
-) {
-    const AT_ONCE: usize = 4;
-    let ends = lanes.get(covered - 1..).unwrap_or_default();
-    let (chances, chances_left) = chances.as_chunks_mut::<AT_ONCE>();
-    let (lows, lows_left) = lanes.as_chunks::<AT_ONCE>();
-    let (highs, highs_left) = ends.as_chunks::<AT_ONCE>();
-    for ((chances, lows), highs) in chances.iter_mut().zip(lows).zip(highs) {
-        for ((chance, low), high) in chances.iter_mut().zip(lows).zip(highs) {
-            *chance = change(*chance, *low, *high);
+    let from = |lanes, first| runs_from(lanes, first, runs);
+    let [by_mean, by_median, by_log] = places;
+    let lows = from(sorted, 0).zip(from(by_mean, 0)).zip(from(by_median, 0)).zip(from(by_log, 0));
+    let last = covered - 1;
+    let highs = from(sorted, last).zip(from(by_mean, last)).zip(from(by_median, last)).zip(from(by_log, last));
+    let mut least = [IMPOSSIBLE; AT_ONCE];
+    let mut place = [0_u32, 1, 2, 3];
+    for ((((low, a), b), c), (((high, d), e), f)) in lows.zip(highs) {
+        let between = |low, high| both(low, high, |low, high| high - low);
+        let mut chance = both(&between(a, d), &between(b, e), larger);
+        chance = both(&chance, &between(c, f), larger);
+        let too_wide = both(low, high, |low, high| if high > RATIO_MAX * low { IMPOSSIBLE } else { 0.0 });
+        chance = both(&chance, &too_wide, larger);
+        for ((least, chance), place) in least.iter_mut().zip(chance).zip(&mut place) {
+            let marked = f32::from_bits((chance.to_bits() & !PLACE_BITS) | *place);
+            *least = if marked < *least { marked } else { *least };
+            *place += 4;
         }
     }
-    let whole = highs.len();
-    let left = chances.get_mut(whole).map_or(chances_left, |chances| chances.as_mut_slice());
-    let lows = lows.get(whole).map_or(lows_left, |lows| lows.as_slice());
-    for ((chance, low), high) in left.iter_mut().zip(lows).zip(highs_left) {
-        *chance = change(*chance, *low, *high);
+    let least = least.into_iter().fold(IMPOSSIBLE, |least, chance| if chance < least { chance } else { least });
+    let place = usize::try_from(least.to_bits() & PLACE_BITS).ok()?;
+    let (low, high) = (*sorted.get(place)?, *sorted.get(place + last)?);
+    (least < IMPOSSIBLE).then(|| Run { chance: least, low, high, covered: as_number(covered) })
+}
+
+/// The numbers of `runs` runs from the `first` place on, several at once; the last ones may be those of free places.
+#[inline(always)]
+fn runs_from(lanes: &Lanes, first: usize, runs: usize) -> impl Iterator<Item = &Several> {
+    let (lanes, _) = lanes.get(first..).unwrap_or_default().as_chunks::<AT_ONCE>();
+    lanes.iter().take(runs.div_ceil(AT_ONCE))
+}
+
+#[inline(always)]
+fn both(one: &Several, other: &Several, f: impl Fn(f32, f32) -> f32) -> Several {
+    let mut out = Several::default();
+    for ((slot, one), other) in out.iter_mut().zip(one).zip(other) {
+        *slot = f(*one, *other);
     }
+    out
+}
+
+#[inline(always)]
+fn larger(one: f32, other: f32) -> f32 {
+    if one > other { one } else { other }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 32")]
+fn ceil(number: f32) -> usize {
+    number.ceil() as usize
 }
 
 /// Three irregular processes fitted to the same gaps: exponential by mean, exponential by median, log-normal.
@@ -217,9 +221,8 @@ struct Nulls {
 }
 
 impl Nulls {
-    #[expect(clippy::cast_precision_loss, reason = "at most 32")]
-    fn of<const N: usize>(live: &Lanes<N>, logs: &Lanes<N>, count: usize, dead: f32) -> Self {
-        let total = count.max(1) as f32;
+    fn of(live: &Lanes, logs: &Lanes, count: usize, dead: f32) -> Self {
+        let total = as_number(count.max(1));
         let sum: f32 = live.iter().take(count).sum();
         let mu = logs.iter().take(count).sum::<f32>() / total;
         let spread: f32 = logs.iter().take(count).map(|log| (log - mu) * (log - mu)).sum();
@@ -235,11 +238,11 @@ impl Nulls {
     }
 
     /// The distribution functions of the nulls at each gap.
-    fn places<const N: usize>(&self, live: &Lanes<N>, logs: &Lanes<N>) -> [Lanes<N>; 3] {
+    fn places(&self, live: &Lanes, logs: &Lanes, count: usize) -> [Lanes; 3] {
         [
-            each(live, |live| 1.0 - exp(-live * self.mean_rate)),
-            each(live, |live| 1.0 - exp(-live * self.median_rate)),
-            each(logs, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
+            each(live, count, |live| 1.0 - exp(-live * self.mean_rate)),
+            each(live, count, |live| 1.0 - exp(-live * self.median_rate)),
+            each(logs, count, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
         ]
     }
 
