@@ -2,10 +2,12 @@
 //!
 //! It only accumulates. What it means is judged elsewhere ([`crate::detector`], [`crate::evidence`]).
 
+mod spread;
 mod table;
 
 use std::sync::Arc;
 
+pub(crate) use spread::Spread;
 pub(crate) use table::{Admission, Table};
 
 use crate::actor::{Actor, ActorKey};
@@ -62,6 +64,10 @@ pub(crate) struct Conversation {
     pub(crate) sni: Option<Arc<str>>,
     /// Only with DNS questions.
     pub(crate) dns: Option<Box<DnsPayload>>,
+    /// Only of an aggregate: where its check-ins go.
+    pub(crate) spread: Option<Box<Spread>>,
+    /// Its contacts are not counted in the aggregate of its executable.
+    pub(crate) apart: bool,
     /// Best evidence of the trackers, bits, and which tracker has it.
     pub(crate) rhythm_bits: f32,
     pub(crate) best: u8,
@@ -115,6 +121,8 @@ saved!(Conversation {
     ja4_odd,
     sni,
     dns,
+    spread,
+    apart,
     rhythm_bits,
     best,
     judged,
@@ -151,11 +159,33 @@ impl Conversation {
             ja4_odd: None,
             sni: None,
             dns: None,
+            spread: None,
+            apart: false,
             rhythm_bits: 0.0,
             best: 0,
             judged: Judged::default(),
             lost_before: lost,
         }
+    }
+
+    /// An aggregate that begins with `contact`.
+    pub(crate) fn begin_aggregate(
+        key: ConversationKey,
+        originator: Originator,
+        contact: &Contact,
+        lost: u64,
+    ) -> Self {
+        let mut aggregate = Self::begin(key, originator, contact, lost);
+        aggregate.destination.address = None;
+        aggregate.destination.name = None;
+        aggregate.destination.name_source = None;
+        aggregate.spread = Some(Box::new(Spread::begin(contact)));
+        aggregate
+    }
+
+    /// Where it went last.
+    pub(crate) fn latest_destination(&self) -> &Destination {
+        self.spread.as_ref().map_or(&self.destination, |spread| &spread.latest)
     }
 
     /// Reads a word of every line of memory that the next contact needs, so that they are waited for together, not one
@@ -174,7 +204,12 @@ impl Conversation {
             self.actor = Arc::clone(&contact.actor);
         }
         // A name may stand for many addresses: the first one stays, so that a finding does not wander.
-        if self.destination.address.is_none() {
+        if let Some(spread) = &mut self.spread {
+            spread.contact(contact);
+            if self.destination.port != contact.destination.port {
+                self.destination.port = 0;
+            }
+        } else if self.destination.address.is_none() {
             self.destination.address = contact.destination.address;
         }
         if contact.protocol != AppProtocol::Unknown {
@@ -223,7 +258,8 @@ impl Conversation {
         }
         let class = size_class(bytes.sent);
         self.size.request(class);
-        if self.sent_class.vote(class) && self.modal.event(start, dead_time(2)) {
+        // Where all requests have the same size, the gaps are those of the sessions.
+        if self.sent_class.vote(class) && self.modal.event_beside(Some(&self.sessions), start, dead_time(2)) {
             self.weigh();
         }
     }
@@ -276,7 +312,8 @@ impl Conversation {
     pub(crate) fn worth(&self) -> f32 {
         let dns = self.dns.as_ref().map_or(0.0, |dns| (dns.information(self.last) / 100.0).min(64.0));
         let finding = if self.judged.finding.is_some() { 1000.0 } else { 0.0 };
-        self.rhythm_bits.max(self.size.evidence()).max(dns) + finding
+        let aggregate = if self.spread.is_some() { 4.0 } else { 0.0 };
+        self.rhythm_bits.max(self.size.evidence()).max(dns).max(aggregate) + finding
     }
 
     fn weigh(&mut self) {

@@ -2,6 +2,7 @@
 //!
 //! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
 
+mod aggregate;
 mod budget;
 mod compose;
 mod explain;
@@ -64,11 +65,18 @@ pub struct Detection {
     day: u64,
 }
 
+/// Where a conversation lies, if it is still the same one.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    slot: u32,
+    key: ConversationKey,
+}
+
 /// A contact whose totals are still to come.
 #[derive(Clone, Copy, Debug)]
 struct OpenContact {
-    slot: u32,
-    key: ConversationKey,
+    /// Its conversation, and its aggregate; one of them at least.
+    homes: [Option<Home>; 2],
     start: Timestamp,
     /// What was counted of it already.
     counted: Option<Bytes>,
@@ -162,20 +170,26 @@ impl Detection {
         let (originator, lost) = (participant.originator, self.lost);
         let admitted =
             self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
-        let Admission::Slot(slot) = admitted else { return };
-        let Some(conversation) = self.table.get_mut(slot) else { return };
-        conversation.fetch();
-        conversation.contact(&contact);
-        let contacts = conversation.contacts;
-        if contacts.is_power_of_two() {
-            self.population.see(&sighting(conversation, participant));
+        let own = match admitted {
+            Admission::Slot(slot) => Some(Home { slot, key }),
+            Admission::Refused => None,
+        };
+        if let Some(conversation) = own.and_then(|home| self.table.get_mut(home.slot)) {
+            conversation.fetch();
+            conversation.contact(&contact);
+            if conversation.contacts.is_power_of_two() {
+                self.population.see(&sighting(conversation, participant));
+                self.set_apart(own, &contact, w);
+            }
         }
+        let aggregate = self.count_in_aggregate(now, own, &contact, w);
         if contact.id != 0 {
-            self.expect_end(slot, key, &contact);
+            self.expect_end([own, aggregate], &contact);
         }
-        self.consider(slot, now, w, out);
-        if let Some(unlisted) = self.count_unlisted(now, slot, &contact, w) {
-            self.consider(unlisted, now, w, out);
+        let unlisted = own.and_then(|home| self.count_unlisted(now, home.slot, &contact, w));
+        let concerned = [own.map(|home| home.slot), unlisted, aggregate.map(|home| home.slot)];
+        for slot in concerned.into_iter().flatten() {
+            self.consider(slot, now, w, out);
         }
     }
 
@@ -196,19 +210,23 @@ impl Detection {
         } else {
             self.open.remove(&end.id);
         }
-        let Some(conversation) = self.table.get_mut(open.slot).filter(|c| c.key == open.key) else { return };
-        match open.counted {
-            None => conversation.sized(open.start, end.bytes),
-            Some(counted) => conversation.add(Bytes {
-                sent: end.bytes.sent.saturating_sub(counted.sent),
-                received: end.bytes.received.saturating_sub(counted.received),
-            }),
+        for home in open.homes.into_iter().flatten() {
+            let Some(conversation) = self.table.get_mut(home.slot).filter(|c| c.key == home.key) else {
+                continue;
+            };
+            match open.counted {
+                None => conversation.sized(open.start, end.bytes),
+                Some(counted) => conversation.add(Bytes {
+                    sent: end.bytes.sent.saturating_sub(counted.sent),
+                    received: end.bytes.received.saturating_sub(counted.received),
+                }),
+            }
+            conversation.longest = conversation.longest.max(end.duration.as_secs_f32());
+            if open.connect {
+                conversation.answer(end.established);
+            }
+            self.consider(home.slot, now, w, out);
         }
-        conversation.longest = conversation.longest.max(end.duration.as_secs_f32());
-        if open.connect {
-            conversation.answer(end.established);
-        }
-        self.consider(open.slot, now, w, out);
     }
 
     /// A question for a domain that is new to the actor, under no public suffix, is also counted against the
@@ -277,12 +295,15 @@ impl Detection {
         }
     }
 
-    fn expect_end(&mut self, slot: u32, key: ConversationKey, contact: &Contact) {
+    fn expect_end(&mut self, homes: [Option<Home>; 2], contact: &Contact) {
+        if homes.iter().all(Option::is_none) {
+            return;
+        }
         if self.open.len() >= self.limits.sockets_max && !self.open.contains_key(&contact.id) {
             return;
         }
         let connect = matches!(contact.kind, ContactKind::Connect { established: None });
-        let open = OpenContact { slot, key, start: contact.start, counted: contact.bytes, connect };
+        let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
         self.open.insert(contact.id, open);
     }
 
@@ -291,9 +312,11 @@ impl Detection {
         self.timers.set(now + SWEEP, Deadline::Sweep);
         let mut long: Vec<u32> = Vec::new();
         for open in self.open.values().filter(|open| open.counted.is_none()) {
-            if let Some(conversation) = self.table.get_mut(open.slot).filter(|c| c.key == open.key) {
-                conversation.longest = conversation.longest.max(now.since(open.start).as_secs_f32());
-                long.push(open.slot);
+            for home in open.homes.into_iter().flatten() {
+                if let Some(conversation) = self.table.get_mut(home.slot).filter(|c| c.key == home.key) {
+                    conversation.longest = conversation.longest.max(now.since(open.start).as_secs_f32());
+                    long.push(home.slot);
+                }
             }
         }
         long.sort_unstable();

@@ -9,6 +9,7 @@ pub(crate) mod irc;
 pub(crate) mod long_connection;
 pub(crate) mod ports;
 pub(crate) mod retries;
+pub(crate) mod spread;
 
 use core::time::Duration;
 
@@ -56,6 +57,10 @@ pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option
     };
     if c.dns.is_some() {
         return dns();
+    }
+    if let Some(moving) = &c.spread {
+        let knobs = on.beacon.as_ref().filter(|knobs| spread::gate(c, moving, knobs, lasting));
+        return knobs.map(|_| FindingKind::Beacon);
     }
     irc().or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)
 }

@@ -11,7 +11,7 @@ mod table;
 
 pub(crate) use denominators::{Denominators, Vote};
 pub(crate) use levels::{
-    Circumstances, Levels, Replicas, is_private, levels_of, producer_consumer_ratio, scope_of,
+    Circumstances, Levels, Replicas, is_external, is_private, levels_of, producer_consumer_ratio, scope_of,
 };
 pub(crate) use sentences::sentence;
 pub(crate) use table::{Scope, TERMS, level_name};

@@ -24,6 +24,8 @@ pub(crate) struct Participant {
     pub(crate) replica: u64,
     /// Hash of the path of the executable; 0 if unknown.
     pub(crate) executable: u64,
+    /// Belongs to a job.
+    pub(crate) is_job: bool,
     /// What keeps its conversations apart: the actor, or workload and executable for jobs.
     pub(crate) scope: u64,
     pub(crate) pod: Option<Arc<Pod>>,
@@ -33,6 +35,8 @@ pub(crate) struct Participant {
     pub(crate) is_node: bool,
     /// Index of the governing policy.
     pub(crate) policy: Option<usize>,
+    /// Destinations outside that it has begun to turn to, as far as was counted.
+    pub(crate) destinations: u8,
     epoch: (u32, u32),
 }
 
@@ -54,6 +58,13 @@ impl Participants {
         self.policies_epoch = self.policies_epoch.wrapping_add(1);
     }
 
+    /// An actor began to turn to one more destination outside.
+    pub(crate) fn count_destination(&mut self, key: ActorKey) {
+        if let Some(participant) = self.known.get_mut(&key) {
+            participant.destinations = participant.destinations.saturating_add(1);
+        }
+    }
+
     /// The participant behind an actor.
     pub(crate) fn resolve(
         &mut self,
@@ -73,7 +84,9 @@ impl Participants {
         if participant.epoch != epoch {
             // A container stays its pod's, also after the pod was deleted.
             let before = participant.pod.take().filter(|_| actor.container.is_some());
-            *participant = self::participant(actor, pod().or(before), policies, epoch);
+            let destinations = participant.destinations;
+            *participant =
+                Participant { destinations, ..self::participant(actor, pod().or(before), policies, epoch) };
         }
         participant
     }
@@ -93,10 +106,12 @@ fn participant(actor: &Actor, pod: Option<Arc<Pod>>, policies: &PolicySet, epoch
         replica: pod.as_deref().map_or(originator.0, replica_hash),
         executable,
         scope,
+        is_job: job,
         in_cluster: pod.is_some() || actor.container.is_some() || pods_are_known(epoch),
         is_node: pod.is_none() && actor.container.is_none(),
         pod,
         policy,
+        destinations: 0,
         epoch,
     }
 }

@@ -30,7 +30,8 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
     let c = about.conversation;
     let pod = about.participant.pod.clone();
     let container_name = container_name(c, pod.as_deref());
-    let named_by_sni = c.destination.name_source == Some(NameSource::Sni);
+    let to = c.latest_destination();
+    let named_by_sni = to.name_source == Some(NameSource::Sni);
     let score = made_of.assessment.score;
     Finding {
         id: made_of.id,
@@ -43,8 +44,8 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         actor: Arc::clone(&c.actor),
         pod,
         container_name,
-        destination: c.destination.clone(),
-        sni: c.sni.clone().or_else(|| c.destination.name.clone().filter(|_| named_by_sni)),
+        destination: c.latest_destination().clone(),
+        sni: c.sni.clone().or_else(|| to.name.clone().filter(|_| named_by_sni)),
         ja4: c.ja4.clone(),
         protocol: c.protocol,
         window: (c.first, c.last),
@@ -70,6 +71,7 @@ fn container_name(c: &Conversation, pod: Option<&Pod>) -> Option<Box<str>> {
 pub(super) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
     let c = about.conversation;
     let destination = match (kind, &c.destination.name) {
+        _ if let Some(spread) = &c.spread => detector::spread::destinations_text(spread),
         (FindingKind::DnsBeacon | FindingKind::DnsTunnel, Some(name)) => name.to_string(),
         _ => detector::destination_text(&c.destination),
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Detection;
 use super::compose;
 use super::identity::sighting;
-use super::judge::{Surroundings, assess_as};
+use super::judge::{Surroundings, assess_as, is_part_of_others};
 use crate::actor::{Actor, Pod};
 use crate::contact::{Bytes, Destination};
 use crate::conversation::Conversation;
@@ -82,7 +82,7 @@ impl Detection {
         let mut explained = Vec::new();
         for (_, c) in self.table.iter() {
             let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
-            if !wanted(&c.actor, participant.pod.as_deref(), &c.destination) {
+            if !wanted(&c.actor, participant.pod.as_deref(), c.latest_destination()) {
                 continue;
             }
             let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
@@ -116,7 +116,7 @@ impl Detection {
             explained.push(Explanation {
                 actor: Arc::clone(&c.actor),
                 pod: participant.pod.clone(),
-                destination: c.destination.clone(),
+                destination: c.latest_destination().clone(),
                 protocol: c.protocol,
                 window: (c.first, c.last),
                 check_ins: u64::from(c.contacts),
@@ -128,7 +128,14 @@ impl Detection {
                 score: assessment.score,
                 evidence: compose::evidence(&about, &assessment),
                 alert_raised: raised.map(|(now, _)| now.alert),
-                outcome: outcome(c, policy.zip(thresholds), gate.is_some(), assessment.score, exception),
+                outcome: match gate {
+                    Some(kind) if is_part_of_others(&self.table, c, kind, participant) => {
+                        Outcome::Closed("it is judged with the conversations that it belongs to".to_owned())
+                    }
+                    Some(_) | None => {
+                        outcome(c, policy.zip(thresholds), gate.is_some(), assessment.score, exception)
+                    }
+                },
             });
         }
         explained.sort_by_key(|explanation| explanation.window.0);

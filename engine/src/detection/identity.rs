@@ -47,6 +47,11 @@ pub(super) fn begin_unlisted(
     conversation
 }
 
+/// The aggregate of an executable.
+pub(super) fn key_of_aggregate(scope: u64) -> ConversationKey {
+    ConversationKey(hash_of(&(scope, 5_u8)))
+}
+
 /// A new conversation; questions are kept under their registered domain.
 pub(super) fn begin(
     key: ConversationKey,
@@ -69,12 +74,18 @@ pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting 
         workload: participant.workload,
         replica: participant.replica,
         signature: signature(c, participant),
-        destination: destination_hash(&c.destination, c.dns.is_some()),
+        destination: match c.spread {
+            Some(_) => hash_of(&(participant.workload, c.key)),
+            None => destination_hash(&c.destination, c.dns.is_some()),
+        },
         certain: participant.in_cluster || participant.executable != 0,
     }
 }
 
 fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
+    if c.spread.is_some() {
+        return SignatureKey(hash_of(&(participant.workload, participant.executable, "aggregate")));
+    }
     let dns = c.dns.is_some();
     let to = &c.destination;
     let port = if dns { DNS_PORT } else { to.port };

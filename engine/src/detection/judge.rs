@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::aggregate::is_explained;
 use super::budget::Extent;
 use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
@@ -73,7 +74,9 @@ impl Detection {
         let scope = about.scope;
         let own = self.population.vote(seen.signature);
         let assessment = assess(levels, scope, own, &self.denominators);
-        if self.population.is_watched(seen.workload)
+        // An aggregate counts what its parts have counted.
+        if about.conversation.spread.is_none()
+            && self.population.is_watched(seen.workload)
             && let Some(vote) = self.population.vote_mut(seen.signature)
         {
             self.denominators.vote(vote, levels, scope);
@@ -98,7 +101,7 @@ impl Detection {
         let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let open = c.judged.finding;
         let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
-        if gate == FindingKind::DnsBeacon && explains_look_ups(&self.table, c, participant) {
+        if is_part_of_others(&self.table, c, gate, participant) {
             return;
         }
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
@@ -361,6 +364,17 @@ pub(super) fn assess_as(
         }
     }
     assess(levels, about.scope, own, denominators)
+}
+
+/// What `c` shows is judged elsewhere: look-ups with the connections that they are made for, an aggregate by its parts.
+pub(super) fn is_part_of_others(
+    table: &Table,
+    c: &Conversation,
+    kind: FindingKind,
+    participant: &Participant,
+) -> bool {
+    (kind == FindingKind::DnsBeacon && explains_look_ups(table, c, participant))
+        || (c.spread.is_some() && is_explained(table, c, participant))
 }
 
 /// The look-ups of `c` come before connections of the same actor to names of that domain: they have the

@@ -161,6 +161,11 @@ pub(crate) fn scope_of(c: &Conversation, participant: &Participant) -> Scope {
     }
 }
 
+/// The destination lies outside the cluster, or the host.
+pub(crate) fn is_external(destination: &Destination, participant: &Participant) -> bool {
+    !(participant.in_cluster && is_inside(destination))
+}
+
 fn is_inside(destination: &Destination) -> bool {
     if destination.name_source == Some(NameSource::Proxy) {
         return false;
@@ -260,6 +265,10 @@ fn port(about: &Circumstances<'_>) -> u8 {
 const WORKLOADS_MIN: usize = 3;
 
 fn destination(about: &Circumstances<'_>) -> u8 {
+    // Others turn to what an aggregate went to, or do not: that is told of each destination alone.
+    if about.conversation.spread.is_some() {
+        return 0;
+    }
     match (about.scope, about.standings.workloads) {
         (Scope::Internal, _) => 4,
         (_, 0) => 0,

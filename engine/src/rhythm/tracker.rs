@@ -105,6 +105,11 @@ impl Tracker {
     /// Takes an event. True if it begins a session, that is, comes later than `dead` seconds after the last.
     /// An event out of order belongs to the running session.
     pub(crate) fn event(&mut self, at: Timestamp, dead: f32) -> bool {
+        self.event_beside(None, at, dead)
+    }
+
+    /// The same; where a tracker with the same dead time has fitted a window to the same gaps just now, it is taken.
+    pub(crate) fn event_beside(&mut self, twin: Option<&Self>, at: Timestamp, dead: f32) -> bool {
         if !self.started {
             self.started = true;
             self.session_start = at;
@@ -116,7 +121,7 @@ impl Tracker {
         if begins {
             let gap = seconds(self.session_start, at);
             self.session_start = at;
-            self.gap(gap, dead);
+            self.gap(twin, gap, dead);
         }
         self.last_event = self.last_event.max(at);
         begins
@@ -171,7 +176,7 @@ impl Tracker {
         }
     }
 
-    fn gap(&mut self, gap: f32, dead: f32) {
+    fn gap(&mut self, twin: Option<&Self>, gap: f32, dead: f32) {
         self.bet_on_window(gap);
         self.bet_on_ratio((gap - dead).max(GAP_MIN));
         self.push(gap);
@@ -179,7 +184,9 @@ impl Tracker {
         let due = if self.by_window.wealth < 20.0 && !hopeless { 4 } else { REFIT_SELDOM };
         let filling = usize::from(self.len) < RING;
         if self.len >= GAPS_MIN && (filling || self.since_fit >= due) {
-            self.window = Window::fit(self.gaps_unordered(), dead);
+            let gaps = self.gaps_unordered();
+            let fitted = twin.filter(|twin| twin.since_fit == 0 && twin.gaps_unordered() == gaps);
+            self.window = fitted.map_or_else(|| Window::fit(gaps, dead), |twin| twin.window);
             self.since_fit = 0;
         }
     }

@@ -153,7 +153,8 @@ fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<
         if chance < share { growth_bits(share, chance) } else { 0.0 }
     });
     let runs = runs.iter().zip(growths);
-    let best = runs.fold((&NONE, 0.0), |best, (run, growth)| if growth > best.1 { (run, growth) } else { best });
+    let best =
+        runs.fold((&NONE, 0.0), |best, (run, growth)| if growth > best.1 { (run, growth) } else { best });
     (best.1 > 0.0).then_some(*best.0)
 }
 
@@ -164,7 +165,8 @@ fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -
     let [by_mean, by_median, by_log] = places;
     let lows = from(sorted, 0).zip(from(by_mean, 0)).zip(from(by_median, 0)).zip(from(by_log, 0));
     let last = covered - 1;
-    let highs = from(sorted, last).zip(from(by_mean, last)).zip(from(by_median, last)).zip(from(by_log, last));
+    let highs =
+        from(sorted, last).zip(from(by_mean, last)).zip(from(by_median, last)).zip(from(by_log, last));
     let mut least = [IMPOSSIBLE; AT_ONCE];
     let mut place = [0_u32, 1, 2, 3];
     for ((((low, a), b), c), (((high, d), e), f)) in lows.zip(highs) {
@@ -179,7 +181,8 @@ fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -
             *place += 4;
         }
     }
-    let least = least.into_iter().fold(IMPOSSIBLE, |least, chance| if chance < least { chance } else { least });
+    let least =
+        least.into_iter().fold(IMPOSSIBLE, |least, chance| if chance < least { chance } else { least });
     let place = usize::try_from(least.to_bits() & PLACE_BITS).ok()?;
     let (low, high) = (*sorted.get(place)?, *sorted.get(place + last)?);
     (least < IMPOSSIBLE).then(|| Run { chance: least, low, high, covered: as_number(covered) })
