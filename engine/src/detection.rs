@@ -9,6 +9,7 @@ mod explain;
 mod findings;
 mod identity;
 mod judge;
+mod parts;
 mod saved;
 
 use core::time::Duration;

@@ -6,13 +6,13 @@
 
 mod denominators;
 mod levels;
+mod place;
 mod sentences;
 mod table;
 
 pub(crate) use denominators::{Denominators, Vote};
-pub(crate) use levels::{
-    Circumstances, Levels, Replicas, is_external, is_private, levels_of, producer_consumer_ratio, scope_of,
-};
+pub(crate) use levels::{Circumstances, Levels, Replicas, levels_of, producer_consumer_ratio};
+pub(crate) use place::{is_external, is_private, scope_of};
 pub(crate) use sentences::sentence;
 pub(crate) use table::{Scope, TERMS, level_name};
 

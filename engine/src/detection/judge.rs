@@ -2,20 +2,20 @@
 
 use std::collections::VecDeque;
 
-use super::aggregate::is_explained;
 use super::budget::Extent;
 use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
+use super::parts::is_part_of_others;
 use super::{Deadline, Detection};
 use crate::collections::Set;
-use crate::conversation::{Conversation, Table};
+use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
 use crate::evidence::{
     Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
 };
 use crate::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
-use crate::participant::{Participant, originator};
+use crate::participant::Participant;
 use crate::policy::{Policy, PolicySet, Subject};
 use crate::population::{Population, Sighting};
 use crate::reputation::ReputationList;
@@ -364,40 +364,4 @@ pub(super) fn assess_as(
         }
     }
     assess(levels, about.scope, own, denominators)
-}
-
-/// What `c` shows is judged elsewhere: look-ups with the connections that they are made for, an aggregate by its parts.
-pub(super) fn is_part_of_others(
-    table: &Table,
-    c: &Conversation,
-    kind: FindingKind,
-    participant: &Participant,
-) -> bool {
-    (kind == FindingKind::DnsBeacon && explains_look_ups(table, c, participant))
-        || (c.spread.is_some() && is_explained(table, c, participant))
-}
-
-/// The look-ups of `c` come before connections of the same actor to names of that domain: they have the
-/// connections' rhythm, and are judged with them. A few connections do not excuse many look-ups: each makes
-/// two (A, AAAA), and retries and search domains multiply that. A resolver's search domains stand behind the name
-/// that is meant: `example.com.shop.svc.cluster.local`.
-fn explains_look_ups(table: &Table, c: &Conversation, participant: &Participant) -> bool {
-    const LOOK_UPS_PER_CONNECTION: u32 = 8;
-    let Some(domain) = c.destination.name.as_deref() else { return false };
-    let question = c.dns.as_ref().map_or("", |dns| &*dns.name);
-    let below =
-        |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    let searched = |name: &str| question.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
-    // What one actor does is all in one share, or in two if it became known in between that it belongs to a job.
-    let shares = [participant.originator, c.originator, originator(&c.actor)];
-    let distinct =
-        (0..).zip(&shares).filter(|(place, share)| !shares.iter().take(*place).any(|s| s == *share));
-    let others = distinct.flat_map(|(_, share)| table.of_originator(*share));
-    let connections = others.filter(|other| {
-        other.actor_key == c.actor_key
-            && other.dns.is_none()
-            && other.destination.name.as_deref().is_some_and(|name| below(name) || searched(name))
-    });
-    let contacts = connections.fold(0_u32, |sum, other| sum.saturating_add(other.contacts));
-    contacts.saturating_mul(LOOK_UPS_PER_CONNECTION) >= c.contacts
 }

@@ -1,12 +1,12 @@
 //! From what is known about a conversation to a level of each item. What is not known gets no level.
 
-use core::net::IpAddr;
 use std::sync::Arc;
 
+use super::place::is_private;
 use super::table::{Scope, index_of};
 use crate::actor::{ExecutableOrigin, Pod, Process};
 use crate::checkpoint::{Reader, Saved, Writer};
-use crate::contact::{Destination, NameSource, Naming};
+use crate::contact::{NameSource, Naming};
 use crate::conversation::Conversation;
 use crate::detector::beacon;
 use crate::detector::dns::Payload;
@@ -145,52 +145,6 @@ impl Replicas {
         let of = pod.replicas.map_or(seen, |wanted| wanted.min(seen));
         let all = doing >= of;
         (of >= 2).then(|| Self { doing: doing.clamp(1, of), of, rolling_out: others_older && !all })
-    }
-}
-
-/// Out of the cluster, or inside? Where no cluster is known, private addresses may be anybody's.
-pub(crate) fn scope_of(c: &Conversation, participant: &Participant) -> Scope {
-    if c.dns.is_some() {
-        Scope::Dns
-    } else if participant.in_cluster && is_inside(&c.destination) {
-        Scope::Internal
-    } else if participant.in_cluster || c.actor.process.is_some() {
-        Scope::External
-    } else {
-        Scope::Network
-    }
-}
-
-/// The destination lies outside the cluster, or the host.
-pub(crate) fn is_external(destination: &Destination, participant: &Participant) -> bool {
-    !(participant.in_cluster && is_inside(destination))
-}
-
-fn is_inside(destination: &Destination) -> bool {
-    if destination.name_source == Some(NameSource::Proxy) {
-        return false;
-    }
-    match (&destination.name, destination.address) {
-        (_, Some(address)) => is_private(address),
-        (Some(name), None) => name.ends_with(".local") || !name.contains('.'),
-        (None, None) => false,
-    }
-}
-
-/// An address that nobody on the Internet answers for.
-pub(crate) fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
-        }
     }
 }
 
