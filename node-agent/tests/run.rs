@@ -158,7 +158,8 @@ fn the_metrics_page_shows_hooks_and_counters_while_the_agent_runs() {
     let address = line.split("http://").nth(1).unwrap().trim_end_matches("/metrics").to_owned();
     let page = until(|| {
         let page = get(&address, "/metrics")?;
-        page.contains("beaconwatch_agent_ready 1").then_some(page)
+        // Not the line that explains it.
+        page.contains("\nbeaconwatch_agent_ready 1\n").then_some(page)
     });
     assert!(page.contains("beaconwatch_agent_hook_attached{hook=\"connect4\"} 1"), "{page}");
     assert!(agent.child.try_wait().unwrap().is_none());
@@ -227,7 +228,7 @@ fn get(address: &str, path: &str) -> Option<String> {
 
 /// Asks until there is an answer, with a bound.
 fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..200 {
+    for _ in 0..1200 {
         if let Some(answer) = ask() {
             return answer;
         }

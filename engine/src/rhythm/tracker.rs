@@ -13,7 +13,9 @@ const GAPS_MIN: u8 = 5;
 const WEALTH_MAX: f32 = 64.0;
 /// What an expert pays for not betting, bits.
 const IDLE_FEE: f32 = 0.25;
-/// Gaps between refits while the window is proven, or hopeless.
+/// Gaps between refits; while the ring fills, only where no window is worth a bet, else every gap brings one.
+const REFIT: u8 = 4;
+/// ... with a full ring while the window is proven, or hopeless.
 const REFIT_SELDOM: u8 = 16;
 /// A window is bet on when its expected growth is above this.
 const GROWTH_MIN: f32 = 0.15;
@@ -181,9 +183,13 @@ impl Tracker {
         self.bet_on_ratio((gap - dead).max(GAP_MIN));
         self.push(gap);
         let hopeless = self.window.growth <= GROWTH_MIN && self.by_window.wealth <= 0.0;
-        let due = if self.by_window.wealth < 20.0 && !hopeless { 4 } else { REFIT_SELDOM };
-        let filling = usize::from(self.len) < RING;
-        if self.len >= GAPS_MIN && (filling || self.since_fit >= due) {
+        let due = match (usize::from(self.len) < RING, hopeless) {
+            (true, false) => 1,
+            (true, true) => REFIT,
+            (false, false) if self.by_window.wealth < 20.0 => REFIT,
+            (false, _) => REFIT_SELDOM,
+        };
+        if self.len >= GAPS_MIN && self.since_fit >= due {
             let gaps = self.gaps_unordered();
             let fitted = twin.filter(|twin| twin.since_fit == 0 && twin.gaps_unordered() == gaps);
             self.window = fitted.map_or_else(|| Window::fit(gaps, dead), |twin| twin.window);
