@@ -188,6 +188,11 @@ impl Conversation {
         self.spread.as_ref().map_or(&self.destination, |spread| &spread.latest)
     }
 
+    /// How many destinations: 1, unless it is an aggregate.
+    pub(crate) fn destinations(&self) -> u32 {
+        self.spread.as_ref().map_or(1, |spread| spread.destinations().max(1))
+    }
+
     /// Reads a word of every line of memory that the next contact needs, so that they are waited for together, not one
     /// after the other: most conversations have left the caches since their last contact.
     pub(crate) fn fetch(&self) {

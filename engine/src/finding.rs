@@ -177,6 +177,8 @@ pub struct Finding {
     pub container_name: Option<Box<str>>,
     /// Where to.
     pub destination: Destination,
+    /// 1; or about how many destinations, where check-ins move from one to the next: `destination` is the last one.
+    pub destinations: u32,
     /// Further names by which the destination is known: SNI, registered domain.
     pub sni: Option<Arc<str>>,
     /// JA4 fingerprint of the last ClientHello.

@@ -45,6 +45,7 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         pod,
         container_name,
         destination: c.latest_destination().clone(),
+        destinations: c.destinations(),
         sni: c.sni.clone().or_else(|| to.name.clone().filter(|_| named_by_sni)),
         ja4: c.ja4.clone(),
         protocol: c.protocol,

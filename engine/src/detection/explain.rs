@@ -45,6 +45,8 @@ pub struct Explanation {
     pub pod: Option<Arc<Pod>>,
     /// Where to.
     pub destination: Destination,
+    /// 1; or about how many destinations an aggregate has: `destination` is the last one.
+    pub destinations: u32,
     /// What is spoken.
     pub protocol: AppProtocol,
     /// First and last check-in.
@@ -118,6 +120,7 @@ impl Detection {
                 actor: Arc::clone(&c.actor),
                 pod: participant.pod.clone(),
                 destination: c.latest_destination().clone(),
+                destinations: c.destinations(),
                 protocol: c.protocol,
                 window: (c.first, c.last),
                 check_ins: u64::from(c.contacts),

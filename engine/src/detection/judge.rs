@@ -275,6 +275,8 @@ impl Detection {
         }
         finding.window = (c.first, c.last);
         finding.check_ins = u64::from(c.contacts);
+        finding.destination = c.latest_destination().clone();
+        finding.destinations = c.destinations();
         finding.bytes = c.bytes;
         finding.bytes_typical = c.typical();
         finding.recent = recent(c, self.limits.finding_check_ins_max);

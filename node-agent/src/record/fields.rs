@@ -68,6 +68,7 @@ pub const FIELDS: &[Field] = &[
     otel("k8s.job.name", "Name of the owner, if it is a Job.", |f| owner(f, "Job")),
     ours("window.start_unix_nano", "First check-in.", |f| Some(nanos(f.window.0))),
     ours("window.end_unix_nano", "Last check-in.", |f| Some(nanos(f.window.1))),
+    ours("destinations", "1; or about how many destinations, where check-ins move from one to the next: the destination is then the last one.", |f| Some(Whole(f.destinations.into()))),
     ours("check_ins", "Check-ins (connections, bursts, queries) in all.", |f| Some(Whole(f.check_ins))),
     ours("bytes.sent", "Payload bytes sent in all.", |f| Some(Whole(f.bytes.sent))),
     ours("bytes.received", "Payload bytes received in all.", |f| Some(Whole(f.bytes.received))),

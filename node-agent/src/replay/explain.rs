@@ -106,6 +106,7 @@ fn one(out: &mut String, explanation: &Explanation) {
         actor,
         pod,
         destination,
+        destinations: _, // the summary says it
         protocol,
         window,
         check_ins,

@@ -19,7 +19,8 @@ use crate::render::{figure, harmless};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Behaviour {
     executable: Option<String>,
-    destination: String,
+    /// `None`: many in turn.
+    destination: Option<String>,
     port: u16,
 }
 
@@ -41,6 +42,7 @@ struct Sight<'a> {
     actor: &'a Actor,
     pod: Option<&'a Pod>,
     destination: &'a Destination,
+    destinations: u32,
     protocol: AppProtocol,
     check_ins: u64,
     period_secs: Option<f32>,
@@ -56,6 +58,7 @@ impl<'a> Sight<'a> {
             actor: &of.actor,
             pod: of.pod.as_deref(),
             destination: &of.destination,
+            destinations: of.destinations,
             protocol: of.protocol,
             check_ins: of.check_ins,
             period_secs: of.rhythm.map(|rhythm| rhythm.period_secs),
@@ -70,6 +73,7 @@ impl<'a> Sight<'a> {
             actor: &of.actor,
             pod: of.pod.as_deref(),
             destination: &of.destination,
+            destinations: of.destinations,
             protocol: of.protocol,
             check_ins: of.check_ins,
             period_secs: of.rhythm.map(|rhythm| rhythm.period_secs),
@@ -89,9 +93,12 @@ pub fn policy(explanations: &[Explanation], findings: &[Finding]) -> String {
     let mut by_namespace: BTreeMap<Option<String>, BTreeMap<Behaviour, Seen>> = BTreeMap::new();
     let mut skipped = 0_u32;
     let held: Vec<Sight<'_>> = explanations.iter().filter_map(Sight::of_conversation).collect();
-    let known: Set<_> = held.iter().map(|sight| (sight.actor.key(), sight.destination)).collect();
+    let place = |sight: &Sight<'_>| {
+        (sight.actor.key(), Some(sight.destination.clone()).filter(|_| sight.destinations == 1))
+    };
+    let known: Set<_> = held.iter().map(place).collect();
     let ended = findings.iter().map(Sight::of_finding);
-    let ended = ended.filter(|sight| !known.contains(&(sight.actor.key(), sight.destination)));
+    let ended = ended.filter(|sight| !known.contains(&place(sight)));
     for sight in held.iter().copied().chain(ended) {
         let Some(behaviour) = behaviour(&sight) else {
             skipped += 1;
@@ -144,12 +151,13 @@ fn behaviour(sight: &Sight<'_>) -> Option<Behaviour> {
     let name = if sight.protocol == AppProtocol::Dns { name.map(|name| format!("*.{name}")) } else { name };
     let address = || destination.address.map(|address| address.to_string());
     let executable = sight.actor.process.as_ref().map(|process| process.executable.to_string());
-    Some(Behaviour {
-        // A star in a path would match more than this path.
-        executable: executable.filter(|path| path.starts_with('/') && !path.contains('*')),
-        destination: name.or_else(address)?,
-        port: destination.port,
-    })
+    // A star in a path would match more than this path.
+    let executable = executable.filter(|path| path.starts_with('/') && !path.contains('*'));
+    if sight.destinations > 1 {
+        // Which ones come next is not known: only who does it can be tolerated.
+        return executable.map(|path| Behaviour { executable: Some(path), destination: None, port: 0 });
+    }
+    Some(Behaviour { executable, destination: Some(name.or_else(address)?), port: destination.port })
 }
 
 fn is_plain_name(name: &str) -> bool {
@@ -197,12 +205,15 @@ fn entry(out: &mut String, behaviour: &Behaviour, seen: &Seen, names: &mut BTree
         seen.score,
         harmless(&seen.summary)
     );
-    let name = unique_name(destination, *port, names);
+    let (who, place) = (executable.as_deref().unwrap_or_default(), destination.as_deref());
+    let name = unique_name(place.unwrap_or(who), *port, names);
     let mut lines = vec![format!("- name: {name}"), "  reason: \"\"".to_owned(), "  match:".to_owned()];
     if let Some(path) = executable {
         lines.push(format!("    executables: [{}]", quote(path)));
     }
-    lines.push(format!("    destinations: [{}]", quote(destination)));
+    if let Some(destination) = destination {
+        lines.push(format!("    destinations: [{}]", quote(destination)));
+    }
     if *port != 0 {
         lines.push(format!("    ports: [{port}]"));
     }
@@ -219,7 +230,9 @@ fn unique_name(destination: &str, port: u16, names: &mut BTreeSet<String>) -> St
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .take(50)
         .collect();
-    let base = format!("{}-{port}", plain.trim_matches('-'));
+    let plain = plain.trim_matches('-');
+    let plain = if plain.is_empty() { "exception" } else { plain };
+    let base = if port == 0 { plain.to_owned() } else { format!("{plain}-{port}") };
     let mut name = base.clone();
     let mut number = 2;
     while !names.insert(name.clone()) {

@@ -50,6 +50,7 @@ pub(crate) fn finding() -> Finding {
         ja4: None,
         protocol: AppProtocol::Tls,
         window: (at(100), at(2700)),
+        destinations: 1,
         check_ins: 41,
         bytes: Bytes { sent: 49_000, received: 12_000 },
         bytes_typical: Bytes { sent: 1200, received: 310 },

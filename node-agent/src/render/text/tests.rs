@@ -43,6 +43,7 @@ pub(crate) fn example() -> Finding {
         ja4: None,
         protocol: AppProtocol::Tls,
         window: (recent[0], recent[39]),
+        destinations: 1,
         check_ins: 340,
         bytes: Bytes { sent: 123_456, received: 2_345_678 },
         bytes_typical: Bytes { sent: 363, received: 6899 },

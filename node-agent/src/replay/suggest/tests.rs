@@ -26,6 +26,7 @@ fn seen(executable: &str, name: &str, outcome: Outcome) -> Explanation {
             name: Some(name.into()),
             name_source: None,
         },
+        destinations: 1,
         protocol: AppProtocol::Tls,
         window: (Timestamp::ZERO, Timestamp::from_nanos(9)),
         check_ins: 100,
@@ -39,6 +40,18 @@ fn seen(executable: &str, name: &str, outcome: Outcome) -> Explanation {
         alert_raised: None,
         outcome,
     }
+}
+
+#[test]
+fn what_goes_to_another_destination_each_time_is_tolerated_by_who_does_it() {
+    let mut moving = seen("/app/crawler", "last.example", Outcome::Finding(Severity::Low));
+    moving.destinations = 40;
+    let text = policy(&[moving], &[]).replace("reason: \"\"", "reason: it crawls");
+    let policies = beaconwatch_crds::file::parse(Path::new("p.yaml"), &text).unwrap();
+    let exception = &policies[0].policy.exceptions[0];
+    assert_eq!(&*exception.name, "app-crawler", "{text}");
+    assert_eq!(exception.executables.len(), 1);
+    assert!(!text.contains("destinations:") && !text.contains("ports:"), "{text}");
 }
 
 #[test]
