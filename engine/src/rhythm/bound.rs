@@ -75,9 +75,9 @@ fn irregular_trains_stay_below_the_bound() {
 }
 
 #[test]
-#[ignore = "prints the table of docs/detection.md; a minute in a release build"]
+#[ignore = "prints the table of docs/detection.md; seconds in a release build"]
 fn table_of_the_bound() {
-    let runs = 1500;
+    let runs = 30_000;
     println!("{:18} {}", "gaps", HEIGHTS.map(|h| format!("P(>={h:2}) ")).concat());
     println!("{:18} {}", "bound 2^-h", HEIGHTS.map(|h| format!("{:8.5} ", (-h).exp2())).concat());
     for (name, law) in LAWS {
