@@ -35,7 +35,8 @@ pub struct Counters {
     pub conversations: u64,
     /// Conversations evicted because a table was full.
     pub conversations_evicted: u64,
-    /// Contacts that went to their workload's aggregate only, since its share of the table was full.
+    /// Contacts that found no place for a conversation, since its originator's share of the table was full. Those to
+    /// destinations outside are still counted in the aggregate of their executable, where it has one.
     pub conversations_refused: u64,
     /// Sockets held now.
     pub sockets: u64,

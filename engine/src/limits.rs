@@ -7,7 +7,8 @@ use core::time::Duration;
 pub struct Limits {
     /// Conversations in all.
     pub conversations_max: usize,
-    /// Conversations of one workload (container, or source address); the rest goes to its aggregate.
+    /// Conversations of one workload (container, or source address). Of the rest, what turns to destinations outside
+    /// is counted in the aggregate of its executable.
     pub conversations_per_workload_max: usize,
     /// Conversations that nothing was heard of for this long are forgotten.
     pub conversation_idle: Duration,

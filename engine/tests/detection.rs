@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
+use beaconwatch_engine::detection::Outcome;
 use beaconwatch_engine::finding::{FindingKind, FindingState, Severity};
 use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
@@ -353,5 +354,11 @@ fn look_ups_that_connections_explain_are_judged_with_them() {
     for name in ["a.cdn-sync.example", "a.cdn-sync.example.shop.svc.cluster.local"] {
         assert_eq!(kinds(&look_ups(name, true)), [FindingKind::Beacon], "{name}");
         assert_eq!(kinds(&look_ups(name, false)), [FindingKind::DnsBeacon], "{name}");
+        let explained = look_ups(name, true).engine.explain(|_, _, _| true);
+        let look_ups = explained.iter().find(|one| one.kind == FindingKind::DnsBeacon).unwrap();
+        assert!(
+            matches!(&look_ups.outcome, Outcome::Closed(why) if why.contains("belongs to")),
+            "{look_ups:?}"
+        );
     }
 }

@@ -23,7 +23,7 @@ type Version = (u64, u64, Option<SystemTime>);
 
 /// The files, and what they looked like.
 #[derive(Debug)]
-struct ListFiles {
+pub(super) struct ListFiles {
     paths: Vec<PathBuf>,
     /// When they were read last.
     read: Vec<Option<Version>>,
@@ -32,7 +32,8 @@ struct ListFiles {
 }
 
 impl ListFiles {
-    fn of(paths: Vec<PathBuf>) -> Self {
+    /// These files, as they are now.
+    pub(super) fn of(paths: Vec<PathBuf>) -> Self {
         let now = versions(&paths);
         Self { paths, read: now.clone(), seen: now }
     }
@@ -73,17 +74,14 @@ pub(super) fn reload(lists: &[PathBuf], sender: &InputSender, clock: NodeClock) 
 }
 
 /// Starts the thread that looks, if there are lists.
-pub(super) fn watch(lists: Vec<PathBuf>, sender: InputSender, clock: NodeClock) -> anyhow::Result<()> {
-    if lists.is_empty() {
+pub(super) fn watch(mut files: ListFiles, sender: InputSender, clock: NodeClock) -> anyhow::Result<()> {
+    if files.paths.is_empty() {
         return Ok(());
     }
-    let look = move || {
-        let mut files = ListFiles::of(lists);
-        loop {
-            std::thread::sleep(LOOK);
-            if files.look() {
-                reload(&files.paths, &sender, clock);
-            }
+    let look = move || loop {
+        std::thread::sleep(LOOK);
+        if files.look() {
+            reload(&files.paths, &sender, clock);
         }
     };
     std::thread::Builder::new()

@@ -33,6 +33,8 @@ use crate::source::ringbuf;
 pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     log::start(&args.log);
     let Some(policies) = policies::load(&args.policies) else { return Ok(ExitCode::FAILURE) };
+    // Looked at before they are read: what changes in between is read again.
+    let list_files = super::lists::ListFiles::of(args.reputation.clone());
     let lists = policies::load_lists(&args.reputation)?;
     let clock = NodeClock::start();
     let stop = Arc::new(AtomicBool::new(false));
@@ -52,7 +54,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
     let (policies_files, lists) = (args.policies.clone(), args.reputation.clone());
-    super::lists::watch(lists.clone(), sender.clone(), clock)?;
+    super::lists::watch(list_files, sender.clone(), clock)?;
     let control = Control { rings, stop, sender, clock, policies: policies_files, lists };
     control::spawn(control, args.seconds.map(Duration::from_secs))?;
     tell_start(&ebpf, &hooks, &policies, args.kubernetes);
