@@ -56,6 +56,10 @@ impl Chart {
             .set("otlp.tls.caSecret=otlp-ca")
             .set("otlp.tls.clientSecret=otlp-client")
             .set("imagePullSecrets={registry}")
+            .set("destinationLists.configMaps={feed,feed.daily}")
+            .set("destinationLists.secrets={own}")
+            .set("destinationLists.claims={large}")
+            .set("destinationLists.hostPath=/srv/lists")
     }
 
     fn helm(&self, arguments: &[&str]) -> Result<Output> {

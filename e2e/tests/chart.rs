@@ -53,6 +53,34 @@ fn agent_writes_only_its_own_directory_of_the_node() -> Result<()> {
 }
 
 #[test]
+fn agent_reads_every_destination_list_and_writes_none() -> Result<()> {
+    let Some(chart) = Chart::with_defaults() else { return Ok(()) };
+    let objects = chart.with_everything().objects()?;
+    let pod = &objects.named("DaemonSet", "-agent")?["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let array = |value: &Value| value.as_array().cloned().context("array");
+    let (mounts, volumes, arguments) =
+        (array(&container["volumeMounts"])?, array(&pod["volumes"])?, array(&container["args"])?);
+    for (place, source) in [
+        ("configmap/feed", json!({"configMap": {"name": "feed", "optional": true}})),
+        ("configmap/feed.daily", json!({"configMap": {"name": "feed.daily", "optional": true}})),
+        ("secret/own", json!({"secret": {"secretName": "own", "optional": true}})),
+        ("claim/large", json!({"persistentVolumeClaim": {"claimName": "large", "readOnly": true}})),
+        ("node", json!({"hostPath": {"path": "/srv/lists", "type": "DirectoryOrCreate"}})),
+    ] {
+        let path = format!("/etc/beaconwatch/lists/{place}");
+        ensure!(arguments.contains(&json!(format!("--reputation={path}"))), "{path} is not read");
+        let mount = mounts.iter().find(|mount| mount["mountPath"] == *path).context(path)?;
+        assert_eq!(mount["readOnly"], true, "{mount}");
+        let mut volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).cloned();
+        let fields = volume.as_mut().and_then(Value::as_object_mut).context("volume")?;
+        fields.remove("name");
+        assert_eq!(json!(fields), source);
+    }
+    Ok(())
+}
+
+#[test]
 fn everything_but_the_agent_runs_without_root_and_capabilities() -> Result<()> {
     let Some(objects) = defaults()? else { return Ok(()) };
     for (name, template) in objects.pods().filter(|(name, _)| !name.ends_with("-agent")) {
@@ -186,6 +214,8 @@ fn values_that_cannot_work_are_refused() -> Result<()> {
         ("otlp.protocol=http/json", "/otlp/protocol"),
         ("agent.privileged=true", "privileged"),
         ("agent.cgroupPath=sys/fs/cgroup", "/agent/cgroupPath"),
+        ("destinationLists.configMaps={../feed}", "/destinationLists/configMaps/0"),
+        ("destinationLists.hostPath=lists", "/destinationLists/hostPath"),
     ] {
         let error = chart.clone().set(setting).render().err().map(|error| error.to_string());
         assert!(error.as_deref().is_some_and(|error| error.contains(said)), "{setting}: {error:?}");

@@ -39,3 +39,28 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 {{- end -}}
+
+{{/*
+The directories with destination lists: where the agent finds each, and the volume behind it. A ConfigMap or Secret that
+is not there yet is an empty directory: a node must not go unwatched because of a list.
+*/}}
+{{- define "beaconwatch.destinationLists" -}}
+{{- with .Values.destinationLists -}}
+{{- range $index, $name := .configMaps }}
+- path: /etc/beaconwatch/lists/configmap/{{ $name }}
+  volume: {{ dict "name" (printf "lists-configmap-%d" $index) "configMap" (dict "name" $name "optional" true) | toJson }}
+{{- end }}
+{{- range $index, $name := .secrets }}
+- path: /etc/beaconwatch/lists/secret/{{ $name }}
+  volume: {{ dict "name" (printf "lists-secret-%d" $index) "secret" (dict "secretName" $name "optional" true) | toJson }}
+{{- end }}
+{{- range $index, $name := .claims }}
+- path: /etc/beaconwatch/lists/claim/{{ $name }}
+  volume: {{ dict "name" (printf "lists-claim-%d" $index) "persistentVolumeClaim" (dict "claimName" $name "readOnly" true) | toJson }}
+{{- end }}
+{{- with .hostPath }}
+- path: /etc/beaconwatch/lists/node
+  volume: {{ dict "name" "lists-node" "hostPath" (dict "path" . "type" "DirectoryOrCreate") | toJson }}
+{{- end }}
+{{- end -}}
+{{- end -}}

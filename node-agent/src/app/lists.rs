@@ -93,7 +93,38 @@ pub(super) fn watch(mut files: ListFiles, sender: InputSender, clock: NodeClock)
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
+
+    /// What the kubelet does with a ConfigMap: a directory for each version, a link `..data` to the present one that
+    /// is renamed over the last, and links through it that never change.
+    #[test]
+    fn a_config_map_that_is_swapped_behind_its_links_is_read_again() {
+        let mount = std::env::temp_dir().join(format!("beaconwatch-swap-{}", std::process::id()));
+        let publish = |version: &str, lists: &[(&str, &str)]| {
+            std::fs::create_dir_all(mount.join(version)).unwrap();
+            for (name, text) in lists {
+                std::fs::write(mount.join(version).join(name), text).unwrap();
+            }
+            symlink(version, mount.join("..data_tmp")).unwrap();
+            std::fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+        };
+        let read = |files: &ListFiles| policies::load_lists(&files.paths).unwrap().len();
+        std::fs::create_dir_all(&mount).unwrap();
+        let mut files = ListFiles::of(vec![mount.clone()]);
+        assert_eq!((files.look(), read(&files)), (false, 0), "the ConfigMap is created later");
+
+        publish("..first", &[("feed.txt", "192.0.2.1\n")]);
+        symlink("..data/feed.txt", mount.join("feed.txt")).unwrap();
+        assert_eq!((files.look(), files.look(), read(&files)), (false, true, 1));
+
+        publish("..second", &[("feed.txt", "192.0.2.2\n"), ("own.txt", "192.0.2.3\n")]);
+        symlink("..data/own.txt", mount.join("own.txt")).unwrap();
+        std::fs::remove_dir_all(mount.join("..first")).unwrap();
+        assert_eq!((files.look(), files.look(), files.look(), read(&files)), (false, true, false, 2));
+        std::fs::remove_dir_all(&mount).unwrap();
+    }
 
     #[test]
     fn a_file_that_changed_is_read_once_it_is_still() {

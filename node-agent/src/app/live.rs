@@ -35,7 +35,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Some(policies) = policies::load(&args.policies) else { return Ok(ExitCode::FAILURE) };
     // Looked at before they are read: what changes in between is read again.
     let list_files = super::lists::ListFiles::of(args.reputation.clone());
-    let lists = policies::load_lists(&args.reputation)?;
+    let lists = policies::first_lists(&args.reputation, args.kubernetes)?;
     let clock = NodeClock::start();
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut inputs) = live_inputs(Arc::clone(&stop), move || clock.now());

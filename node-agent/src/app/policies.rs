@@ -21,6 +21,18 @@ pub(super) fn load(files: &[PathBuf]) -> Option<Arc<PolicySet>> {
     }
 }
 
+/// The destination lists to begin with. In a cluster one that cannot be read does not keep the agent from watching:
+/// it begins without lists, and takes them once they are mended.
+pub(super) fn first_lists(files: &[PathBuf], cluster: bool) -> Result<Arc<ReputationList>, ReputationError> {
+    load_lists(files).or_else(|error| {
+        if !cluster {
+            return Err(error);
+        }
+        tracing::error!("{}; watching without destination lists until it is mended", super::chain(&error));
+        Ok(Arc::default())
+    })
+}
+
 /// Reads destination lists; what was refused in them is told on standard error.
 pub(super) fn load_lists(files: &[PathBuf]) -> Result<Arc<ReputationList>, ReputationError> {
     let loaded = reputation::load(files)?;
