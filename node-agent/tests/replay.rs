@@ -67,6 +67,28 @@ fn capture(packets: u16) -> Vec<u8> {
 /// Each needs the first line of the events format.
 const EVENT: &str = r#"{"time_unix_nano":1767571200000000000,"event":"connect","source.address":"10.0.0.5","destination.address":"192.0.2.7","destination.port":443}"#;
 
+/// A host that scans: what its share of conversations cannot hold is part of the answer.
+#[test]
+fn what_found_no_place_is_told() {
+    let directory = Directory::of("scan");
+    let mut rows = String::new();
+    for number in 0..5000_u32 {
+        let (high, low, ts) = (number >> 8, number & 255, 1_700_000_000 + number);
+        rows += &format!(
+            r#"{{"time_unix_nano":{ts}000000000,"event":"connect","source.address":"10.0.0.5","destination.address":"198.18.{high}.{low}","destination.port":443}}"#
+        );
+        rows.push('\n');
+    }
+    let scan = summary(&["--events", &directory.file("scan.jsonl", rows)]).unwrap();
+    let (held, without) = (scan.counters.conversations, scan.counters.conversations_refused);
+    assert_eq!(held + without + scan.counters.conversations_evicted, 5000);
+    let said = scan.to_string();
+    assert!(said.contains(&format!("1 hosts, {held} conversations held at the end")), "{said}");
+    assert!(said.contains(&format!("{without} contacts to ever new destinations have no")), "{said}");
+    let whole = summary(&["--pcap", &directory.file("whole.pcap", capture(9))]).unwrap().to_string();
+    assert!(!whole.contains("have no conversation"), "{whole}");
+}
+
 #[test]
 fn a_capture_that_was_cut_says_where() {
     let dir = Directory::of("cut");

@@ -83,12 +83,20 @@ fn naming(level: u8, about: &Circumstances<'_>) -> String {
 }
 
 fn port(level: u8, about: &Circumstances<'_>) -> String {
-    let (port, protocol) = (about.conversation.destination.port, about.conversation.protocol.as_str());
-    match level {
-        1 => format!("port {port} is usual for {protocol}"),
-        2 => format!("port {port} is an alternative port, with {protocol}"),
-        3 => format!("port {port} is unusual, with {protocol}"),
-        _ => format!("port {port} belongs to another protocol than {protocol}"),
+    port_sentence(level, about.conversation.destination.port, about.conversation.protocol)
+}
+
+/// What was not recognised is not named: nobody speaks "unknown".
+fn port_sentence(level: u8, port: u16, protocol: AppProtocol) -> String {
+    let name = protocol.as_str();
+    match (level, protocol) {
+        (1, AppProtocol::Unknown) => format!("port {port} is a well-known one"),
+        (2, AppProtocol::Unknown) => format!("port {port} is one that common software uses"),
+        (_, AppProtocol::Unknown) => format!("port {port} is not one that common software uses"),
+        (1, _) => format!("port {port} is usual for {name}"),
+        (2, _) => format!("port {port} is an alternative port, with {name}"),
+        (3, _) => format!("port {port} is unusual for {name}"),
+        _ => format!("port {port} belongs to another protocol than {name}"),
     }
 }
 
@@ -177,4 +185,17 @@ fn dns(about: &Circumstances<'_>) -> String {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, which is meant")]
 fn bytes_text_f32(bytes: f32) -> String {
     bytes_text(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_told_without_a_protocol_that_nobody_recognised() {
+        let check = |level, protocol, expected| assert_eq!(port_sentence(level, 5151, protocol), expected);
+        check(3, AppProtocol::Unknown, "port 5151 is not one that common software uses");
+        check(1, AppProtocol::Unknown, "port 5151 is a well-known one");
+        check(3, AppProtocol::Tls, "port 5151 is unusual for tls");
+    }
 }

@@ -88,6 +88,7 @@ impl Summary {
                 self.hosts
             )?;
         }
+        self.write_coverage(f)?;
         match (self.span, self.left_out) {
             (Some(_), Some(left_out)) => {
                 writeln!(f, "left out {} inputs outside --from and --to", left_out.inputs)
@@ -102,6 +103,30 @@ impl Summary {
             (None, None) => writeln!(f, "nothing to judge: no row says who turned to whom"),
             (Some(_), None) => Ok(()),
         }
+    }
+}
+
+impl Summary {
+    /// What was not judged in full, line by line; nothing if all was.
+    fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lost = &self.counters;
+        for (count, words) in [
+            (lost.lost, "records were lost where the traffic was recorded"),
+            (lost.conversations_evicted, "conversations were given up for others, those with least evidence"),
+            (
+                lost.conversations_refused,
+                "contacts to ever new destinations have no conversation of their own, since their host holds its \
+                 share of them",
+            ),
+            (lost.sockets_evicted, "connections were forgotten before they ended, too many were open"),
+            (lost.pods_refused, "pods found no place"),
+            (lost.findings_refused, "findings were not told, too many were open"),
+        ] {
+            if count > 0 {
+                writeln!(f, "  {count} {words}")?;
+            }
+        }
+        Ok(())
     }
 }
 
