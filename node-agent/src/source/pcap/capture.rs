@@ -90,6 +90,17 @@ struct Pcap {
     /// Nanoseconds of one unit of the second time field.
     fraction_ns: u64,
     link: u16,
+    /// Time of the packet before.
+    last_s: Option<u32>,
+}
+
+/// The fields before each packet of a pcap.
+#[derive(Clone, Copy, Debug)]
+struct RecordHeader {
+    seconds: u32,
+    fraction: u32,
+    data_len: usize,
+    wire_len: usize,
 }
 
 /// A record, before it is borrowed: where its data are and what else is known of it.
@@ -194,41 +205,86 @@ impl Pcap {
         };
         // The upper bits say whether a checksum follows each packet.
         let link = u32_at(header, 20, big_endian)? & 0xffff;
-        Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()? })
+        Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()?, last_s: None })
     }
 
     #[inline]
     fn next_record(
-        &self,
+        &mut self,
         input: &mut ReadBuffer,
         counters: &mut CaptureCounters,
     ) -> io::Result<Option<Record>> {
-        let held = input.held(RECORD_HEADER_BYTES)?;
-        let (held_len, header) = (held.len(), held.first_chunk::<RECORD_HEADER_BYTES>());
-        let fields = |header: &[u8; RECORD_HEADER_BYTES]| {
-            let [s, f, c, w] = [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));
-            Some((s?, f?, usize::try_from(c?).ok()?, usize::try_from(w?).ok()?))
-        };
-        let Some((seconds, fraction, data_len, wire_len)) = header.and_then(fields) else {
-            counters.file_cut |= held_len > 0;
-            return Ok(None);
-        };
-        let record_len = RECORD_HEADER_BYTES + data_len;
-        let is_cut = data_len > PACKET_BYTES_MAX
-            || held_len < record_len && input.held(record_len)?.len() < record_len;
-        if is_cut {
-            counters.file_cut = true;
-            return Ok(None);
+        loop {
+            let held = input.held(RECORD_HEADER_BYTES)?;
+            let (held_len, header) = (held.len(), self.header(held));
+            let Some(RecordHeader { seconds, fraction, data_len, wire_len }) = header else {
+                counters.file_cut |= held_len > 0;
+                return Ok(None);
+            };
+            let record_len = RECORD_HEADER_BYTES + data_len;
+            let is_damaged = data_len > PACKET_BYTES_MAX
+                || held_len < record_len && input.held(record_len)?.len() < record_len;
+            if is_damaged {
+                if !self.resume(input, counters)? {
+                    return Ok(None);
+                }
+                continue;
+            }
+            self.last_s = Some(seconds);
+            let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_ns;
+            return Ok(Some(Record {
+                time: Timestamp::from_nanos(nanos),
+                link: self.link,
+                wire_len: wire_len.max(data_len),
+                data_at: RECORD_HEADER_BYTES,
+                data_len,
+                record_len,
+            }));
         }
-        let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_ns;
-        Ok(Some(Record {
-            time: Timestamp::from_nanos(nanos),
-            link: self.link,
-            wire_len: wire_len.max(data_len),
-            data_at: RECORD_HEADER_BYTES,
-            data_len,
-            record_len,
-        }))
+    }
+
+    #[inline]
+    fn header(&self, bytes: &[u8]) -> Option<RecordHeader> {
+        let header = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
+        let [seconds, fraction, data_len, wire_len] =
+            [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));
+        Some(RecordHeader {
+            seconds: seconds?,
+            fraction: fraction?,
+            data_len: usize::try_from(data_len?).ok()?,
+            wire_len: usize::try_from(wire_len?).ok()?,
+        })
+    }
+
+    /// Looks behind damage for a record that makes sense and has another (or the end of the file) behind it; false:
+    /// there is none.
+    #[cold]
+    fn resume(&self, input: &mut ReadBuffer, counters: &mut CaptureCounters) -> io::Result<bool> {
+        loop {
+            input.consume(1);
+            let held = input.held(RECORD_HEADER_BYTES)?;
+            if held.len() < RECORD_HEADER_BYTES {
+                counters.file_cut = true;
+                return Ok(false);
+            }
+            let Some(len) = self.sensible(held) else { continue };
+            let behind = input.held(len + RECORD_HEADER_BYTES)?.get(len..);
+            if behind.is_some_and(|behind| behind.is_empty() || self.sensible(behind).is_some()) {
+                counters.malformed += 1;
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Length of the record that begins here, if it is one: within a day of the one before, and not empty.
+    fn sensible(&self, bytes: &[u8]) -> Option<usize> {
+        let RecordHeader { seconds, fraction, data_len, wire_len } = self.header(bytes)?;
+        let near = self.last_s.is_none_or(|last| last.abs_diff(seconds) < 86_400);
+        let makes_sense = near
+            && u64::from(fraction) * self.fraction_ns < 1_000_000_000
+            && (1..=PACKET_BYTES_MAX).contains(&data_len)
+            && wire_len >= data_len;
+        makes_sense.then_some(RECORD_HEADER_BYTES + data_len)
     }
 }
 

@@ -13,6 +13,9 @@ const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const PACKET: u32 = 6;
+const SECRETS: u32 = 10;
+/// Kind, length, and what a section says of its byte order; the least that a block has.
+const HEAD_BYTES: usize = 12;
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 /// Option of an interface: units of its time stamps, and an offset in seconds.
 const OPTION_RESOLUTION: u16 = 9;
@@ -39,6 +42,50 @@ struct Interface {
     offset_s: i64,
 }
 
+/// How a block begins.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    kind: u32,
+    /// Bytes of the whole block.
+    len: usize,
+    big_endian: bool,
+}
+
+impl Head {
+    /// `None`: no block begins so. A section says itself in which order its bytes are.
+    fn read(bytes: &[u8], big_endian: bool) -> Option<Self> {
+        let big_endian = match (u32_at(bytes, 0, true)?, u32_at(bytes, 8, true)) {
+            (SECTION, Some(BYTE_ORDER_MAGIC)) => true,
+            (SECTION, Some(magic)) if magic.swap_bytes() == BYTE_ORDER_MAGIC => false,
+            (SECTION, _) => return None,
+            _ => big_endian,
+        };
+        let len = usize::try_from(u32_at(bytes, 4, big_endian)?).ok()?;
+        let head = Self { kind: u32_at(bytes, 0, big_endian)?, len, big_endian };
+        (len >= HEAD_BYTES && len.is_multiple_of(4) && (len <= BLOCK_BYTES_MAX || !head.is_packet()))
+            .then_some(head)
+    }
+
+    fn is_packet(&self) -> bool {
+        matches!(self.kind, PACKET | OLD_PACKET | SIMPLE_PACKET)
+    }
+
+    /// Whether it is one that captures have: from interfaces to secrets.
+    fn is_known(&self) -> bool {
+        self.kind == SECTION || (INTERFACE..=SECRETS).contains(&self.kind)
+    }
+
+    /// Whether the block is there to its end, which repeats its length.
+    fn is_whole(&self, input: &mut ReadBuffer) -> io::Result<bool> {
+        if self.len > BLOCK_BYTES_MAX {
+            return Ok(false);
+        }
+        let block = input.peek(self.len)?;
+        Ok(block.len() == self.len
+            && u32_at(block, self.len - 4, self.big_endian).map(u64::from) == Some(self.len as u64))
+    }
+}
+
 impl Pcapng {
     pub(super) fn next_record(
         &mut self,
@@ -46,44 +93,66 @@ impl Pcapng {
         counters: &mut CaptureCounters,
     ) -> io::Result<Option<Record>> {
         loop {
-            let head = input.peek(12)?;
+            let head = input.peek(HEAD_BYTES)?;
             if head.is_empty() {
                 return Ok(None);
             }
-            if head.starts_with(&SECTION.to_be_bytes()) {
-                self.interfaces.clear();
-                self.big_endian = u32_at(head, 8, true) == Some(BYTE_ORDER_MAGIC);
-            }
-            let kind = u32_at(head, 0, self.big_endian);
-            let len = u32_at(head, 4, self.big_endian).and_then(|len| usize::try_from(len).ok());
-            let (Some(kind), Some(len @ 12..)) = (kind, len) else {
-                counters.file_cut = true;
-                return Ok(None);
+            let Some(head) = Head::read(head, self.big_endian) else {
+                if !self.resume(input, counters)? {
+                    return Ok(None);
+                }
+                continue;
             };
-            if len > BLOCK_BYTES_MAX {
-                if !input.skip(len)? {
+            if head.len > BLOCK_BYTES_MAX && !head.is_packet() {
+                // Names, secrets, or what a vendor added.
+                if !input.skip(head.len)? {
                     counters.file_cut = true;
                     return Ok(None);
                 }
-                counters.malformed += 1;
                 continue;
             }
-            let block = input.peek(len)?;
-            if block.len() < len {
-                counters.file_cut = true;
-                return Ok(None);
+            if !head.is_whole(input)? {
+                if !self.resume(input, counters)? {
+                    return Ok(None);
+                }
+                continue;
             }
-            match kind {
+            let block = input.peek(head.len)?;
+            match head.kind {
+                SECTION => {
+                    self.interfaces.clear();
+                    self.big_endian = head.big_endian;
+                }
                 INTERFACE => self.read_interface(block),
                 PACKET | OLD_PACKET | SIMPLE_PACKET => {
-                    if let Some(record) = self.read_packet(kind, block) {
+                    if let Some(record) = self.read_packet(head.kind, block) {
                         return Ok(Some(record));
                     }
                     counters.malformed += 1;
                 }
                 _ => {}
             }
-            input.consume(len);
+            input.consume(head.len);
+        }
+    }
+
+    /// Looks behind damage for the next whole block of a kind that is known; false: there is none.
+    #[cold]
+    fn resume(&self, input: &mut ReadBuffer, counters: &mut CaptureCounters) -> io::Result<bool> {
+        loop {
+            input.consume(1);
+            let bytes = input.peek(HEAD_BYTES)?;
+            if bytes.len() < HEAD_BYTES {
+                counters.file_cut = true;
+                return Ok(false);
+            }
+            let found = Head::read(bytes, self.big_endian).filter(Head::is_known);
+            if let Some(head) = found
+                && head.is_whole(input)?
+            {
+                counters.malformed += 1;
+                return Ok(true);
+            }
         }
     }
 

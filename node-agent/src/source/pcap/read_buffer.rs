@@ -65,7 +65,8 @@ impl ReadBuffer {
         self.end -= self.begin;
         self.begin = 0;
         if self.bytes.len() < len {
-            self.bytes.resize(len, 0);
+            // With room to spare: whoever looks for the next record behind damage asks for each byte again.
+            self.bytes.resize(len + READ_BYTES, 0);
         }
         while self.end < len {
             let Some(room) = self.bytes.get_mut(self.end..) else { break };

@@ -28,21 +28,28 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
     block
 }
 
-fn pcapng(packet: &[u8]) -> Vec<u8> {
+/// A section of little-endian blocks with one interface of this resolution.
+fn section(resolution: u8) -> Vec<u8> {
     let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
-    // Nanoseconds.
-    let interface = [&[101, 0, 0, 0, 0, 0, 0, 0][..], &[9, 0, 1, 0, 9, 0, 0, 0], &[0; 4]].concat();
-    let units = 1_000_000_005_u64;
+    [block(0x0a0d_0d0a, &section), interface(resolution)].concat()
+}
+
+fn interface(resolution: u8) -> Vec<u8> {
+    block(1, &[&[101, 0, 0, 0, 0, 0, 0, 0][..], &[9, 0, 1, 0, resolution, 0, 0, 0], &[0; 4]].concat())
+}
+
+/// A packet of an interface, at this time in the interface's units.
+fn packet(interface: u32, units: u64, packet: &[u8]) -> Vec<u8> {
     let (high, low) = (u32::try_from(units >> 32).unwrap(), u32::try_from(units & 0xffff_ffff).unwrap());
     let len = u32::try_from(packet.len()).unwrap();
-    let fields: Vec<u8> = [0, high, low, len, len + 4].iter().flat_map(|f: &u32| f.to_le_bytes()).collect();
-    [
-        block(0x0a0d_0d0a, &section),
-        block(1, &interface),
-        block(5, &[0; 8]),
-        block(6, &[&fields[..], packet].concat()),
-    ]
-    .concat()
+    let fields: Vec<u8> =
+        [interface, high, low, len, len + 4].iter().flat_map(|f: &u32| f.to_le_bytes()).collect();
+    block(6, &[&fields[..], packet].concat())
+}
+
+fn pcapng(data: &[u8]) -> Vec<u8> {
+    // Nanoseconds.
+    [section(9), block(5, &[0; 8]), packet(0, 1_000_000_005, data)].concat()
 }
 
 /// Times and data of all packets, and what was counted.
@@ -75,6 +82,52 @@ fn every_form_of_pcap_is_read_the_same() {
 #[test]
 fn pcapng_is_read_with_the_clock_of_its_interface() {
     assert_eq!(read(pcapng(b"packet")).0, [(1_000_000_005, b"packet".to_vec())]);
+}
+
+#[test]
+fn sections_and_interfaces_have_clocks_of_their_own() {
+    // Milliseconds and 1/1024 of a second, then a section in which the first interface counts nanoseconds.
+    let file = [
+        section(3),
+        interface(0x8a),
+        packet(0, 7_001, b"a"),
+        packet(1, 8 * 1024 + 512, b"b"),
+        section(9),
+        packet(0, 9_000_000_001, b"c"),
+    ];
+    let (packets, counters) = read(file.concat());
+    let times: Vec<u64> = packets.iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [7_001_000_000, 8_500_000_000, 9_000_000_001]);
+    assert_eq!((counters.malformed, counters.file_cut), (0, false));
+}
+
+#[test]
+fn damage_in_the_middle_costs_what_is_damaged() {
+    let blocks = |damage: &dyn Fn(&mut Vec<u8>)| {
+        let mut third = packet(0, 3_000_000_000, b"three");
+        damage(&mut third);
+        let of = |n: u64| packet(0, n * 1_000_000_000, b"else");
+        [section(9), of(1), of(2), third, of(4), of(5)].concat()
+    };
+    let damages: [&dyn Fn(&mut Vec<u8>); 5] = [
+        &|block| block[4..8].fill(0xff),
+        &|block| block[4..8].fill(0),
+        &|block| block[4] += 4,
+        &|block| block[..8].fill(0x5a),
+        &|block| block.truncate(21),
+    ];
+    for damage in damages {
+        let (packets, counters) = read(blocks(damage));
+        assert_eq!(packets.len(), 4);
+        assert_eq!((counters.malformed, counters.file_cut), (1, false));
+    }
+
+    let mut file = pcap(false, 0xa1b2_c3d4, &[b"one", b"two", b"three", b"four", b"five"]);
+    file[24 + 2 * 19 + 8..24 + 2 * 19 + 12].fill(0xff);
+    let (packets, counters) = read(file);
+    let data: Vec<&[u8]> = packets.iter().map(|(_, data)| data.as_slice()).collect();
+    assert_eq!(data, [&b"one"[..], b"two", b"four", b"five"]);
+    assert_eq!((counters.malformed, counters.file_cut), (1, false));
 }
 
 #[test]
