@@ -89,6 +89,28 @@ fn what_found_no_place_is_told() {
     assert!(!whole.contains("have no conversation"), "{whole}");
 }
 
+/// Kind of input, sample, rows, hosts, contacts, records lost at the source.
+const SAMPLES: &[(&str, &str, u64, usize, u64, u64)] = &[
+    ("--envoy", "envoy.jsonl", 2, 1, 2, 0),
+    ("--envoy", "envoy.log", 2, 2, 2, 0),
+    ("--squid", "squid.log", 6, 3, 6, 0),
+    ("--vpc-flow", "vpc-flow.log", 4, 1, 2, 0),
+    ("--vpc-flow", "vpc-flow-v2.log", 6, 2, 3, 1),
+    ("--vpc-flow", "vpc-flow-custom.log", 2, 1, 1, 0),
+    ("--hubble", "hubble.jsonl", 5, 1, 3, 7),
+];
+
+#[test]
+fn every_sample_of_the_docs_is_read_whole() {
+    for (kind, name, rows, hosts, contacts, lost) in SAMPLES {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/samples").join(name);
+        let read = summary(&[kind, path.to_str().unwrap()]).unwrap();
+        assert_eq!(refused(&read), Vec::<String>::new(), "{name}");
+        let counted = (read.rows, read.hosts, read.counters.contacts, read.counters.lost);
+        assert_eq!(counted, (*rows, *hosts, *contacts, *lost), "{name}");
+    }
+}
+
 #[test]
 fn a_capture_that_was_cut_says_where() {
     let dir = Directory::of("cut");

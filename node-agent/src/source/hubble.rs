@@ -75,7 +75,8 @@ impl HubbleReader {
     fn record(&mut self, flow: &Flow) -> Result<Option<(Timestamp, Record)>, Reason> {
         let time = value::timestamp(flow.time.as_bytes()).ok_or(Reason::BadTime)?;
         let address = |text: &str| value::address(text.as_bytes()).ok_or(Reason::BadAddress);
-        let (source, destination) = (address(&flow.ip.source)?, address(&flow.ip.destination)?);
+        let Some(ip) = &flow.ip else { return Ok(None) };
+        let (source, destination) = (address(&ip.source)?, address(&ip.destination)?);
         let Some((transport, source_port, port, syn)) = flow.l4.ports() else { return Ok(None) };
         if let Some(dns) = flow.l7.as_ref().and_then(|l7| l7.dns.as_ref()) {
             // The answer goes from the resolver to the client and repeats the question.
@@ -254,7 +255,8 @@ mod tests {
         let (records, refusals) = read(&format!(
             "{{\n{}\n{}\n{SYN}\n",
             r#"{"node_status":{},"node_name":"n1","time":"2026-01-05T00:00:01Z"}"#,
-            r#"{"lost_events":{"num_events_lost":7},"time":"2026-01-05T00:00:01Z"}"#
+            r#"{"lost_events":{"num_events_lost":7},"time":"2026-01-05T00:00:01Z"}
+{"flow":{"time":"2026-01-05T00:00:01Z","verdict":"DROPPED","drop_reason":154,"ethernet":{"source":"0a:0b:0c:0d:0e:0f","destination":"0a:0b:0c:0d:0e:10"},"source":{"ID":7,"identity":7},"destination":{},"Type":"L3_L4","node_name":"n1","event_type":{"type":1,"sub_type":154},"drop_reason_desc":"UNSUPPORTED_L2_PROTOCOL","Summary":"Ethernet"},"node_name":"n1","time":"2026-01-05T00:00:01Z"}"#
         ));
         assert_eq!(records.len(), 3);
         assert_eq!(refusals.total(), 1);

@@ -78,7 +78,7 @@ fn record(line: &[u8], actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record
     let status = result.rsplit(|b| *b == b'/').next().and_then(value::unsigned).unwrap_or(0);
     let tunnel = method == b"CONNECT";
     let (host, port) = host_and_port(target, tunnel).ok_or(Reason::BadAddress)?;
-    let peer_address = peer.split(|b| *b == b'/').nth(1).and_then(value::address);
+    let peer_address = destination_of_peer(peer);
     let named = value::host_name(host).filter(|name| value::address(name.as_bytes()).is_none());
     let address = value::address(host).or(peer_address);
     if named.is_none() && address.is_none() {
@@ -92,7 +92,8 @@ fn record(line: &[u8], actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record
         name_source: named.as_ref().map(|_| NameSource::Proxy),
         name: named,
     };
-    let kind = ContactKind::Connect { established: Some(!matches!(status, 0 | 502..=504)) };
+    let is_denied = result.starts_with(b"TCP_DENIED");
+    let kind = ContactKind::Connect { established: Some(!is_denied && !matches!(status, 0 | 502..=504)) };
     let mut contact = bare_contact(start, actors.of_address(client), destination, kind);
     contact.protocol = match (tunnel, port) {
         (false, _) => AppProtocol::Http,
@@ -102,6 +103,16 @@ fn record(line: &[u8], actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record
     };
     contact.duration = Some(duration);
     Ok((start, Record::Contact(contact)))
+}
+
+/// The address that was connected to, of `HIER_DIRECT/192.0.2.7`. The address of a parent proxy is not that of the
+/// destination.
+fn destination_of_peer(peer: &[u8]) -> Option<IpAddr> {
+    let slash = memchr::memchr(b'/', peer)?;
+    let way = peer.get(..slash)?;
+    let is_destination =
+        way.ends_with(b"DIRECT") || way.ends_with(b"ORIGINAL_DST") || way.ends_with(b"PINNED");
+    peer.get(slash + 1..).filter(|_| is_destination).and_then(value::address)
 }
 
 /// Host and port of `host:443`, `[v6]:443`, `http://host/path`, `ftp://user@host:2121/`.
@@ -148,6 +159,31 @@ mod tests {
         assert_eq!(contact.destination.name.as_deref(), Some("www.example.org"));
         assert_eq!(contact.destination.address, "192.0.2.7".parse().ok());
         assert_eq!(contact.protocol, AppProtocol::Tls);
+    }
+
+    #[test]
+    fn addresses_of_both_families_are_read_and_a_parent_is_not_the_destination() {
+        let (records, refusals) = read(
+            "1672843056.956 61 2001:db8::5 TCP_TUNNEL/200 39 CONNECT [2001:db8::7]:8443 - HIER_DIRECT/2001:db8::7 -\n\
+1672843057.956 61 10.0.0.5 TCP_TUNNEL/200 39 CONNECT a.example:443 - FIRSTUP_PARENT/10.9.9.9 -\n\
+1672843058.956 0 10.0.0.5 TCP_DENIED/403 39 CONNECT a.example:443 - HIER_NONE/- text/html\n",
+        );
+        assert_eq!(refusals.total(), 0);
+        let [(_, Record::Contact(v6)), (_, Record::Contact(parent)), (_, Record::Contact(denied))] =
+            records.as_slice()
+        else {
+            panic!("{records:?}")
+        };
+        assert_eq!(v6.actor.address, "2001:db8::5".parse().ok());
+        assert_eq!(
+            (v6.destination.address, v6.destination.port, v6.destination.name.as_deref()),
+            ("2001:db8::7".parse().ok(), 8443, None)
+        );
+        assert_eq!(
+            (parent.destination.address, parent.destination.name.as_deref()),
+            (None, Some("a.example"))
+        );
+        assert_eq!(denied.kind, ContactKind::Connect { established: Some(false) });
     }
 
     #[test]

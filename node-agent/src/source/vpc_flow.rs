@@ -1,5 +1,7 @@
 //! AWS VPC flow logs, versions 2 to 5, with the header line that S3 files have, or without one in the default
-//! format of version 2.
+//! format of version 2. A header line may also be written as the format is given to AWS (`${srcaddr} ${dstaddr} ...`),
+//! which is what to put before logs of another format that come without (those of CloudWatch), and each line may begin
+//! with the time of delivery, as exports from CloudWatch have it.
 //!
 //! A record sums up one direction of a flow over one to ten minutes, with times in whole seconds. What that leaves:
 //! when connections began (to a second or so), to whom, how much was sent. What cannot be judged: rhythms under
@@ -42,15 +44,15 @@ enum Field {
     Action,
     Status,
     Flags,
-    Direction,
     PacketSource,
     PacketDestination,
 }
 
-const FIELDS: usize = 13;
+const FIELDS: usize = 12;
 
 impl Field {
     fn by_name(name: &[u8]) -> Option<Self> {
+        let name = name.strip_prefix(b"${").and_then(|name| name.strip_suffix(b"}")).unwrap_or(name);
         Some(match name {
             b"srcaddr" => Self::Source,
             b"dstaddr" => Self::Destination,
@@ -62,7 +64,6 @@ impl Field {
             b"action" => Self::Action,
             b"log-status" => Self::Status,
             b"tcp-flags" => Self::Flags,
-            b"flow-direction" => Self::Direction,
             b"pkt-srcaddr" => Self::PacketSource,
             b"pkt-dstaddr" => Self::PacketDestination,
             _ => return None,
@@ -81,6 +82,8 @@ type Connection = (IpAddr, u16, IpAddr, u16);
 pub struct VpcFlowReader {
     lines: Lines,
     columns: Vec<Option<Field>>,
+    /// Nothing but the default format of version 2 can be told without a header.
+    header_seen: bool,
     actors: Actors<IpAddr>,
     ends: Map<Connection, u64>,
     order: VecDeque<Connection>,
@@ -103,6 +106,7 @@ impl VpcFlowReader {
         Self {
             lines,
             columns: columns(DEFAULT_HEADER),
+            header_seen: false,
             actors: Actors::default(),
             ends: Map::default(),
             order: VecDeque::new(),
@@ -110,9 +114,16 @@ impl VpcFlowReader {
         }
     }
 
-    /// Whether a record goes on with a connection that was seen before; remembers its end.
+    /// Whether a record goes on with a connection that was seen before, or answers it; remembers its end.
     fn goes_on(ends: &mut Map<Connection, u64>, order: &mut VecDeque<Connection>, flow: &Flow) -> bool {
-        let known = ends.insert(flow.connection, flow.end_secs);
+        let near = |end: &u64| flow.start_secs.saturating_sub(*end) <= SAME_CONNECTION_SECS;
+        let (source, source_port, destination, port) = flow.connection;
+        let opens = flow.flags.is_some_and(|flags| flags & SYN_ACK == SYN);
+        if !opens && ends.get(&(destination, port, source, source_port)).is_some_and(near) {
+            return true;
+        }
+        let known = ends.get(&flow.connection).copied();
+        ends.insert(flow.connection, flow.end_secs.max(known.unwrap_or_default()));
         if known.is_none() {
             order.push_back(flow.connection);
             if order.len() > CONNECTIONS_MAX
@@ -121,8 +132,9 @@ impl VpcFlowReader {
                 ends.remove(&oldest);
             }
         }
-        let near = known.is_some_and(|end| flow.start_secs.saturating_sub(end) <= SAME_CONNECTION_SECS);
-        near && flow.flags.is_none_or(|flags| flags & SYN == 0)
+        // Both ends of a flow inside the cloud have a record of it, and so do gateways between them: one that begins
+        // before the known one's end tells of the same SYN.
+        known.is_some_and(|end| if opens { flow.start_secs <= end } else { near(&end) })
     }
 }
 
@@ -134,11 +146,17 @@ impl Reader for VpcFlowReader {
             if line.is_empty() {
                 continue;
             }
-            if line.split(|b| *b == b' ').any(|word| word == b"srcaddr") {
+            if line.split(|b| *b == b' ').any(|word| matches!(word, b"srcaddr" | b"${srcaddr}")) {
                 self.columns = columns(line);
+                self.header_seen = true;
                 continue;
             }
             self.rows += 1;
+            let line = without_delivery_time(line);
+            if !self.header_seen && line.split(|b| *b == b' ').next() != Some(b"2") {
+                refusals.add(Reason::NoHeader, self.lines.name(), place);
+                continue;
+            }
             let flow = match parse(line, &self.columns) {
                 Ok(Parsed::Flow(flow)) => flow,
                 Ok(Parsed::Lost(time)) => return Some((time, Record::Lost(1))),
@@ -167,6 +185,14 @@ impl Reader for VpcFlowReader {
     fn rows_read(&self) -> u64 {
         self.rows
     }
+}
+
+/// The line without the time before it that exports from CloudWatch have.
+fn without_delivery_time(line: &[u8]) -> &[u8] {
+    let Some(end) = memchr::memchr(b' ', line) else { return line };
+    let is_time =
+        line.get(..end).is_some_and(|word| word.contains(&b'T') && value::timestamp(word).is_some());
+    line.get(end + 1..).filter(|_| is_time).unwrap_or(line)
 }
 
 fn columns(header: &[u8]) -> Vec<Option<Field>> {
@@ -288,6 +314,47 @@ mod tests {
         assert_eq!(read(&text).0.len(), 1);
         // The same ports again after a long pause are another connection.
         assert_eq!(read(&format!("{text}{}", row(1_600_010_000))).0.len(), 2);
+    }
+
+    #[test]
+    fn later_answers_of_a_long_connection_are_no_calls() {
+        let row = |from: &str, to: &str, flags: u64, start: u64| {
+            format!("{from} {to} 6 {flags} {start} {} ACCEPT OK\n", start + 60)
+        };
+        let (client, server) = ("10.0.0.5 41000", "192.0.2.7 50000");
+        let mut text =
+            "srcaddr srcport dstaddr dstport protocol tcp-flags start end action log-status\n".to_owned();
+        text += &row(client, server, 2, 1_600_000_000);
+        text += &row(server, client, 18, 1_600_000_000);
+        for minute in 1..5 {
+            text += &row(client, server, 0, 1_600_000_000 + minute * 60);
+            text += &row(server, client, 0, 1_600_000_000 + minute * 60);
+        }
+        assert_eq!(read(&text).0.len(), 1);
+        // The interface of the other end saw the same.
+        text += &row(client, server, 2, 1_600_000_001);
+        assert_eq!(read(&text).0.len(), 1);
+        text += &row(client, server, 2, 1_600_009_000);
+        assert_eq!(read(&text).0.len(), 2);
+    }
+
+    #[test]
+    fn what_no_header_describes_is_refused_as_such() {
+        let row = "3 eni-1 10.0.0.5 192.0.2.7 41000 443 6 2 1600000000 1600000050 ACCEPT OK\n";
+        let (records, refusals) = read(&row.repeat(3));
+        assert_eq!((records.len(), refusals.of(Reason::NoHeader)), (0, 3));
+        let format = "${version} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${tcp-flags} \
+                      ${start} ${end} ${action} ${log-status}\n";
+        let (records, refusals) = read(&format!("{format}{row}"));
+        assert_eq!((records.len(), refusals.total()), (1, 0));
+    }
+
+    #[test]
+    fn an_export_from_cloudwatch_has_the_time_of_delivery_before_each_line() {
+        let (records, refusals) = read(
+            "2020-09-13T12:27:02.000Z 2 1 eni-1 10.0.0.5 192.0.2.7 41000 443 6 10 840 1600000000 1600000050 ACCEPT OK\n",
+        );
+        assert_eq!((records.len(), refusals.total()), (1, 0));
     }
 
     #[test]

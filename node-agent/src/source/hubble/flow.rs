@@ -79,8 +79,9 @@ pub(super) struct Flow {
     pub(super) time: String,
     #[serde(default)]
     pub(super) verdict: String,
+    /// Not there when the packet was none of IP.
     #[serde(rename = "IP")]
-    pub(super) ip: Ip,
+    pub(super) ip: Option<Ip>,
     #[serde(default)]
     pub(super) l4: Layer4,
     #[serde(default)]

@@ -101,20 +101,22 @@ fn sections_and_interfaces_have_clocks_of_their_own() {
     assert_eq!((counters.malformed, counters.file_cut), (0, false));
 }
 
+type Damage = fn(&mut Vec<u8>);
+
 #[test]
 fn damage_in_the_middle_costs_what_is_damaged() {
-    let blocks = |damage: &dyn Fn(&mut Vec<u8>)| {
+    let blocks = |damage: Damage| {
         let mut third = packet(0, 3_000_000_000, b"three");
         damage(&mut third);
         let of = |n: u64| packet(0, n * 1_000_000_000, b"else");
         [section(9), of(1), of(2), third, of(4), of(5)].concat()
     };
-    let damages: [&dyn Fn(&mut Vec<u8>); 5] = [
-        &|block| block[4..8].fill(0xff),
-        &|block| block[4..8].fill(0),
-        &|block| block[4] += 4,
-        &|block| block[..8].fill(0x5a),
-        &|block| block.truncate(21),
+    let damages: [Damage; 5] = [
+        |block| block[4..8].fill(0xff),
+        |block| block[4..8].fill(0),
+        |block| block[4] += 4,
+        |block| block[..8].fill(0x5a),
+        |block| block.truncate(21),
     ];
     for damage in damages {
         let (packets, counters) = read(blocks(damage));
