@@ -83,7 +83,7 @@ fn what_found_no_place_is_told() {
     let (held, without) = (scan.counters.conversations, scan.counters.conversations_refused);
     assert_eq!(held + without + scan.counters.conversations_evicted, 5000);
     let said = scan.to_string();
-    assert!(said.contains(&format!("1 hosts, {held} conversations held at the end")), "{said}");
+    assert!(said.contains(&format!("1 host, {held} conversations held at the end")), "{said}");
     assert!(said.contains(&format!("{without} contacts to ever new destinations have no")), "{said}");
     let whole = summary(&["--pcap", &directory.file("whole.pcap", capture(9))]).unwrap().to_string();
     assert!(!whole.contains("have no conversation"), "{whole}");

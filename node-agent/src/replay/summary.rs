@@ -79,13 +79,13 @@ impl Summary {
     /// From when to when, and what of it was looked at.
     fn write_span(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some((first, last)) = self.span {
-            let hours = last.secs_since(first) / 3600.0;
             let (from, to) = (calendar::date_time(first), calendar::date_time(last));
-            let held = self.counters.conversations;
             writeln!(
                 f,
-                "spanning {hours:.1} h ({from} .. {to} UTC), {} hosts, {held} conversations held at the end",
-                self.hosts
+                "spanning {} ({from} .. {to} UTC), {}, {} held at the end",
+                span_text(last.secs_since(first)),
+                count_of(self.hosts as u64, "host"),
+                count_of(self.counters.conversations, "conversation"),
             )?;
         }
         self.write_coverage(f)?;
@@ -169,6 +169,21 @@ impl fmt::Display for Summary {
         }
         writeln!(f)
     }
+}
+
+/// `90 s`, `27 min`, `27.5 h`, `721.1 days`.
+fn span_text(secs: f64) -> String {
+    match secs {
+        ..120.0 => format!("{secs:.0} s"),
+        ..7200.0 => format!("{:.0} min", secs / 60.0),
+        ..172_800.0 => format!("{:.1} h", secs / 3600.0),
+        _ => format!("{:.1} days", secs / 86_400.0),
+    }
+}
+
+fn count_of(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// The policy that judges when none is given: everything on, default thresholds, no exceptions.
