@@ -110,20 +110,20 @@ impl Summary {
     /// What was not judged in full, line by line; nothing if all was.
     fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lost = &self.counters;
-        for (count, words) in [
-            (lost.lost, "records were lost where the traffic was recorded"),
-            (lost.conversations_evicted, "conversations were given up for others, those with least evidence"),
+        for (count, noun, what) in [
+            (lost.lost, "record", "lost where the traffic was recorded"),
+            (lost.conversations_evicted, "conversation", "given up for others: those with least evidence"),
             (
                 lost.conversations_refused,
-                "contacts to ever new destinations have no conversation of their own, since their host holds its \
-                 share of them",
+                "contact",
+                "to ever new destinations without a conversation of their own: their host holds its share of them",
             ),
-            (lost.sockets_evicted, "connections were forgotten before they ended, too many were open"),
-            (lost.pods_refused, "pods found no place"),
-            (lost.findings_refused, "findings were not told, too many were open"),
+            (lost.sockets_evicted, "connection", "forgotten before they ended: too many were open"),
+            (lost.pods_refused, "pod", "without a place"),
+            (lost.findings_refused, "finding", "not told: too many were open"),
         ] {
             if count > 0 {
-                writeln!(f, "  {count} {words}")?;
+                writeln!(f, "  {} {what}", count_of(count, noun))?;
             }
         }
         Ok(())

@@ -22,8 +22,9 @@ const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
 /// Interfaces of one section that are remembered.
 const INTERFACES_MAX: usize = 4096;
-/// Largest block that is read; others are passed over.
+/// Largest block with a packet that is believed, and largest of the others (names, secrets).
 const BLOCK_BYTES_MAX: usize = PACKET_BYTES_MAX + 64 * 1024;
+const OTHER_BYTES_MAX: usize = 16 << 20;
 
 /// The state of the section that is read.
 #[derive(Debug, Default)]
@@ -61,25 +62,22 @@ impl Head {
             _ => big_endian,
         };
         let len = usize::try_from(u32_at(bytes, 4, big_endian)?).ok()?;
-        let head = Self { kind: u32_at(bytes, 0, big_endian)?, len, big_endian };
-        (len >= HEAD_BYTES && len.is_multiple_of(4) && (len <= BLOCK_BYTES_MAX || !head.is_packet()))
-            .then_some(head)
+        let kind = u32_at(bytes, 0, big_endian)?;
+        let len_max = match kind {
+            PACKET | OLD_PACKET | SIMPLE_PACKET => BLOCK_BYTES_MAX,
+            _ => OTHER_BYTES_MAX,
+        };
+        let makes_sense = (HEAD_BYTES..=len_max).contains(&len) && len.is_multiple_of(4);
+        makes_sense.then_some(Self { kind, len, big_endian })
     }
 
-    fn is_packet(&self) -> bool {
-        matches!(self.kind, PACKET | OLD_PACKET | SIMPLE_PACKET)
-    }
-
-    /// Whether it is one that captures have: from interfaces to secrets.
-    fn is_known(&self) -> bool {
-        self.kind == SECTION || (INTERFACE..=SECRETS).contains(&self.kind)
+    /// Whether it is of a kind and length that captures commonly have: from interfaces to secrets.
+    fn is_common(&self) -> bool {
+        self.len <= BLOCK_BYTES_MAX && (self.kind == SECTION || (INTERFACE..=SECRETS).contains(&self.kind))
     }
 
     /// Whether the block is there to its end, which repeats its length.
     fn is_whole(&self, input: &mut ReadBuffer) -> io::Result<bool> {
-        if self.len > BLOCK_BYTES_MAX {
-            return Ok(false);
-        }
         let block = input.peek(self.len)?;
         Ok(block.len() == self.len
             && u32_at(block, self.len - 4, self.big_endian).map(u64::from) == Some(self.len as u64))
@@ -103,14 +101,6 @@ impl Pcapng {
                 }
                 continue;
             };
-            if head.len > BLOCK_BYTES_MAX && !head.is_packet() {
-                // Names, secrets, or what a vendor added.
-                if !input.skip(head.len)? {
-                    counters.file_cut = true;
-                    return Ok(None);
-                }
-                continue;
-            }
             if !head.is_whole(input)? {
                 if !self.resume(input, counters)? {
                     return Ok(None);
@@ -146,7 +136,7 @@ impl Pcapng {
                 counters.file_cut = true;
                 return Ok(false);
             }
-            let found = Head::read(bytes, self.big_endian).filter(Head::is_known);
+            let found = Head::read(bytes, self.big_endian).filter(Head::is_common);
             if let Some(head) = found
                 && head.is_whole(input)?
             {

@@ -46,19 +46,6 @@ impl ReadBuffer {
         self.bytes.get(begin..begin + len).unwrap_or_default()
     }
 
-    /// Passes over `len` bytes; false when the input ends before.
-    pub(super) fn skip(&mut self, mut len: usize) -> io::Result<bool> {
-        while len > 0 {
-            let part = self.peek(len.min(READ_BYTES))?.len();
-            if part == 0 {
-                return Ok(false);
-            }
-            self.consume(part);
-            len -= part;
-        }
-        Ok(true)
-    }
-
     #[cold]
     fn fill(&mut self, len: usize) -> io::Result<()> {
         self.bytes.copy_within(self.begin..self.end, 0);

@@ -85,6 +85,13 @@ fn pcapng_is_read_with_the_clock_of_its_interface() {
 }
 
 #[test]
+fn a_large_block_of_another_kind_is_passed_over() {
+    let file = [section(9), block(10, &vec![6; 1 << 20]), packet(0, 1_000_000_000, b"a")].concat();
+    let (packets, counters) = read(file);
+    assert_eq!((packets.len(), counters.malformed), (1, 0));
+}
+
+#[test]
 fn sections_and_interfaces_have_clocks_of_their_own() {
     // Milliseconds and 1/1024 of a second, then a section in which the first interface counts nanoseconds.
     let file = [
@@ -111,7 +118,8 @@ fn damage_in_the_middle_costs_what_is_damaged() {
         let of = |n: u64| packet(0, n * 1_000_000_000, b"else");
         [section(9), of(1), of(2), third, of(4), of(5)].concat()
     };
-    let damages: [Damage; 5] = [
+    let damages: [Damage; 6] = [
+        |block| block[..8].copy_from_slice(&[0x5a, 0x5a, 0x5a, 0x5a, 0, 0, 0xf0, 0]),
         |block| block[4..8].fill(0xff),
         |block| block[4..8].fill(0),
         |block| block[4] += 4,
