@@ -25,11 +25,14 @@ corpus() { # makes the clusters once
     corpus --clusters "$clusters"/dev*
 }
 
+# Once for all, so that the whole table is that of one agent.
+if [ "$*" != rhythm ] && [ -d "$shared/datasets" ]; then cargo build --release --package beaconwatch-agent; fi
+
 for job in "$@"; do
   echo "== $job"
-  if [ "$job" != rhythm ]; then
-    [ -d "$shared/datasets" ] || { echo "bench-detection: skipped: no labelled traffic in $shared"; continue; }
-    cargo build --release --package beaconwatch-agent
+  if [ "$job" != rhythm ] && [ ! -d "$shared/datasets" ]; then
+    echo "bench-detection: skipped: no labelled traffic in $shared"
+    continue
   fi
   case $job in
     rhythm) rhythm ;;

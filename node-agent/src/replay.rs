@@ -20,6 +20,7 @@ use crate::source::recording::RecordingSource;
 pub mod captures;
 pub mod explain;
 pub mod feed;
+mod home;
 pub mod inputs;
 pub mod joined;
 pub mod merge;
@@ -34,11 +35,13 @@ mod summary;
 mod tally;
 
 pub use feed::Feed;
+pub use home::Network;
 pub use inputs::FileKind;
 pub use span::LeftOut;
 pub use summary::{Summary, default_policy};
 
 use explain::Question;
+use home::Home;
 use output::Output;
 use progress::Progress;
 use span::Span;
@@ -146,6 +149,7 @@ fn limits() -> Limits {
 pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<Replayed> {
     let stopwatch = crate::clock::Stopwatch::start();
     let mut span = Span::of(args)?;
+    let mut home = Home::of(&args.home);
     let mut recording = recording(args)?;
     let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
     let mut engine = Engine::with_limits(limits);
@@ -182,7 +186,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     let mut progress = Progress::of(feed.bytes_total());
     let next = |_| loop {
         match feed.take() {
-            Some((time, input)) if span.admits(time, &input) => {
+            Some((time, input)) if span.admits(time, &input) && home.admits(&input) => {
                 progress.step(time, &feed);
                 return Step::Input(time, input);
             }
@@ -203,7 +207,8 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         },
         |_| {},
     );
-    let summary = Summary::of(&feed, &tally, span.left_out(), &findings, &engine, stopwatch.elapsed());
+    let left_out = (span.left_out(), home.left_out());
+    let summary = Summary::of(&feed, &tally, left_out, &findings, &engine, stopwatch.elapsed());
     Ok(Replayed { summary, engine })
 }
 

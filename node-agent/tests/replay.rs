@@ -112,6 +112,22 @@ fn every_sample_of_the_docs_is_read_whole() {
 }
 
 #[test]
+fn who_calls_in_from_outside_is_left_out_where_home_is_known() {
+    let dir = Directory::of("home");
+    let stranger = EVENT.replace("10.0.0.5", "198.51.100.9");
+    let events = dir.file("events.jsonl", format!("{EVENT}\n{stranger}\n"));
+    let all = summary(&["--events", &events]).unwrap();
+    assert_eq!((all.counters.contacts, all.hosts, all.strangers), (2, 2, 0));
+    let ours = summary(&["--events", &events, "--home", "10.0.0.0/8", "--home", "fd00::/8"]).unwrap();
+    assert_eq!((ours.counters.contacts, ours.hosts, ours.strangers), (1, 1, 1));
+    assert!(ours.to_string().contains("1 contact left out: of originators outside --home"), "{ours}");
+    let capture = dir.file("capture.pcap", capture(9));
+    let none = summary(&["--pcap", &capture, "--home", "192.0.2.0/24"]).unwrap();
+    assert_eq!((none.counters.contacts, none.strangers), (0, 9));
+    assert!(summary(&["--events", &events, "--home", "everywhere"]).is_err());
+}
+
+#[test]
 fn a_capture_that_was_cut_says_where() {
     let dir = Directory::of("cut");
     let whole = capture(10);

@@ -92,7 +92,7 @@ fn port_sentence(level: u8, port: u16, protocol: AppProtocol) -> String {
     match (level, protocol) {
         (1, AppProtocol::Unknown) => format!("port {port} is a well-known one"),
         (2, AppProtocol::Unknown) => format!("port {port} is one that common software uses"),
-        (_, AppProtocol::Unknown) => format!("port {port} is not one that common software uses"),
+        (_, AppProtocol::Unknown) => format!("port {port} is an unusual one"),
         (1, _) => format!("port {port} is usual for {name}"),
         (2, _) => format!("port {port} is an alternative port, with {name}"),
         (3, _) => format!("port {port} is unusual for {name}"),
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_port_is_told_without_a_protocol_that_nobody_recognised() {
         let check = |level, protocol, expected| assert_eq!(port_sentence(level, 5151, protocol), expected);
-        check(3, AppProtocol::Unknown, "port 5151 is not one that common software uses");
+        check(3, AppProtocol::Unknown, "port 5151 is an unusual one");
         check(1, AppProtocol::Unknown, "port 5151 is a well-known one");
         check(3, AppProtocol::Tls, "port 5151 is unusual for tls");
     }

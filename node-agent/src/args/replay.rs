@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use beaconwatch_engine::time::Timestamp;
 use clap::{ArgGroup, Args, ValueEnum};
 
+use crate::replay::Network;
+
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("inputs").required(true).multiple(true).args([
@@ -69,6 +71,11 @@ pub struct ReplayArgs {
     /// Leave out what is later than this; the time itself is included, as that of --from is.
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
+
+    /// Judge only what hosts of this network do, such as 10.0.0.0/8, and not who calls in from elsewhere; may be
+    /// repeated. Pods are always judged.
+    #[arg(long, value_name = "NETWORK")]
+    pub home: Vec<Network>,
 
     /// Instead of findings: why the conversations of SRC with DST did or did not become findings, term by term. SRC is
     /// an address, a pod, an owner, an executable or a container; DST a name or an address.

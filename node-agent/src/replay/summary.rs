@@ -31,6 +31,8 @@ pub struct Summary {
     pub span: Option<(Timestamp, Timestamp)>,
     /// What lay outside `--from` and `--to`.
     pub left_out: Option<LeftOut>,
+    /// Contacts of originators outside `--home`.
+    pub strangers: u64,
     /// Originators.
     pub hosts: usize,
     /// The engine's own figures at the end.
@@ -47,7 +49,7 @@ impl Summary {
     pub(super) fn of(
         feed: &Feed,
         tally: &Tally,
-        left_out: Option<LeftOut>,
+        (left_out, strangers): (Option<LeftOut>, u64),
         findings: &FindingTally,
         engine: &Engine,
         elapsed: Duration,
@@ -62,6 +64,7 @@ impl Summary {
             inputs: tally.inputs,
             span: tally.first.map(|first| (first, tally.last)),
             left_out,
+            strangers,
             hosts: tally.hosts(),
             counters: engine.counters(),
             findings: severities.into_iter().map(|severity| (severity, findings.of(severity))).collect(),
@@ -111,6 +114,7 @@ impl Summary {
     fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lost = &self.counters;
         for (count, noun, what) in [
+            (self.strangers, "contact", "left out: of originators outside --home"),
             (lost.lost, "record", "lost where the traffic was recorded"),
             (lost.conversations_evicted, "conversation", "given up for others: those with least evidence"),
             (
