@@ -134,9 +134,9 @@ impl Logs {
         loop {
             while !self.at_end && !self.reorder.is_full() {
                 match self.merge.next(refusals) {
-                    Some((time, order, record)) => {
-                        if let Some((time, record)) = self.joined.read(time, record) {
-                            self.reorder.push(time, order, record);
+                    Some((time, order, mut record)) => {
+                        if let Some(turn) = self.joined.read(time, &mut record) {
+                            self.reorder.push(turn, order, record);
                         }
                     }
                     None => self.at_end = true,

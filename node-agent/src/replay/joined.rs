@@ -57,31 +57,35 @@ impl Joined {
         }
     }
 
-    /// A row was read. What only adds to another row is kept; anything else comes back with the time of its turn.
-    pub fn read(&mut self, time: Timestamp, record: Record) -> Option<(Timestamp, Record)> {
+    /// A row was read, and its turn will come at the time that is returned, as it stands then; `None`: it only adds
+    /// to another row, and what it says is kept.
+    pub fn read(&mut self, time: Timestamp, record: &mut Record) -> Option<Timestamp> {
         match record {
             Record::About { uid, about } => {
-                self.know(uid, time, *about);
+                let about = core::mem::take(&mut **about);
+                self.know(*uid, time, about);
                 None
             }
-            Record::Dns { uid, contact, answers } => {
-                self.know(uid, time, About { dns: true, protocol: AppProtocol::Dns, ..About::default() });
-                Some((time, Record::Dns { uid, contact, answers }))
+            Record::Dns { uid, .. } => {
+                self.know(*uid, time, About { dns: true, protocol: AppProtocol::Dns, ..About::default() });
+                Some(time)
             }
             Record::Connection { uid, connection, open } => {
-                if uid != 0 && self.open.get(&uid).is_some() {
-                    return later_row(uid, &connection, open);
+                if *uid != 0 && self.open.get(uid).is_some() {
+                    let (turn, totals) = later_row(*uid, connection, *open)?;
+                    *record = totals;
+                    return Some(turn);
                 }
-                if open {
-                    self.open.insert(uid, ());
+                if *open {
+                    self.open.insert(*uid, ());
                 }
-                Some((time, Record::Connection { uid, connection, open }))
+                Some(time)
             }
-            other @ (Record::Totals { .. }
+            Record::Totals { .. }
             | Record::Request { .. }
             | Record::Contact(_)
             | Record::Workload(_)
-            | Record::Lost(_)) => Some((time, other)),
+            | Record::Lost(_) => Some(time),
         }
     }
 

@@ -54,6 +54,7 @@ impl Merge {
     }
 
     /// The next row: its time, a number that orders rows of equal time, and what it says.
+    #[inline]
     pub fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, u64, Record)> {
         loop {
             let Reverse((clock, index)) = self.next.peek().copied()?;

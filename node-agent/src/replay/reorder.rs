@@ -49,6 +49,7 @@ impl<T> Reorder<T> {
     }
 
     /// Takes a row; `order` decides among rows of equal time.
+    #[inline]
     pub fn push(&mut self, time: Timestamp, order: u64, row: T) {
         let place = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
@@ -67,6 +68,7 @@ impl<T> Reorder<T> {
     }
 
     /// The next row in order; `None` when nothing is held. Ask when [`Self::is_full`], or when nothing follows.
+    #[inline]
     pub fn pop(&mut self) -> Option<(Timestamp, T)> {
         if self.at_hand.is_empty() {
             self.reach();
@@ -80,6 +82,7 @@ impl<T> Reorder<T> {
     }
 
     /// Takes the next few rows together: the memory of each is waited for while that of the others comes, too.
+    #[inline(never)]
     fn reach(&mut self) {
         if self.ready.is_empty() {
             // What stayed from the last time is in order already, which this sort makes use of. Orders are unique.

@@ -3,13 +3,12 @@
 //! The first line names the columns. Needed: `ts`, `src`, `dst`, `dport`; used when there: `duration`, `proto`,
 //! `service`, `orig_bytes`, `resp_bytes`, `name` (of the destination), `established`. An empty field is unknown.
 
-use std::net::IpAddr;
 use std::path::Path;
 
 use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
-use super::actors::Actors;
+use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Connection, Record};
 use super::{Reader, Reason, Refusals, value};
@@ -56,7 +55,7 @@ impl Column {
 pub struct ConnCsvReader {
     lines: Lines,
     columns: Option<Vec<Option<Column>>>,
-    actors: Actors<IpAddr>,
+    actors: Actors<Address>,
     rows: u64,
 }
 
@@ -110,7 +109,7 @@ impl Reader for ConnCsvReader {
 fn record(
     text: &[u8],
     columns: &[Option<Column>],
-    actors: &mut Actors<IpAddr>,
+    actors: &mut Actors<Address>,
 ) -> Result<(Timestamp, Record), Reason> {
     let mut row: [&[u8]; COLUMNS] = [&[]; COLUMNS];
     let mut count = 0;

@@ -4,7 +4,6 @@
 //! (Envoy's default format has nothing else); a row without either is refused, since it does not say who calls.
 //! Not in it, so not judged: executables, look-ups, TLS fingerprints.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use beaconwatch_engine::contact::{Bytes, ContactKind, Destination, NameSource, T
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
-use super::actors::Actors;
+use super::actors::{Actors, Address};
 use super::flat_json;
 use super::lines::Lines;
 use super::record::{Record, bare_contact};
@@ -22,7 +21,7 @@ use super::{Reader, Reason, Refusals, value};
 #[derive(Debug)]
 pub struct EnvoyReader {
     lines: Lines,
-    actors: Actors<IpAddr>,
+    actors: Actors<Address>,
     rows: u64,
 }
 
@@ -169,7 +168,7 @@ fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn record(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
     let start = value::timestamp(row.start).ok_or(Reason::BadTime)?;
     let forwarded =
         || row.forwarded_for.split(|b| *b == b',').next().map(<[u8]>::trim_ascii).and_then(value::address);

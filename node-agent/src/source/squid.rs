@@ -11,7 +11,7 @@ use beaconwatch_engine::contact::{ContactKind, Destination, NameSource, Transpor
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
-use super::actors::Actors;
+use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, bare_contact};
 use super::{Reader, Reason, Refusals, value};
@@ -20,7 +20,7 @@ use super::{Reader, Reason, Refusals, value};
 #[derive(Debug)]
 pub struct SquidReader {
     lines: Lines,
-    actors: Actors<IpAddr>,
+    actors: Actors<Address>,
     rows: u64,
 }
 
@@ -66,7 +66,7 @@ impl Reader for SquidReader {
     }
 }
 
-fn record(line: &[u8], actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+fn record(line: &[u8], actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
     let mut fields = line.split(|b| *b == b' ').filter(|field| !field.is_empty());
     let mut next = || fields.next().ok_or(Reason::ColumnsMissing);
     let end = value::timestamp(next()?).ok_or(Reason::BadTime)?;

@@ -16,7 +16,7 @@ use beaconwatch_engine::collections::Map;
 use beaconwatch_engine::contact::{ContactKind, Transport};
 use beaconwatch_engine::time::Timestamp;
 
-use super::actors::Actors;
+use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, bare_contact, nameless};
 use super::{Reader, Reason, Refusals, value};
@@ -84,7 +84,7 @@ pub struct VpcFlowReader {
     columns: Vec<Option<Field>>,
     /// Nothing but the default format of version 2 can be told without a header.
     header_seen: bool,
-    actors: Actors<IpAddr>,
+    actors: Actors<Address>,
     ends: Map<Connection, u64>,
     order: VecDeque<Connection>,
     rows: u64,

@@ -9,7 +9,7 @@ use std::path::Path;
 use beaconwatch_engine::collections::hash_of;
 use beaconwatch_engine::time::Timestamp;
 
-use super::actors::Actors;
+use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, Uid};
 use super::{Reader, Reason, Refusals};
@@ -83,7 +83,7 @@ impl Log {
 pub struct ZeekReader {
     lines: Lines,
     header: Header,
-    actors: Actors<IpAddr>,
+    actors: Actors<Address>,
     rows: u64,
     other_rows: u64,
 }

@@ -208,7 +208,7 @@ impl Pcap {
         Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()?, last_s: None })
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_record(
         &mut self,
         input: &mut ReadBuffer,
@@ -243,17 +243,15 @@ impl Pcap {
         }
     }
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "four fields are cut out of a header")]
     fn header(&self, bytes: &[u8]) -> Option<RecordHeader> {
-        let header = bytes.first_chunk::<RECORD_HEADER_BYTES>()?;
-        let [seconds, fraction, data_len, wire_len] =
-            [0, 4, 8, 12].map(|at| u32_at(header, at, self.big_endian));
-        Some(RecordHeader {
-            seconds: seconds?,
-            fraction: fraction?,
-            data_len: usize::try_from(data_len?).ok()?,
-            wire_len: usize::try_from(wire_len?).ok()?,
-        })
+        let fields = u128::from_le_bytes(*bytes.first_chunk::<RECORD_HEADER_BYTES>()?);
+        let [seconds, fraction, data_len, wire_len] = [0, 32, 64, 96].map(|shift| {
+            let field = (fields >> shift) as u32;
+            if self.big_endian { field.swap_bytes() } else { field }
+        });
+        Some(RecordHeader { seconds, fraction, data_len: data_len as usize, wire_len: wire_len as usize })
     }
 
     /// Looks behind damage for a record that makes sense and has another (or the end of the file) behind it; false:

@@ -6,9 +6,11 @@
 
 mod link;
 mod network;
+mod plain;
 mod transport;
 
 use super::fragments::{FragmentKey, FragmentPlace};
+pub(super) use plain::plain;
 pub(super) use transport::sctp_data;
 
 /// Headers inside one another that are followed.

@@ -69,11 +69,19 @@ impl FlowTable {
         if self.expiry.is_due(self.now) {
             self.expire(sink);
         }
+        match decode::plain(packet.link, packet.data, packet.wire_len) {
+            Some(segment) => self.push_segment(&segment, packet, sink),
+            None => self.push_layers(packet, sink),
+        }
+    }
+
+    /// Takes a packet that must be taken apart layer by layer.
+    #[inline(never)]
+    fn push_layers(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let decoded = decode::packet(packet.link, packet.data, packet.wire_len);
         self.push_decoded(decoded, packet, sink);
     }
 
-    #[inline]
     fn push_decoded(
         &mut self,
         decoded: Option<Decoded<'_>>,
@@ -93,6 +101,8 @@ impl FlowTable {
         }
     }
 
+    /// Inlined where it is called, so that a plain segment stays in registers.
+    #[inline(always)]
     fn push_segment(
         &mut self,
         segment: &Segment<'_>,
@@ -126,6 +136,7 @@ impl FlowTable {
         }
     }
 
+    #[inline(never)]
     fn open(
         &mut self,
         (key, hash): (FlowKey, u64),
@@ -184,6 +195,7 @@ impl FlowTable {
         slot
     }
 
+    #[inline(never)]
     fn expire(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
         while let Some((slot, id)) = self.expiry.next_due(self.now) {
             let Some(flow) = self.flows.get(slot_index(slot)).filter(|f| f.live && f.id == id) else {
@@ -205,6 +217,7 @@ impl FlowTable {
         }
     }
 
+    #[inline(never)]
     fn close(&mut self, slot: u32, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let Some(flow) = self.flows.get_mut(slot_index(slot)) else { return };
         flow.live = false;

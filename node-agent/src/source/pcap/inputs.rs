@@ -119,8 +119,16 @@ impl PcapInputs {
     }
 
     /// Counts what was damaged since the last time.
+    #[inline]
     fn tell_damage(&mut self) {
         let now = self.capture.malformed() + self.table.malformed();
+        if now != self.damaged {
+            self.tell_damage_until(now);
+        }
+    }
+
+    #[cold]
+    fn tell_damage_until(&mut self, now: u64) {
         for _ in self.damaged..now {
             self.refusals.add(Reason::Damaged, &self.file, self.capture.packets());
         }

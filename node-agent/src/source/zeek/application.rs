@@ -1,19 +1,17 @@
 //! Rows of application protocols: what they add to the connection that carried them.
 
-use std::net::IpAddr;
-
 use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::{address, time_and_uid};
-use crate::source::actors::Actors;
+use crate::source::actors::{Actors, Address};
 use crate::source::record::{bare_contact, nameless};
 use crate::source::{About, Reason, Record, value};
 
 /// A request. The first of a connection names it; a later one is a burst of its own.
-pub(super) fn http(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+pub(super) fn http(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
     let host = row.host_name(Column::Host).map(value::without_port);
     let connect = row.get(Column::Method) == Some(b"CONNECT");

@@ -1,20 +1,18 @@
 //! Rows of conn and open_conn: one connection each.
 
-use std::net::IpAddr;
-
 use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::{address, time_and_uid};
-use crate::source::actors::Actors;
+use crate::source::actors::{Actors, Address};
 use crate::source::record::Connection;
 use crate::source::{Reason, Record, value};
 
 /// A connection.
 pub(super) fn record(
     row: &Row<'_>,
-    actors: &mut Actors<IpAddr>,
+    actors: &mut Actors<Address>,
     open: bool,
 ) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;

@@ -9,7 +9,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::column::{Column, Row};
 use super::conn::responder_port;
 use super::{address, time_and_uid};
-use crate::source::actors::Actors;
+use crate::source::actors::{Actors, Address};
 use crate::source::record::{bare_contact, nameless};
 use crate::source::{Reason, Record, flat_json, value};
 
@@ -17,7 +17,7 @@ use crate::source::{Reason, Record, flat_json, value};
 const ANSWERS_MAX: usize = 32;
 
 /// A question. Rows without one (an answer alone, a refused message) tell nothing about who asked for what.
-pub(super) fn record(row: &Row<'_>, actors: &mut Actors<IpAddr>) -> Result<(Timestamp, Record), Reason> {
+pub(super) fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
     let actor = actors.of_address(address(row, Column::OrigH)?);
     let resolver = address(row, Column::RespH)?;

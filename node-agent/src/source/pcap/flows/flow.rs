@@ -45,7 +45,7 @@ impl Flow {
         self.ending || source_low != self.originator_low || !self.originator.began_with(sequence)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(
         &mut self,
         segment: &Segment<'_>,
@@ -128,10 +128,16 @@ impl Flow {
         };
         let paused = place.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
         if paused && self.originator.bytes + self.responder.bytes > 0 {
-            let totals = self.totals();
-            sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
+            self.tell_burst(place, sink);
         }
         self.last_payload = self.last_payload.max(place.time);
+    }
+
+    /// Apart from the path of every packet, as all is that gives something out.
+    #[inline(never)]
+    fn tell_burst(&self, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let totals = self.totals();
+        sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
     }
 
     #[inline]
@@ -141,16 +147,19 @@ impl Flow {
         place: &Place,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        let id = self.id;
         let half = self.half(place.side);
         half.bytes += delivery.wire_len as u64;
-        if half.delivered >= place.limit.packets || delivery.wire_len == 0 {
-            return;
+        if half.delivered < place.limit.packets && delivery.wire_len > 0 {
+            half.delivered += 1;
+            self.give(delivery, place, sink);
         }
-        half.delivered += 1;
+    }
+
+    #[inline(never)]
+    fn give(&self, delivery: &Delivery<'_>, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let bytes = delivery.bytes.get(..place.limit.bytes).unwrap_or(delivery.bytes);
         sink(FlowEvent::Payload(FlowPayload {
-            flow: id,
+            flow: self.id,
             slot: slot_index(place.slot),
             time: place.time,
             packet: if delivery.packet == 0 { place.packet } else { delivery.packet },
@@ -169,14 +178,25 @@ impl Flow {
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        while self.half(place.side).holds()
-            && let Some(held) = self.half(place.side).next_held(false, budget)
-        {
+        if self.half(place.side).holds() {
+            self.deliver_next_held(place, budget, sink);
+        }
+    }
+
+    #[inline(never)]
+    fn deliver_next_held(
+        &mut self,
+        place: &Place,
+        budget: &mut HeldBudget,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        while let Some(held) = self.half(place.side).next_held(false, budget) {
             self.deliver(&held.delivery(), place, sink);
         }
     }
 
     /// Gives up on what is missing: delivers all that waits.
+    #[inline(never)]
     pub(super) fn flush(
         &mut self,
         place: &Place,

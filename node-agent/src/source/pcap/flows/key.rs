@@ -44,7 +44,7 @@ impl Hash for FlowKey {
 
 impl FlowKey {
     /// The key of a segment, and whether its source is the lower end.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(segment: &Segment<'_>) -> (Self, bool) {
         let protocol = match segment.transport {
             SegmentTransport::Tcp { .. } => FlowProtocol::Tcp,
@@ -80,7 +80,7 @@ impl FlowKey {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn of_v4(addresses: (u32, u32), ports: (u16, u16)) -> (Ends, bool) {
     let source = u64::from(addresses.0) << 16 | u64::from(ports.0);
     let destination = u64::from(addresses.1) << 16 | u64::from(ports.1);

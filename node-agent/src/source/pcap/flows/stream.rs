@@ -139,6 +139,7 @@ impl Half {
         Verdict::Held
     }
 
+    #[inline(never)]
     fn hold(&mut self, sequence: u32, segment: &Segment<'_>, packet: u64, budget: &mut HeldBudget) {
         let ahead = sequence.wrapping_sub(self.next);
         let at = self.held.partition_point(|held| held.sequence.wrapping_sub(self.next) < ahead);
