@@ -15,6 +15,9 @@ use super::read_buffer::ReadBuffer;
 
 /// Largest packet that is believed; a longer record is damage.
 pub(super) const PACKET_BYTES_MAX: usize = 256 << 10;
+/// A packet this much later than all before is damaged, unless the next one is of that time too. Time never goes back, so
+/// its time would be that of all that follow.
+const LEAP_NS: u64 = 366 * 86_400 * 1_000_000_000;
 const FILE_HEADER_BYTES: usize = 24;
 const RECORD_HEADER_BYTES: usize = 16;
 
@@ -62,6 +65,9 @@ pub struct Capture {
     format: Format,
     counters: CaptureCounters,
     file_bytes: Arc<AtomicU64>,
+    /// Time of the latest packet, and of the last that was too far from it to be believed, in nanoseconds.
+    latest_ns: u64,
+    leap_ns: u64,
 }
 
 /// Counts what is read of a file, before it is decompressed.
@@ -149,7 +155,8 @@ impl Capture {
             input.consume(FILE_HEADER_BYTES);
             Format::Pcap(pcap)
         };
-        Ok(Self { input, format, counters: CaptureCounters::default(), file_bytes })
+        let counters = CaptureCounters::default();
+        Ok(Self { input, format, counters, file_bytes, latest_ns: 0, leap_ns: 0 })
     }
 
     /// Bytes of the file that were read, as they are stored.
@@ -164,18 +171,37 @@ impl Capture {
     /// When reading fails.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let record = match &mut self.format {
-            Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
-            Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
+        let record = loop {
+            let record = match &mut self.format {
+                Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
+                Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
+            };
+            let Some(record) = record else { return Ok(None) };
+            self.counters.packets += 1;
+            if !self.leaps(record.time.as_nanos()) {
+                break record;
+            }
+            self.counters.malformed += 1;
+            self.input.consume(record.record_len);
         };
-        let Some(record) = record else { return Ok(None) };
-        let number = self.counters.packets + 1;
-        self.counters.packets = number;
+        let number = self.counters.packets;
         self.counters.captured_bytes += record.data_len as u64;
         self.counters.wire_bytes += record.wire_len as u64;
         self.counters.snapped += u64::from(record.wire_len > record.data_len);
         let data = self.input.take(record.record_len, record.data_at, record.data_len);
         Ok(Some(Packet { number, time: record.time, link: record.link, wire_len: record.wire_len, data }))
+    }
+
+    /// Whether a time cannot be believed after those before it.
+    #[inline]
+    fn leaps(&mut self, time_ns: u64) -> bool {
+        let far = self.latest_ns > 0 && time_ns.saturating_sub(self.latest_ns) > LEAP_NS;
+        if far && time_ns.abs_diff(self.leap_ns) > LEAP_NS {
+            self.leap_ns = time_ns;
+            return true;
+        }
+        self.latest_ns = self.latest_ns.max(time_ns);
+        false
     }
 
     /// Packets read so far.
