@@ -1,24 +1,31 @@
-//! What the engine costs: events a second on one core, and memory per conversation, with every allocation counted.
+//! What the engine costs: contacts a second on one core, and memory per conversation, with every allocation counted.
 //!
-//! The traffic is that of a busy node: 900 actors with eight destinations each (and an aggregate), half of them regular
-//! (2 s to 60 s with jitter), half not; all destinations are known after the first round.
+//! The traffic is that of a full node: 108 pods (27 workloads of four replicas), in each two executables that turn to 31
+//! destinations outside: half of them regularly (2 s to 60 s with jitter), half not. Contacts are made just before the
+//! engine takes them, as agents and readers do; that time does not count. Once all destinations are in the baseline, as
+//! they are after a day, and once all are new, so that each executable has an aggregate too.
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
-use beaconwatch_engine::actor::{Actor, ActorKey, Process};
+use beaconwatch_engine::actor::{Actor, ActorKey, ContainerId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
 use beaconwatch_engine::engine::{Engine, drive};
-use beaconwatch_engine::input::Input;
+use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::input::{BaselineEntry, Input, WorkloadChange};
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::{Policy, PolicySet};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 struct Counting;
 
@@ -44,9 +51,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const ACTORS: u64 = 900;
-const DESTINATIONS: u64 = 8;
-const EVENTS: usize = 200_000;
+const WORKLOADS: u64 = 27;
+const REPLICAS: u64 = 4;
+const EXECUTABLES: u64 = 2;
+const DESTINATIONS: u64 = 31;
+/// Contacts that are made at a time.
+const BATCH: usize = 500;
+/// Contacts of each conversation before anything is measured: rings of gaps are full by then.
+const WARM_UP: usize = 40 * (WORKLOADS * REPLICAS * EXECUTABLES * DESTINATIONS) as usize;
 
 /// A number between 0 and 1 that is the same on every run.
 fn noise(state: &mut u64) -> f64 {
@@ -54,127 +66,176 @@ fn noise(state: &mut u64) -> f64 {
     (*state >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-fn actors() -> Vec<(Arc<Actor>, ActorKey)> {
-    (0..ACTORS)
-        .map(|n| {
-            let process = Process { pid: 1, executable: Arc::from("/app/server"), ..Process::default() };
-            let actor = Actor { process: Some(process), cgroup: n + 1, ..Actor::default() };
+fn pod(workload: u64, replica: u64) -> Pod {
+    let container: ContainerId = Arc::from(format!("{workload:032x}{replica:032x}"));
+    Pod {
+        uid: Arc::from(format!("pod-{workload}-{replica}")),
+        name: Arc::from(format!("app-{workload}-{replica}")),
+        namespace: Arc::from("default"),
+        node: Arc::from("node"),
+        owner: owner(workload),
+        replicas: Some(REPLICAS as u32),
+        started: Some(Timestamp::from_secs_f64(START)),
+        containers: Arc::from([(container, Box::from("app"))]),
+        ..Pod::default()
+    }
+}
+
+fn owner(workload: u64) -> Owner {
+    Owner { kind: Arc::from("Deployment"), name: Arc::from(format!("app-{workload}")) }
+}
+
+fn executable(n: u64) -> Arc<str> {
+    Arc::from(format!("/usr/bin/app-{n}"))
+}
+
+fn address(workload: u64, destination: u64) -> IpAddr {
+    IpAddr::from(Ipv4Addr::from_bits(
+        0xc612_0000 + (workload * EXECUTABLES * DESTINATIONS + destination) as u32,
+    ))
+}
+
+/// 2023-11-14, in seconds of Unix time.
+const START: f64 = 1_700_000_000.0;
+
+/// Contacts in order of time, without end.
+struct Traffic {
+    actors: Vec<(Arc<Actor>, ActorKey)>,
+    /// When each conversation comes next, nanoseconds from the start, soonest first.
+    next: BinaryHeap<Reverse<(u64, u64)>>,
+    state: u64,
+}
+
+impl Traffic {
+    fn begin(pods: &[Pod]) -> Self {
+        let actor = |pod: &Pod, n| {
+            let process = Process { pid: 1, executable: executable(n), ..Process::default() };
+            let container = pod.containers.first().map(|(id, _)| Arc::clone(id));
+            let actor = Actor { process: Some(process), container, ..Actor::default() };
             let key = actor.key();
             (Arc::new(actor), key)
-        })
-        .collect()
-}
-
-/// Contacts in order of time: `EVENTS` of them from `seconds` on.
-fn traffic(actors: &[(Arc<Actor>, ActorKey)], seconds: f64) -> Vec<(Timestamp, Box<Contact>)> {
-    let mut state = 42_u64;
-    let conversations = ACTORS * DESTINATIONS;
-    let mut next: Vec<(f64, u64)> = (0..conversations).map(|n| (noise(&mut state) * 60.0, n)).collect();
-    let mut out = Vec::with_capacity(EVENTS + conversations as usize);
-    let mut round = 0.0;
-    while out.len() < EVENTS {
-        round += 60.0;
-        for (at, n) in &mut next {
-            let period = 2.0 + 58.0 * ((*n % 97) as f64 / 97.0);
-            while *at < round {
-                out.push((*at, *n, (noise(&mut state) * 4000.0) as u64));
-                let gap = if n.is_multiple_of(2) {
-                    0.8 + 0.4 * noise(&mut state)
-                } else {
-                    -(1.0 - noise(&mut state)).ln()
-                };
-                *at += period * gap;
-            }
-        }
+        };
+        let actors: Vec<_> =
+            pods.iter().flat_map(|pod| (0..EXECUTABLES).map(move |n| actor(pod, n))).collect();
+        let mut state = 42;
+        let next = (0..actors.len() as u64 * DESTINATIONS)
+            .map(|n| Reverse(((noise(&mut state) * 60e9) as u64, n)))
+            .collect();
+        Self { actors, next, state }
     }
-    out.sort_by(|a, b| a.0.total_cmp(&b.0));
-    out.truncate(EVENTS);
-    out.into_iter()
-        .map(|(at, n, size)| {
-            let time = Timestamp::from_secs_f64(1_700_000_000.0 + seconds + at);
-            let (actor, actor_key) = actors.get((n / DESTINATIONS) as usize).unwrap();
-            (time, Box::new(contact(time, actor, *actor_key, n, size)))
-        })
-        .collect()
-}
 
-fn contact(time: Timestamp, actor: &Arc<Actor>, actor_key: ActorKey, n: u64, size: u64) -> Contact {
-    Contact {
-        id: 0,
-        start: time,
-        actor: Arc::clone(actor),
-        actor_key,
-        destination: Destination {
-            address: Some(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n as u32).into()),
-            port: 443,
-            transport: Transport::Tcp,
-            name: None,
-            name_source: None,
-        },
-        kind: ContactKind::Connect { established: Some(true) },
-        protocol: AppProtocol::Tls,
-        naming: Naming::Unknown,
-        sni: None,
-        ja4: None,
-        ja4_odd: None,
-        user_agent: None,
-        bytes: Some(Bytes { sent: 300 + if n.is_multiple_of(2) { 0 } else { size }, received: 900 + size }),
-        duration: None,
+    fn some(&mut self, count: usize) -> Vec<(Timestamp, Box<Contact>)> {
+        (0..count).map(|_| self.one()).collect()
+    }
+
+    fn one(&mut self) -> (Timestamp, Box<Contact>) {
+        let Reverse((at, n)) = self.next.pop().unwrap();
+        let regular = n.is_multiple_of(2);
+        let period = 2.0 + 58.0 * ((n % 97) as f64 / 97.0);
+        let luck = noise(&mut self.state);
+        let gap = if regular { 0.8 + 0.4 * luck } else { -(1.0 - luck).ln() };
+        self.next.push(Reverse((at + (period * gap * 1e9) as u64, n)));
+        let time = Timestamp::from_nanos((START * 1e9) as u64 + at);
+        let size = if regular { 0 } else { (noise(&mut self.state) * 4000.0) as u64 };
+        let (actor, actor_key) = self.actors.get((n / DESTINATIONS) as usize).unwrap();
+        let workload = n / (DESTINATIONS * EXECUTABLES * REPLICAS);
+        let contact = Contact {
+            id: 0,
+            start: time,
+            actor: Arc::clone(actor),
+            actor_key: *actor_key,
+            destination: Destination {
+                address: Some(address(workload, n % (DESTINATIONS * EXECUTABLES))),
+                port: 443,
+                transport: Transport::Tcp,
+                name: None,
+                name_source: None,
+            },
+            kind: ContactKind::Connect { established: Some(true) },
+            protocol: AppProtocol::Tls,
+            naming: Naming::Unknown,
+            sni: None,
+            ja4: None,
+            ja4_odd: None,
+            user_agent: None,
+            bytes: Some(Bytes { sent: 300 + size, received: 900 + size }),
+            duration: None,
+        };
+        (time, Box::new(contact))
     }
 }
 
-fn engine() -> Engine {
+fn ignore(finding: Finding) {
+    black_box(&finding);
+}
+
+/// An engine that knows these pods and, if wanted, what they turn to.
+fn engine(pods: &[Pod], with_baseline: bool) -> Engine {
     let mut engine = Engine::with_limits(Limits::default());
     let policies = PolicySet { policies: vec![Policy::everything("bench")] };
-    drive(&mut engine, Timestamp::ZERO, Input::Policies(Arc::new(policies)), &mut |_| {});
+    let mut give = |input| drive(&mut engine, Timestamp::ZERO, input, &mut ignore);
+    give(Input::Policies(Arc::new(policies)));
+    for pod in pods {
+        give(Input::Workload(WorkloadChange::Applied(Arc::new(pod.clone()))));
+    }
+    for workload in (0..WORKLOADS).filter(|_| with_baseline) {
+        for destination in 0..EXECUTABLES * DESTINATIONS {
+            give(Input::Baseline(Box::new(BaselineEntry {
+                namespace: Arc::from("default"),
+                owner: owner(workload),
+                executable: executable(destination / DESTINATIONS),
+                names: Vec::new(),
+                address: Some(address(workload, destination)),
+                port: 443,
+                transport: Transport::Tcp,
+            })));
+        }
+    }
     engine
 }
 
-fn feed(engine: &mut Engine, contacts: Vec<(Timestamp, Box<Contact>)>) -> u64 {
-    let mut findings = 0;
+fn feed(engine: &mut Engine, contacts: Vec<(Timestamp, Box<Contact>)>) {
     for (time, contact) in contacts {
-        drive(engine, time, Input::Contact(contact), &mut |finding| {
-            black_box(&finding);
-            findings += 1;
-        });
+        drive(engine, time, Input::Contact(contact), &mut ignore);
     }
-    findings
 }
 
-fn known_conversations(criterion: &mut Criterion) {
-    let actors = actors();
-    let mut engine = engine();
-    let before = LIVE_BYTES.load(Ordering::Relaxed);
-    let warm = traffic(&actors, 0.0);
-    feed(&mut engine, warm);
-    let after = LIVE_BYTES.load(Ordering::Relaxed);
-    let held = engine.counters().conversations;
-    println!(
-        "{held} conversations in {} bytes each, tables included",
-        after.saturating_sub(before) / held.max(1)
-    );
-
-    let contacts = traffic(&actors, 100.0 * 60.0);
-    let (begin, count) = (ALLOCATIONS.load(Ordering::Relaxed), contacts.len() as u64);
-    feed(&mut engine, contacts);
-    let allocated = ALLOCATIONS.load(Ordering::Relaxed) - begin;
-    println!("{allocated} allocations for {count} contacts of known conversations, findings included");
-
+fn contacts(criterion: &mut Criterion) {
+    let pods: Vec<Pod> = (0..WORKLOADS)
+        .flat_map(|workload| (0..REPLICAS).map(move |replica| pod(workload, replica)))
+        .collect();
     let mut group = criterion.benchmark_group("engine");
-    group.throughput(Throughput::Elements(EVENTS as u64)).sample_size(10);
-    let mut seconds = 200.0 * 60.0;
-    group.bench_function("contacts of known conversations", |bencher| {
-        bencher.iter_batched(
-            || {
-                seconds += 100.0 * 60.0;
-                traffic(&actors, seconds)
-            },
-            |contacts| feed(&mut engine, contacts),
-            BatchSize::PerIteration,
-        );
-    });
+    group.throughput(Throughput::Elements(BATCH as u64)).sample_size(30);
+    for (name, with_baseline) in [("known destinations", true), ("new destinations", false)] {
+        let mut traffic = Traffic::begin(&pods);
+        let before = LIVE_BYTES.load(Ordering::Relaxed);
+        let mut engine = engine(&pods, with_baseline);
+        (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, traffic.some(BATCH)));
+        let held = engine.counters().conversations;
+        let bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
+        println!("{name}: {held} conversations in {} bytes each, tables included", bytes / held.max(1));
+
+        let (mut allocated, mut counted) = (0, 0);
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|batches| {
+                (0..batches)
+                    .map(|_| {
+                        let contacts = traffic.some(BATCH);
+                        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
+                        let begin = Instant::now();
+                        feed(&mut engine, contacts);
+                        let took = begin.elapsed();
+                        allocated += ALLOCATIONS.load(Ordering::Relaxed) - allocations;
+                        counted += BATCH;
+                        took
+                    })
+                    .sum()
+            });
+        });
+        println!("{name}: {allocated} allocations for {counted} contacts, findings included");
+    }
     group.finish();
 }
 
-criterion_group!(benches, known_conversations);
+criterion_group!(benches, contacts);
 criterion_main!(benches);
