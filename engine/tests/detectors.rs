@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::actor::ExecutableOrigin;
 use beaconwatch_engine::contact::{Bytes, Contact, ContactEnd, ContactKind, DnsQuestion, NameSource, Naming};
-use beaconwatch_engine::finding::{Finding, FindingKind};
+use beaconwatch_engine::finding::{Finding, FindingKind, Term};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::policy::{Detectors, Policy};
 use beaconwatch_engine::protocol::AppProtocol;
@@ -141,6 +141,27 @@ fn a_tunnel_that_needs_no_registered_domain_is_told_of_the_resolver() {
         |n: u32| format!("{}.{}", tunnel(n).replace(".t.example.com", ""), tunnel(n + 9).replace('.', ""));
     let findings = found(|scene| questions(scene, bare, 16), |_| {});
     assert!(findings.iter().any(|f| f.kind == FindingKind::DnsTunnel && f.destination.name.is_none()));
+}
+
+/// Whether rhythm and sizes count in the finding about NTP packets of 48 bytes that are answered so.
+fn rhythm_counts(answer: u64) -> bool {
+    let script = |scene: &mut Scene| {
+        for n in 0..40 {
+            let at = f64::from(n) * 64.0;
+            put(scene, at, connection(at, 123, (48, answer), |c| c.protocol = AppProtocol::Ntp));
+        }
+    };
+    let findings = found(script, |_| {});
+    let finding = findings.last().unwrap();
+    let terms = [Term::Timing, Term::Size].map(|term| finding.evidence.iter().any(|item| item.term == term));
+    assert_eq!(terms[0], terms[1], "{finding:?}");
+    terms[0]
+}
+
+#[test]
+fn the_rhythm_of_asking_for_the_time_does_not_count_and_that_of_other_use_of_its_port_does() {
+    assert!(!rhythm_counts(48));
+    assert!(rhythm_counts(480));
 }
 
 fn sessions(scene: &mut Scene, protocol: AppProtocol, port: u16) {

@@ -6,7 +6,7 @@ use super::place::is_private;
 use super::table::{Scope, index_of};
 use crate::actor::{ExecutableOrigin, Pod, Process};
 use crate::checkpoint::{Reader, Saved, Writer};
-use crate::contact::{NameSource, Naming};
+use crate::contact::{Bytes, NameSource, Naming};
 use crate::conversation::Conversation;
 use crate::detector::beacon;
 use crate::detector::dns::Payload;
@@ -83,14 +83,17 @@ pub(crate) fn levels_of(about: &Circumstances<'_>) -> Levels {
     levels.set(Term::Baseline, baseline(about.standings.standing));
     levels.set(Term::Lag, lag(about));
     levels.set(Term::Population, population(about));
-    levels.set(Term::Timing, timing(about.rhythm()));
-    levels.set(Term::Size, size(c));
+    let by_design = asks_for_the_time(c);
+    if !by_design {
+        levels.set(Term::Timing, timing(about.rhythm()));
+        levels.set(Term::Size, size(c));
+    }
     levels.set(Term::Balance, balance(c, about.scope));
     levels.set(Term::Answer, answer(c));
     levels.set(Term::DnsPayload, dns_payload(c));
     levels.set(Term::Reputation, u8::from(about.listed.is_some()));
     levels.set(Term::Protocol, protocol(c.protocol));
-    if about.scope == Scope::Network && about.rhythm() != RhythmKind::None {
+    if about.scope == Scope::Network && about.rhythm() != RhythmKind::None && !by_design {
         levels.set(Term::Period, period(c));
     }
     levels
@@ -324,6 +327,20 @@ fn balance(c: &Conversation, scope: Scope) -> u8 {
         Some(ratio) if ratio < -0.6 => 3,
         Some(_) => 2,
     }
+}
+
+/// A client of a time server asks in intervals that the server and the clock's drift set, with packets of one size that
+/// are answered by packets of the same size (RFC 5905, sections 7.3 and 13): neither says anything. What is merely
+/// sent from or to that port is something else.
+pub(crate) fn asks_for_the_time(c: &Conversation) -> bool {
+    const PORT: u16 = 123;
+    /// With an authenticator and the extension fields of RFC 8915.
+    const PACKET_MAX: u64 = 1024;
+    let Bytes { sent, received } = c.typical();
+    c.protocol == AppProtocol::Ntp
+        && c.destination.port == PORT
+        && (1..=PACKET_MAX).contains(&sent)
+        && sent.abs_diff(received) <= sent / 8
 }
 
 fn protocol(protocol: AppProtocol) -> u8 {

@@ -1,6 +1,6 @@
 //! Evidence in plain words and numbers.
 
-use super::levels::{Circumstances, Replicas, producer_consumer_ratio};
+use super::levels::{Circumstances, Replicas, asks_for_the_time, producer_consumer_ratio};
 use crate::contact::NameSource;
 use crate::detector::beacon;
 use crate::finding::{RhythmKind, Term};
@@ -46,6 +46,9 @@ pub(crate) fn sentence(term: Term, level: u8, about: &Circumstances<'_>) -> Stri
         }
         Term::Protocol => match level {
             1 => "speaks IRC".to_owned(),
+            _ if asks_for_the_time(about.conversation) => {
+                "asks for the time: NTP's intervals and sizes are so by design and do not count".to_owned()
+            }
             _ => format!("speaks {}", about.conversation.protocol.as_str()),
         },
     }
