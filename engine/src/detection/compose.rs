@@ -74,6 +74,9 @@ pub(super) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
     let destination = match (kind, &c.destination.name) {
         _ if let Some(spread) = &c.spread => detector::spread::destinations_text(spread),
         (FindingKind::DnsBeacon | FindingKind::DnsTunnel, Some(name)) => name.to_string(),
+        (FindingKind::DnsBeacon | FindingKind::DnsTunnel, None) => {
+            format!("no registered domain (of {})", detector::destination_text(&c.destination))
+        }
         _ => detector::destination_text(&c.destination),
     };
     let verb = match kind {
