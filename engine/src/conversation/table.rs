@@ -44,6 +44,8 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 struct Share {
     slots: Vec<Slot>,
+    /// Where the next search for what gives way begins, among the slots.
+    hand: usize,
     /// How often refused keys came, by hash; halved now and then. Only made when the share is full.
     knocks: Option<Box<Knocks>>,
 }
@@ -200,11 +202,15 @@ impl Table {
         knocks > 1 && self.evict_least(originator, knocks, now)
     }
 
-    /// Evicts the conversation of `originator` with the least evidence, then fewest contacts, then the oldest,
-    /// if it was turned to less often than `knocks` (or is idle) and nothing stands on it.
+    /// Of the next [`LOOKED_AT`] conversations of `originator`, evicts the one with the least evidence, then fewest
+    /// contacts, then the oldest, if it was turned to less often than `knocks` (or is idle) and nothing stands on it.
     fn evict_least(&mut self, originator: Originator, knocks: u32, now: Timestamp) -> bool {
+        let Some(share) = self.shares.get_mut(&originator) else { return false };
+        let from = share.hand % share.slots.len().max(1);
+        share.hand = from + LOOKED_AT;
         let Some(share) = self.shares.get(&originator) else { return false };
-        let held = share.slots.iter().filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
+        let next = share.slots.iter().cycle().skip(from).take(LOOKED_AT.min(share.slots.len()));
+        let held = next.filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
         let least = held
             .map(|(slot, c)| (slot, c.worth(), live_contacts(c, now), c.last, c.key))
             .min_by(|a, b| a.1.total_cmp(&b.1).then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4))))
@@ -237,6 +243,9 @@ impl Table {
     }
 }
 
+/// Conversations among which the least is found: a whole share on a node, and a part of the larger shares of recorded
+/// traffic, whose memory would have to be waited for.
+const LOOKED_AT: usize = 64;
 /// Bits of evidence from which a conversation is not given up for a newcomer.
 const WORTH_KEEPING: f32 = 10.0;
 /// Idle this long, seconds, a conversation's past contacts no longer hold its place.
