@@ -14,7 +14,6 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use beaconwatch_engine::actor::{Actor, ActorKey, ContainerId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
@@ -25,7 +24,7 @@ use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::{Policy, PolicySet};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 struct Counting;
 
@@ -56,7 +55,7 @@ const REPLICAS: u64 = 4;
 const EXECUTABLES: u64 = 2;
 const DESTINATIONS: u64 = 31;
 /// Contacts that are made at a time: few, so that they are in the caches, as where they are made one by one.
-const BATCH: usize = 64;
+const BATCH: usize = 256;
 /// Contacts of each conversation before anything is measured: rings of gaps are full by then.
 const WARM_UP: usize = 40 * (WORKLOADS * REPLICAS * EXECUTABLES * DESTINATIONS) as usize;
 
@@ -217,20 +216,16 @@ fn contacts(criterion: &mut Criterion) {
 
         let (mut allocated, mut counted) = (0, 0);
         group.bench_function(name, |bencher| {
-            bencher.iter_custom(|batches| {
-                (0..batches)
-                    .map(|_| {
-                        let contacts = traffic.some(BATCH);
-                        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
-                        let begin = Instant::now();
-                        feed(&mut engine, contacts);
-                        let took = begin.elapsed();
-                        allocated += ALLOCATIONS.load(Ordering::Relaxed) - allocations;
-                        counted += BATCH;
-                        took
-                    })
-                    .sum()
-            });
+            bencher.iter_batched(
+                || traffic.some(BATCH),
+                |contacts| {
+                    let before = ALLOCATIONS.load(Ordering::Relaxed);
+                    feed(&mut engine, contacts);
+                    allocated += ALLOCATIONS.load(Ordering::Relaxed) - before;
+                    counted += BATCH;
+                },
+                BatchSize::PerIteration,
+            );
         });
         println!("{name}: {allocated} allocations for {counted} contacts, findings included");
     }
