@@ -6,6 +6,7 @@ use crate::actor::{Actor, Pod};
 use crate::contact::{Bytes, Destination};
 use crate::policy::{Mode, PolicyId};
 use crate::protocol::AppProtocol;
+use crate::text::gap_range;
 use crate::time::Timestamp;
 
 /// Identity of a finding: (workload, executable, destination, kind). The same behaviour seen again, by another
@@ -150,6 +151,15 @@ pub struct Rhythm {
     pub gaps: u32,
     /// ... where an irregular process would have hit with this probability each time.
     pub chance: f32,
+}
+
+impl Rhythm {
+    /// The predicted window in words: `48-71 s`.
+    #[must_use]
+    pub fn window_text(&self) -> String {
+        let (from, to) = self.window_secs;
+        gap_range(from, to)
+    }
 }
 
 /// A finding in one of its states.

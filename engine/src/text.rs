@@ -34,12 +34,14 @@ pub(crate) fn duration_text(secs: f64) -> String {
     }
 }
 
-/// `48-71 s`, `1.9-2.2 s`, `50-60 min`.
+/// `48-71 s`, `1.9-2.2 s`, `50-60 min`; with more digits where the ends look alike: `4.98-5.02 s`.
 pub(crate) fn gap_range(from: f32, to: f32) -> String {
-    if to < 10.0 {
-        format!("{from:.1}-{to:.1} s")
-    } else if to < 600.0 {
-        format!("{from:.0}-{to:.0} s")
+    if to < 600.0 {
+        let coarse = if to < 10.0 { 1 } else { 0 };
+        let tell_apart = if to - from < 0.02 { 3 } else { 2 };
+        let alike = format!("{from:.coarse$}") == format!("{to:.coarse$}");
+        let digits = if alike { tell_apart } else { coarse };
+        format!("{from:.digits$}-{to:.digits$} s")
     } else if to < 7200.0 {
         format!("{:.1}-{:.1} min", from / 60.0, to / 60.0)
     } else {
@@ -59,5 +61,17 @@ mod tests {
         assert_eq!(duration_text(2.21), "2.2 s");
         assert_eq!(duration_text(2580.0), "43 min");
         assert_eq!(gap_range(48.2, 70.9), "48-71 s");
+    }
+
+    #[test]
+    fn the_ends_of_a_window_are_told_apart() {
+        for (from, to, expected) in [
+            (1.74, 2.31, "1.7-2.3 s"),
+            (4.98, 5.02, "4.98-5.02 s"),
+            (4.996, 5.004, "4.996-5.004 s"),
+            (59.9, 60.1, "59.90-60.10 s"),
+        ] {
+            assert_eq!(gap_range(from, to), expected);
+        }
     }
 }

@@ -137,23 +137,10 @@ fn timing(about: &Circumstances<'_>) -> String {
     }
     format!(
         "{kind}{hits} of the last {len} gaps fell in the predicted {} (chance {}): {:.0} bits of rhythm",
-        window_text(window.from, window.to),
+        gap_range(window.from, window.to),
         chance_text(window.chance),
         c.rhythm_bits
     )
-}
-
-/// The predicted window, with as many digits as tell its ends apart: `4.98-5.02 s`.
-fn window_text(from: f32, to: f32) -> String {
-    let coarse = gap_range(from, to);
-    let alike = coarse
-        .split_once('-')
-        .is_some_and(|(from, to)| to.strip_prefix(from).is_some_and(|unit| unit.starts_with(' ')));
-    if !alike || to >= 600.0 {
-        return coarse;
-    }
-    let digits = if to - from < 0.02 { 3 } else { 2 };
-    format!("{from:.digits$}-{to:.digits$} s")
 }
 
 /// Never `0 %`: a narrow window is hit by chance now and then.
@@ -206,18 +193,6 @@ fn bytes_text_f32(bytes: f32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ends_of_a_window_are_told_apart() {
-        for (from, to, expected) in [
-            (1.74, 2.31, "1.7-2.3 s"),
-            (4.98, 5.02, "4.98-5.02 s"),
-            (4.996, 5.004, "4.996-5.004 s"),
-            (59.9, 60.1, "59.90-60.10 s"),
-        ] {
-            assert_eq!(window_text(from, to), expected);
-        }
-    }
 
     #[test]
     fn a_port_is_told_without_a_protocol_that_nobody_recognised() {

@@ -167,12 +167,11 @@ fn when(finding: &Finding) -> When {
         every: finding.rhythm.as_ref().map(every),
         period_seconds: finding.rhythm.as_ref().map(|rhythm| tenth(rhythm.period_secs)),
         rhythm: finding.rhythm.as_ref().map(|rhythm| {
-            let Rhythm { bits, window_secs: (low, high), hits, gaps, chance, .. } = rhythm;
+            let Rhythm { bits, hits, gaps, chance, .. } = rhythm;
             let chance = crate::render::figure::percent(f64::from(*chance));
-            let digits = usize::from(*high < 100.0);
+            let window = rhythm.window_text();
             format!(
-                "{hits} of {gaps} gaps fell in the predicted {low:.digits$}-{high:.digits$} s \
-                 (chance {chance}): {bits:.0} bits of rhythm"
+                "{hits} of {gaps} gaps fell in the predicted {window} (chance {chance}): {bits:.0} bits of rhythm"
             )
         }),
     }
