@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::FindingKind;
+use beaconwatch_engine::finding::{Finding, FindingKind};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::Policy;
@@ -61,6 +61,25 @@ fn what_has_no_share_of_the_table_left_is_still_counted() {
     assert!(scene.engine.counters().conversations_refused > 50);
     assert_eq!(scene.opened().len(), 1);
     assert!(scene.opened()[0].check_ins > 10);
+}
+
+#[test]
+fn a_rhythm_outlives_a_flood_through_a_large_share_of_the_table() {
+    let limits = Limits { conversations_per_workload_max: 200, ..Limits::default() };
+    let mut scene = Scene::with_limits(limits, policy());
+    for minute in 0..60_u32 {
+        let at = 60.0 * f64::from(minute);
+        scene.contact(at, "/tmp/.x/agent", "203.0.113.9", 443, 312, 900);
+        // Each of them twice, so that it may push out another.
+        for n in 0..200_u32 {
+            let to = std::net::Ipv4Addr::from_bits(0x0b00_0000 + 100 * minute + n / 2).to_string();
+            scene.contact(at + 1.0 + 0.2 * f64::from(n), "/tmp/.x/agent", &to, 443, 200 + u64::from(n), 900);
+        }
+    }
+    let counters = scene.engine.counters();
+    assert!(counters.conversations_evicted > 1000 && counters.conversations <= 200, "{counters:?}");
+    let told = |finding: &&Finding| finding.destination.address == Some("203.0.113.9".parse().unwrap());
+    assert_eq!(scene.opened().into_iter().filter(told).count(), 1);
 }
 
 #[test]

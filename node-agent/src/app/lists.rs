@@ -127,6 +127,22 @@ mod tests {
     }
 
     #[test]
+    fn a_broken_list_keeps_no_agent_of_a_cluster_from_watching_and_is_taken_once_it_is_mended() {
+        let directory = std::env::temp_dir().join(format!("beaconwatch-broken-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let list = directory.join("bundle.json");
+        std::fs::write(&list, "{").unwrap();
+        let mut files = ListFiles::of(vec![directory.clone()]);
+        assert!(policies::first_lists(&files.paths, false).is_err(), "by hand, it is told at once");
+        assert_eq!(policies::first_lists(&files.paths, true).unwrap().len(), 0);
+        std::fs::remove_file(&list).unwrap();
+        std::fs::write(directory.join("feed.txt"), "192.0.2.1\n").unwrap();
+        assert_eq!((files.look(), files.look()), (false, true));
+        assert_eq!(policies::load_lists(&files.paths).unwrap().len(), 1);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
     fn a_file_that_changed_is_read_once_it_is_still() {
         let directory = std::env::temp_dir().join(format!("beaconwatch-watch-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();

@@ -4,7 +4,9 @@
 use core::str::FromStr;
 use std::net::IpAddr;
 
-use beaconwatch_engine::input::{Event, Input};
+use beaconwatch_engine::input::Input;
+
+use super::tally::originator;
 
 /// A network, such as `10.0.0.0/8` or `2001:db8::/32`; an address alone is a network of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,21 +57,10 @@ impl Home {
 
     /// Whether an input is to be judged: all but the beginnings of contacts whose originator has an address elsewhere.
     pub(super) fn admits(&mut self, input: &Input) -> bool {
-        let originator = match input {
-            Input::Contact(contact) if contact.actor.pod_uid.is_none() => contact.actor.address,
-            Input::Event(Event::SocketOpened(opened)) => opened.local.map(|local| local.ip()),
-            Input::Contact(_)
-            | Input::Event(_)
-            | Input::ContactEnd(_)
-            | Input::Workload(_)
-            | Input::Digest { .. }
-            | Input::Policies(_)
-            | Input::Baseline(_)
-            | Input::Reputation(_)
-            | Input::Lost { .. } => None,
+        let Some((None, Some(address))) = originator(input).filter(|_| !self.networks.is_empty()) else {
+            return true;
         };
-        let Some(originator) = originator.filter(|_| !self.networks.is_empty()) else { return true };
-        let is_home = self.networks.iter().any(|network| network.holds(originator));
+        let is_home = self.networks.iter().any(|network| network.holds(address));
         self.left_out += u64::from(!is_home);
         is_home
     }

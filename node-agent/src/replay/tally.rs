@@ -1,6 +1,8 @@
 //! What went by, counted for the summary.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use beaconwatch_engine::collections::{Set, hash_of};
 use beaconwatch_engine::finding::{Finding, FindingId, FindingState, Severity};
@@ -26,21 +28,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn count(&mut self, time: Timestamp, input: &Input) {
         self.inputs += 1;
-        let host = match input {
-            Input::Contact(contact) => {
-                let actor = &contact.actor;
-                Some(actor.pod_uid.as_ref().map_or_else(|| hash_of(&actor.address), hash_of))
-            }
-            Input::Event(Event::SocketOpened(opened)) => Some(hash_of(&opened.local.map(|local| local.ip()))),
-            Input::Event(_)
-            | Input::ContactEnd(_)
-            | Input::Workload(_)
-            | Input::Digest { .. }
-            | Input::Policies(_)
-            | Input::Baseline(_)
-            | Input::Reputation(_)
-            | Input::Lost { .. } => None,
-        };
+        let host = originator(input).map(|(pod, address)| pod.map_or_else(|| hash_of(&address), hash_of));
         if let Some(host) = host {
             self.first.get_or_insert(time);
             if host != self.last_host && self.hosts.len() < HOSTS_MAX {
@@ -54,6 +42,22 @@ impl Tally {
     /// Originators.
     pub(super) fn hosts(&self) -> usize {
         self.hosts.len()
+    }
+}
+
+/// Who begins the contact that an input begins, by pod uid and address as far as they are known.
+pub(super) fn originator(input: &Input) -> Option<(Option<&Arc<str>>, Option<IpAddr>)> {
+    match input {
+        Input::Contact(contact) => Some((contact.actor.pod_uid.as_ref(), contact.actor.address)),
+        Input::Event(Event::SocketOpened(opened)) => Some((None, opened.local.map(|local| local.ip()))),
+        Input::Event(_)
+        | Input::ContactEnd(_)
+        | Input::Workload(_)
+        | Input::Digest { .. }
+        | Input::Policies(_)
+        | Input::Baseline(_)
+        | Input::Reputation(_)
+        | Input::Lost { .. } => None,
     }
 }
 
