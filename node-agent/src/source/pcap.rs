@@ -39,7 +39,7 @@ pub struct CaptureCounters {
     pub not_ip: u64,
     /// IP packets with a transport that has no ports.
     pub other_transports: u64,
-    /// Packets whose headers are cut or make no sense.
+    /// Packets whose headers are cut or make no sense, or whose time cannot be theirs.
     pub malformed: u64,
     /// Fragments that could not be put together within the bounds.
     pub fragments_lost: u64,

@@ -15,8 +15,8 @@ use super::read_buffer::ReadBuffer;
 
 /// Largest packet that is believed; a longer record is damage.
 pub(super) const PACKET_BYTES_MAX: usize = 256 << 10;
-/// A packet this much later than all before is damaged, unless the next one is of that time too. Time never goes back, so
-/// its time would be that of all that follow.
+/// The time of a packet this much later than all before is damaged, unless the next one is of that time too. Time never
+/// goes back, so it would be the time of all that follow.
 const LEAP_NS: u64 = 366 * 86_400 * 1_000_000_000;
 const FILE_HEADER_BYTES: usize = 24;
 const RECORD_HEADER_BYTES: usize = 16;
@@ -171,19 +171,16 @@ impl Capture {
     /// When reading fails.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let record = loop {
-            let record = match &mut self.format {
-                Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
-                Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
-            };
-            let Some(record) = record else { return Ok(None) };
-            self.counters.packets += 1;
-            if !self.leaps(record.time.as_nanos()) {
-                break record;
-            }
-            self.counters.malformed += 1;
-            self.input.consume(record.record_len);
+        let record = match &mut self.format {
+            Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
+            Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
         };
+        let Some(mut record) = record else { return Ok(None) };
+        self.counters.packets += 1;
+        if self.leaps(record.time.as_nanos()) {
+            self.counters.malformed += 1;
+            record.time = Timestamp::from_nanos(self.latest_ns);
+        }
         let number = self.counters.packets;
         self.counters.captured_bytes += record.data_len as u64;
         self.counters.wire_bytes += record.wire_len as u64;
