@@ -7,6 +7,8 @@ use core::hash::BuildHasher;
 
 /// A hash map with a fixed hasher.
 pub type Map<K, V> = hashbrown::HashMap<K, V, foldhash::quality::FixedState>;
+/// A place in a [`Map`], taken or free.
+pub type Entry<'a, K, V> = hashbrown::hash_map::Entry<'a, K, V, foldhash::quality::FixedState>;
 /// A hash set with a fixed hasher.
 pub type Set<K> = hashbrown::HashSet<K, foldhash::quality::FixedState>;
 

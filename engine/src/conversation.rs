@@ -241,32 +241,35 @@ impl Conversation {
         }
         let begins = self.sessions.event(contact.start, dead_time(0));
         let visits = self.visits.event(contact.start, dead_time(1));
-        if let Some(bytes) = contact.bytes {
-            self.sized(contact.start, bytes);
-        }
+        let modal = contact.bytes.is_some_and(|bytes| self.count_size(contact.start, bytes));
         if let Some(duration) = contact.duration {
             self.longest = self.longest.max(duration.as_secs_f32());
         }
-        if begins || visits {
+        if begins || visits || modal {
             self.weigh();
         }
     }
 
-    /// The size of a contact became known. Without payload there is no size to repeat.
+    /// The size of a contact became known.
     pub(crate) fn sized(&mut self, start: Timestamp, bytes: Bytes) {
+        if self.count_size(start, bytes) {
+            self.weigh();
+        }
+    }
+
+    /// Counts a size; true if it began a session of the modal size. Without payload there is no size to repeat.
+    fn count_size(&mut self, start: Timestamp, bytes: Bytes) -> bool {
         self.add(bytes);
         if bytes.received > 0 {
             self.received_class.vote(size_class(bytes.received));
         }
         if bytes.sent == 0 {
-            return;
+            return false;
         }
         let class = size_class(bytes.sent);
         self.size.request(class);
         // Where all requests have the same size, the gaps are those of the sessions.
-        if self.sent_class.vote(class) && self.modal.event_beside(Some(&self.sessions), start, dead_time(2)) {
-            self.weigh();
-        }
+        self.sent_class.vote(class) && self.modal.event_beside(Some(&self.sessions), start, dead_time(2))
     }
 
     /// More bytes of a contact that was sized before.

@@ -82,6 +82,8 @@ pub struct Engine {
     counters: Counters,
     workloads: Workloads,
     sessions: Sessions,
+    /// When something of theirs is due; asked for with every input, changed by few.
+    sessions_due: Option<Timestamp>,
     detection: Detection,
     session_outputs: Vec<SessionOutput>,
     outputs: VecDeque<Finding>,
@@ -97,6 +99,7 @@ impl Engine {
             counters: Counters::default(),
             workloads: Workloads::default(),
             sessions: Sessions::with_limits(&limits),
+            sessions_due: None,
             detection: Detection::with_limits(&limits),
             session_outputs: Vec::new(),
             outputs: VecDeque::new(),
@@ -141,7 +144,10 @@ impl Engine {
     /// When [`Engine::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        [self.sessions.poll_timeout(), self.detection.poll_timeout()].into_iter().flatten().min()
+        match (self.sessions_due, self.detection.poll_timeout()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// Runs what is due at `now`.
@@ -232,6 +238,7 @@ impl Engine {
 
     /// Contacts go from the session layer to the detectors.
     fn hand_on(&mut self) {
+        self.sessions_due = self.sessions.poll_timeout();
         for output in self.session_outputs.drain(..) {
             match output {
                 SessionOutput::Contact(contact) => {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey, Owner, Pod};
-use crate::collections::{Map, hash_of};
+use crate::collections::{Entry, Map, hash_of};
 use crate::conversation::Originator;
 use crate::policy::PolicySet;
 use crate::workload::Workloads;
@@ -78,17 +78,35 @@ impl Participants {
             // Everything here can be looked up again, so forgetting is cheap and rare.
             self.known.clear();
         }
-        let pod = || workloads.pod_of(actor).cloned();
-        let entry = self.known.entry(key);
-        let participant = entry.or_insert_with(|| participant(actor, pod(), policies, epoch));
-        if participant.epoch != epoch {
-            // A container stays its pod's, also after the pod was deleted.
-            let before = participant.pod.take().filter(|_| actor.container.is_some());
-            let destinations = participant.destinations;
-            *participant =
-                Participant { destinations, ..self::participant(actor, pod().or(before), policies, epoch) };
+        match self.known.entry(key) {
+            Entry::Occupied(entry) if entry.get().epoch == epoch => entry.into_mut(),
+            entry @ (Entry::Occupied(_) | Entry::Vacant(_)) => {
+                look_up(entry, actor, workloads, policies, epoch)
+            }
         }
-        participant
+    }
+}
+
+/// Makes what is known of an actor, or makes it anew.
+#[cold]
+fn look_up<'p>(
+    entry: Entry<'p, ActorKey, Participant>,
+    actor: &Actor,
+    workloads: &Workloads,
+    policies: &PolicySet,
+    epoch: (u32, u32),
+) -> &'p Participant {
+    let pod = workloads.pod_of(actor).cloned();
+    match entry {
+        Entry::Vacant(entry) => entry.insert(participant(actor, pod, policies, epoch)),
+        Entry::Occupied(entry) => {
+            let entry = entry.into_mut();
+            // A container stays its pod's, also after the pod was deleted.
+            let before = entry.pod.take().filter(|_| actor.container.is_some());
+            let destinations = entry.destinations;
+            *entry = Participant { destinations, ..participant(actor, pod.or(before), policies, epoch) };
+            entry
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Deadline {
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     due: BTreeSet<(Timestamp, Deadline)>,
+    /// The time of the first; asked for with every input.
+    next: Option<Timestamp>,
 }
 
 impl Timers {
@@ -25,18 +27,20 @@ impl Timers {
     pub(crate) fn set(&mut self, at: Timestamp, what: Deadline) {
         if at < Timestamp::MAX {
             self.due.insert((at, what));
+            self.next = Some(self.next.map_or(at, |next| next.min(at)));
         }
     }
 
     /// The first deadline.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        self.due.first().map(|(at, _)| *at)
+        self.next
     }
 
     /// Takes the first deadline that is due at `now`.
     pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Deadline> {
         let first = *self.due.first().filter(|(at, _)| *at <= now)?;
         self.due.remove(&first);
+        self.next = self.due.first().map(|(at, _)| *at);
         Some(first.1)
     }
 }

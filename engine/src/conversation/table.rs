@@ -202,14 +202,17 @@ impl Table {
         knocks > 1 && self.evict_least(originator, knocks, now)
     }
 
-    /// Of the next [`LOOKED_AT`] conversations of `originator`, evicts the one with the least evidence, then fewest
-    /// contacts, then the oldest, if it was turned to less often than `knocks` (or is idle) and nothing stands on it.
+    /// Of the conversations of `originator` (of a large share: the next [`SAMPLE`]), evicts the one with the least
+    /// evidence, then fewest contacts, then the oldest, if it was turned to less often than `knocks` (or is idle) and
+    /// nothing stands on it.
     fn evict_least(&mut self, originator: Originator, knocks: u32, now: Timestamp) -> bool {
         let Some(share) = self.shares.get_mut(&originator) else { return false };
-        let from = share.hand % share.slots.len().max(1);
-        share.hand = from + LOOKED_AT;
+        let held = share.slots.len();
+        let looked_at = if held <= WHOLE_SHARE { held } else { SAMPLE };
+        let from = share.hand % held.max(1);
+        share.hand = from + looked_at;
         let Some(share) = self.shares.get(&originator) else { return false };
-        let next = share.slots.iter().cycle().skip(from).take(LOOKED_AT.min(share.slots.len()));
+        let next = share.slots.iter().cycle().skip(from).take(looked_at);
         let held = next.filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
         let least = held
             .map(|(slot, c)| (slot, c.worth(), live_contacts(c, now), c.last, c.key))
@@ -243,9 +246,10 @@ impl Table {
     }
 }
 
-/// Conversations among which the least is found: a whole share on a node, and a part of the larger shares of recorded
-/// traffic, whose memory would have to be waited for.
-const LOOKED_AT: usize = 64;
+/// The largest share that is looked at as a whole for what gives way: those of a node.
+const WHOLE_SHARE: usize = 64;
+/// Of the larger ones of recorded traffic so many are looked at in turn, since their memory has to be waited for.
+const SAMPLE: usize = 16;
 /// Bits of evidence from which a conversation is not given up for a newcomer.
 const WORTH_KEEPING: f32 = 10.0;
 /// Idle this long, seconds, a conversation's past contacts no longer hold its place.

@@ -72,9 +72,15 @@ impl Purse {
         }
     }
 
-    fn evidence(&self) -> f32 {
-        let paid = if self.restarts <= 1 { 0.0 } else { 2.0 * f32::from(self.restarts).log2() };
-        self.wealth - paid
+    /// Evidence, bits, or `best` where that is more.
+    #[inline(always)]
+    fn evidence_above(&self, best: f32) -> f32 {
+        // Evidence is never more than wealth, and most purses are empty: no logarithm for those.
+        if self.wealth <= best {
+            return best;
+        }
+        let paid = if self.restarts <= 1 { 0.0 } else { 2.0 * log2(f32::from(self.restarts)) };
+        best.max(self.wealth - paid)
     }
 }
 
@@ -136,15 +142,11 @@ impl Tracker {
     }
 
     /// Evidence against an irregular process, bits.
+    #[inline]
     pub(crate) fn evidence(&self) -> f32 {
-        let mut best = CHOICE_FEE;
-        for purse in [&self.by_window].into_iter().chain(&self.by_ratio) {
-            // Evidence is never more than wealth, and most purses are empty: no logarithm for those.
-            if purse.wealth > best {
-                best = best.max(purse.evidence());
-            }
-        }
-        best - CHOICE_FEE
+        let [wide, narrow] = &self.by_ratio;
+        let best = self.by_window.evidence_above(CHOICE_FEE);
+        narrow.evidence_above(wide.evidence_above(best)) - CHOICE_FEE
     }
 
     /// The window bet on now; growth 0 if there is none.

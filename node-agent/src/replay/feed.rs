@@ -8,7 +8,8 @@ use beaconwatch_engine::time::Timestamp;
 use super::inputs::FileKind;
 use super::joined::Joined;
 use super::merge::Merge;
-use super::reorder::Reorder;
+use super::reorder::{Fetch, Reorder};
+use crate::source::record::Connection;
 use crate::source::{OrderedSource, Record, Refusals};
 
 /// The stream.
@@ -71,6 +72,9 @@ impl Feed {
 
     /// The next input with its time; `None` at the end of all.
     pub fn take(&mut self) -> Option<(Timestamp, Input)> {
+        if self.ordered.is_empty() {
+            return self.logs.next(&mut self.refusals);
+        }
         if self.log_head.is_none() {
             self.log_head = self.logs.next(&mut self.refusals);
         }
@@ -126,6 +130,16 @@ impl Feed {
     #[must_use]
     pub fn late(&self) -> u64 {
         self.logs.reorder.late()
+    }
+}
+
+impl Fetch for Record {
+    fn fetch(&self) {
+        // Other rows are small, or boxes.
+        if let Self::Connection { uid, connection, open } = self {
+            let Connection { start, port, bytes, duration, protocol, .. } = connection;
+            core::hint::black_box((*uid, *open, *start, *port, *bytes, *duration, *protocol));
+        }
     }
 }
 

@@ -8,8 +8,14 @@ use std::collections::VecDeque;
 
 use beaconwatch_engine::time::Timestamp;
 
-/// Rows that are taken together when their turn comes.
-const AT_HAND_MAX: usize = 16;
+/// Rows whose memory is waited for together, not one after the other.
+const TOGETHER: usize = 16;
+
+/// A row whose memory can be asked for before it is needed.
+pub trait Fetch {
+    /// Reads a word of each line of its memory.
+    fn fetch(&self);
+}
 
 /// Holds rows back until their turn. What is put in order is where the rows lie, not the rows.
 #[derive(Debug)]
@@ -19,8 +25,6 @@ pub struct Reorder<T> {
     free: Vec<usize>,
     held: Vec<Held>,
     ready: VecDeque<Held>,
-    /// The next few, last one first.
-    at_hand: Vec<(Timestamp, T)>,
     last: Timestamp,
     late: u64,
 }
@@ -32,7 +36,7 @@ struct Held {
     place: usize,
 }
 
-impl<T> Reorder<T> {
+impl<T: Fetch> Reorder<T> {
     /// Holds at most twice `look_ahead` rows.
     #[must_use]
     pub fn with_look_ahead(look_ahead: usize) -> Self {
@@ -42,7 +46,6 @@ impl<T> Reorder<T> {
             free: Vec::new(),
             held: Vec::new(),
             ready: VecDeque::new(),
-            at_hand: Vec::new(),
             last: Timestamp::ZERO,
             late: 0,
         }
@@ -51,6 +54,9 @@ impl<T> Reorder<T> {
     /// Takes a row; `order` decides among rows of equal time.
     #[inline]
     pub fn push(&mut self, time: Timestamp, order: u64, row: T) {
+        if self.free.len().is_multiple_of(TOGETHER) {
+            self.fetch(self.free.iter().rev());
+        }
         let place = self.free.pop().unwrap_or_else(|| {
             self.rows.push(None);
             self.rows.len() - 1
@@ -64,16 +70,21 @@ impl<T> Reorder<T> {
     /// Whether rows must be taken out before more are put in.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        !self.at_hand.is_empty() || !self.ready.is_empty() || self.held.len() >= 2 * self.look_ahead
+        !self.ready.is_empty() || self.held.len() >= 2 * self.look_ahead
     }
 
     /// The next row in order; `None` when nothing is held. Ask when [`Self::is_full`], or when nothing follows.
     #[inline]
     pub fn pop(&mut self) -> Option<(Timestamp, T)> {
-        if self.at_hand.is_empty() {
-            self.reach();
+        if self.ready.is_empty() {
+            self.release();
         }
-        let (time, row) = self.at_hand.pop()?;
+        if self.ready.len().is_multiple_of(TOGETHER) {
+            self.fetch(self.ready.iter().map(|held| &held.place));
+        }
+        let Held { time, order: _, place } = self.ready.pop_front()?;
+        let row = self.rows.get_mut(place).and_then(Option::take)?;
+        self.free.push(place);
         if time < self.last {
             self.late += 1;
         }
@@ -81,20 +92,22 @@ impl<T> Reorder<T> {
         Some((time, row))
     }
 
-    /// Takes the next few rows together: the memory of each is waited for while that of the others comes, too.
-    #[inline(never)]
-    fn reach(&mut self) {
-        if self.ready.is_empty() {
-            // What stayed from the last time is in order already, which this sort makes use of. Orders are unique.
-            self.held.sort_by_key(|held| u128::from(held.time.as_nanos()) << 64 | u128::from(held.order));
-            let count = if self.held.len() > self.look_ahead { self.held.len() / 2 } else { self.held.len() };
-            self.ready.extend(self.held.drain(..count));
-        }
-        let count = self.ready.len().min(AT_HAND_MAX);
-        for Held { time, order: _, place } in self.ready.drain(..count).rev() {
-            if let Some(row) = self.rows.get_mut(place).and_then(Option::take) {
-                self.free.push(place);
-                self.at_hand.push((time, row));
+    /// Puts what is held in order and lets the earlier half go on.
+    fn release(&mut self) {
+        // What stayed from the last time is in order already, which this sort makes use of. Orders are unique.
+        self.held.sort_by_key(|held| u128::from(held.time.as_nanos()) << 64 | u128::from(held.order));
+        let count = if self.held.len() > self.look_ahead { self.held.len() / 2 } else { self.held.len() };
+        self.ready.extend(self.held.drain(..count));
+    }
+
+    /// Asks for the memory of the next few places, so that all of it comes into the caches at the same time.
+    fn fetch<'p>(&self, places: impl Iterator<Item = &'p usize>) {
+        for place in places.take(TOGETHER) {
+            match self.rows.get(*place) {
+                Some(Some(row)) => row.fetch(),
+                free => {
+                    core::hint::black_box(free.is_some_and(Option::is_none));
+                }
             }
         }
     }
@@ -115,6 +128,10 @@ impl<T> Reorder<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Fetch for u64 {
+        fn fetch(&self) {}
+    }
 
     fn check(look_ahead: usize, times: &[u64]) -> (Vec<u64>, u64) {
         let mut reorder = Reorder::with_look_ahead(look_ahead);
@@ -147,7 +164,7 @@ mod tests {
         let mut reorder = Reorder::with_look_ahead(4);
         let mut pushed = 0;
         while !reorder.is_full() {
-            reorder.push(Timestamp::ZERO, pushed, ());
+            reorder.push(Timestamp::ZERO, pushed, 0);
             pushed += 1;
         }
         assert_eq!(pushed, 8);
