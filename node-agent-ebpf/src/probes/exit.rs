@@ -1,4 +1,5 @@
-//! `sched_process_exit`: reported once per process, when its last thread ends.
+//! `sched_process_exit`: reported when the last thread of a process ends; of threads that end at the same moment, each
+//! may be the last one, so it may be reported more than once.
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;

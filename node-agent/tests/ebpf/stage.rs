@@ -234,9 +234,7 @@ impl Seen {
                 let parser = parsers.entry(payload.socket).or_insert_with(|| parser_of(payload));
                 observe(parser, payload, seen.observations.entry(payload.cgroup).or_default());
             }
-            while let Some(due) = sessions.poll_timeout().filter(|due| *due <= now) {
-                sessions.handle_timeout(due, &mut out);
-            }
+            // What waits for a name waits until the end: on a busy machine a client may take longer than the engine does.
             sessions.handle(now, event, &mut out);
             last = now;
         }
