@@ -16,7 +16,7 @@ use crate::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::detector::dns::DnsPayload;
 use crate::numeric::{class_size, size_class};
 use crate::protocol::AppProtocol;
-use crate::rhythm::{Modal, SizeBet, Tracker};
+use crate::rhythm::{Modal, SizeBet, Tracker, Train};
 use crate::time::Timestamp;
 
 /// Identity of a conversation: actor (or the workload, for jobs), destination, port, transport.
@@ -27,19 +27,23 @@ pub(crate) struct ConversationKey(pub(crate) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Originator(pub(crate) u64);
 
+/// The three trackers.
+const SESSIONS: u8 = 0;
+const VISITS: u8 = 1;
+const MODAL: u8 = 2;
+
 /// Dead times of the three trackers, seconds: sessions, sessions of sessions, and requests of the modal size.
 pub(crate) const DEAD_TIMES: [f32; 3] = [0.3, 30.0, 0.3];
 
-/// State of a conversation.
+/// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
+/// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Conversation {
-    pub(crate) key: ConversationKey,
-    pub(crate) originator: Originator,
     pub(crate) actor: Arc<Actor>,
-    pub(crate) actor_key: ActorKey,
-    pub(crate) destination: Destination,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
+    pub(crate) bytes: Bytes,
     /// Contacts in all.
     pub(crate) contacts: u32,
     /// Of them, on connections that were already open.
@@ -47,32 +51,40 @@ pub(crate) struct Conversation {
     /// Connections that the peer never answered, and that it did.
     pub(crate) unanswered: u32,
     pub(crate) answered: u32,
-    pub(crate) bytes: Bytes,
-    /// Longest connection, seconds.
-    pub(crate) longest: f32,
-    pub(crate) sessions: Tracker,
-    pub(crate) visits: Tracker,
-    pub(crate) modal: Tracker,
+    /// Best evidence of the trackers, bits.
+    pub(crate) rhythm_bits: f32,
+    /// Evidence of each tracker when it was weighed last.
+    bits: [f32; 3],
+    /// Which tracker has the best evidence.
+    pub(crate) best: u8,
+    /// The modal tracker would be the same as that of the sessions: all requests had the modal size so far.
+    modal_is_sessions: bool,
+    pub(crate) protocol: AppProtocol,
+    pub(crate) naming: Naming,
+    naming_votes: u8,
+    pub(crate) ja4_odd: Option<bool>,
+    /// Its contacts are not counted in the aggregate of its executable.
+    pub(crate) apart: bool,
     pub(crate) size: SizeBet,
     pub(crate) sent_class: Modal,
     pub(crate) received_class: Modal,
-    pub(crate) naming: Naming,
-    naming_votes: u8,
-    pub(crate) protocol: AppProtocol,
-    pub(crate) ja4: Option<Arc<str>>,
-    pub(crate) ja4_odd: Option<bool>,
-    pub(crate) sni: Option<Arc<str>>,
+    /// Longest connection, seconds.
+    pub(crate) longest: f32,
+    /// The last judgement.
+    pub(crate) judged: Judged,
     /// Only with DNS questions.
     pub(crate) dns: Option<Box<DnsPayload>>,
     /// Only of an aggregate: where its check-ins go.
     pub(crate) spread: Option<Box<Spread>>,
-    /// Its contacts are not counted in the aggregate of its executable.
-    pub(crate) apart: bool,
-    /// Best evidence of the trackers, bits, and which tracker has it.
-    pub(crate) rhythm_bits: f32,
-    pub(crate) best: u8,
-    /// The last judgement.
-    pub(crate) judged: Judged,
+    pub(crate) sessions: Tracker,
+    pub(crate) visits: Tracker,
+    modal: Train,
+    pub(crate) ja4: Option<Arc<str>>,
+    pub(crate) sni: Option<Arc<str>>,
+    pub(crate) key: ConversationKey,
+    pub(crate) originator: Originator,
+    pub(crate) actor_key: ActorKey,
+    pub(crate) destination: Destination,
     /// Records lost before it began, as the engine counted them.
     pub(crate) lost_before: u64,
 }
@@ -95,37 +107,39 @@ pub(crate) struct Judged {
 
 saved!(Judged { at, score, mean, rhythm_bits, profiled_at, profiled, finding });
 saved!(Conversation {
-    key,
-    originator,
     actor,
-    actor_key,
-    destination,
     first,
     last,
+    bytes,
     contacts,
     bursts,
     unanswered,
     answered,
-    bytes,
-    longest,
-    sessions,
-    visits,
-    modal,
+    rhythm_bits,
+    bits,
+    best,
+    modal_is_sessions,
+    protocol,
+    naming,
+    naming_votes,
+    ja4_odd,
+    apart,
     size,
     sent_class,
     received_class,
-    naming,
-    naming_votes,
-    protocol,
-    ja4,
-    ja4_odd,
-    sni,
+    longest,
+    judged,
     dns,
     spread,
-    apart,
-    rhythm_bits,
-    best,
-    judged,
+    sessions,
+    visits,
+    modal,
+    ja4,
+    sni,
+    key,
+    originator,
+    actor_key,
+    destination,
     lost_before,
 });
 
@@ -133,37 +147,39 @@ impl Conversation {
     /// A conversation that begins with `contact`.
     pub(crate) fn begin(key: ConversationKey, originator: Originator, contact: &Contact, lost: u64) -> Self {
         Self {
-            key,
-            originator,
             actor: Arc::clone(&contact.actor),
-            actor_key: contact.actor_key,
-            destination: contact.destination.clone(),
             first: contact.start,
             last: contact.start,
+            bytes: Bytes::default(),
             contacts: 0,
             bursts: 0,
             unanswered: 0,
             answered: 0,
-            bytes: Bytes::default(),
-            longest: 0.0,
-            sessions: Tracker::default(),
-            visits: Tracker::default(),
-            modal: Tracker::default(),
+            rhythm_bits: 0.0,
+            bits: [0.0; 3],
+            best: 0,
+            modal_is_sessions: true,
+            protocol: AppProtocol::Unknown,
+            naming: Naming::Unknown,
+            naming_votes: 0,
+            ja4_odd: None,
+            apart: false,
             size: SizeBet::default(),
             sent_class: Modal::default(),
             received_class: Modal::default(),
-            naming: Naming::Unknown,
-            naming_votes: 0,
-            protocol: AppProtocol::Unknown,
-            ja4: None,
-            ja4_odd: None,
-            sni: None,
+            longest: 0.0,
+            judged: Judged::default(),
             dns: None,
             spread: None,
-            apart: false,
-            rhythm_bits: 0.0,
-            best: 0,
-            judged: Judged::default(),
+            sessions: Tracker::default(),
+            visits: Tracker::default(),
+            modal: Train::default(),
+            ja4: None,
+            sni: None,
+            key,
+            originator,
+            actor_key: contact.actor_key,
+            destination: contact.destination.clone(),
             lost_before: lost,
         }
     }
@@ -194,14 +210,15 @@ impl Conversation {
     }
 
     /// Reads a word of every line of memory that the next contact needs, so that they are waited for together, not one
-    /// after the other: most conversations have left the caches since their last contact.
+    /// after the other.
     pub(crate) fn fetch(&self) {
-        let trackers = [&self.sessions, &self.visits, &self.modal].map(Tracker::fetch);
-        core::hint::black_box((self.contacts, self.last, self.protocol, self.judged.at, trackers));
+        let words = [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
+        core::hint::black_box(words.iter().fold(0, |all, word| all ^ word));
     }
 
     /// Takes a contact.
     pub(crate) fn contact(&mut self, contact: &Contact) {
+        let before = (self.contacts > 0).then_some(self.last);
         self.contacts = self.contacts.saturating_add(1);
         self.first = self.first.min(contact.start);
         self.last = self.last.max(contact.start);
@@ -239,26 +256,35 @@ impl Conversation {
                 self.dns.get_or_insert_default().question(contact.start, question);
             }
         }
-        let begins = self.sessions.event(contact.start, dead_time(0));
-        let visits = self.visits.event(contact.start, dead_time(1));
-        let modal = contact.bytes.is_some_and(|bytes| self.count_size(contact.start, bytes));
+        let modal = contact.bytes.is_some_and(|bytes| self.count_size(bytes));
+        if self.modal_is_sessions && !modal {
+            self.modal_is_sessions = false;
+            self.modal = Train::begin(&self.sessions, before);
+            let [sessions, _, modal] = &mut self.bits;
+            *modal = *sessions;
+        }
+        let begins = [
+            self.sessions.event(before, contact.start, dead_time(SESSIONS)),
+            self.visits.event(before, contact.start, dead_time(VISITS)),
+            modal && self.is_modal_event(contact.start),
+        ];
         if let Some(duration) = contact.duration {
             self.longest = self.longest.max(duration.as_secs_f32());
         }
-        if begins || visits || modal {
-            self.weigh();
+        if begins.contains(&true) {
+            self.weigh(begins);
         }
     }
 
     /// The size of a contact became known.
     pub(crate) fn sized(&mut self, start: Timestamp, bytes: Bytes) {
-        if self.count_size(start, bytes) {
-            self.weigh();
+        if self.count_size(bytes) && self.is_modal_event(start) {
+            self.weigh([false, false, true]);
         }
     }
 
-    /// Counts a size; true if it began a session of the modal size. Without payload there is no size to repeat.
-    fn count_size(&mut self, start: Timestamp, bytes: Bytes) -> bool {
+    /// Counts a size; true if it is the modal one. Without payload there is no size to repeat.
+    fn count_size(&mut self, bytes: Bytes) -> bool {
         self.add(bytes);
         if bytes.received > 0 {
             self.received_class.vote(size_class(bytes.received));
@@ -268,8 +294,13 @@ impl Conversation {
         }
         let class = size_class(bytes.sent);
         self.size.request(class);
+        self.sent_class.vote(class)
+    }
+
+    /// A contact of the modal size; true if it begins a session of them.
+    fn is_modal_event(&mut self, start: Timestamp) -> bool {
         // Where all requests have the same size, the gaps are those of the sessions.
-        self.sent_class.vote(class) && self.modal.event_beside(Some(&self.sessions), start, dead_time(2))
+        !self.modal_is_sessions && self.modal.event(Some(&self.sessions), start, dead_time(MODAL))
     }
 
     /// More bytes of a contact that was sized before.
@@ -280,9 +311,10 @@ impl Conversation {
 
     /// A day passed: restarts of the bets cost less.
     pub(crate) fn forgive(&mut self) {
-        for tracker in [&mut self.sessions, &mut self.visits, &mut self.modal] {
-            tracker.forgive();
-        }
+        self.sessions.forgive();
+        self.visits.forgive();
+        self.modal.forgive();
+        self.bits = [self.sessions.evidence(), self.visits.evidence(), self.modal.tracker().evidence()];
     }
 
     /// The peer did or did not answer a connection.
@@ -296,11 +328,7 @@ impl Conversation {
 
     /// The tracker with the strongest evidence.
     pub(crate) fn best_tracker(&self) -> &Tracker {
-        match self.best {
-            0 => &self.sessions,
-            1 => &self.visits,
-            _ => &self.modal,
-        }
+        self.tracker(self.best)
     }
 
     /// First to last check-in, seconds.
@@ -324,12 +352,26 @@ impl Conversation {
         self.rhythm_bits.max(self.size.evidence()).max(dns).max(aggregate) + finding
     }
 
-    fn weigh(&mut self) {
-        let bits = [self.sessions.evidence(), self.visits.evidence(), self.modal.evidence()];
-        let (mut best, mut most) = (0, 0.0);
-        for (index, bits) in (0_u8..).zip(bits) {
+    fn tracker(&self, which: u8) -> &Tracker {
+        match which {
+            SESSIONS => &self.sessions,
+            VISITS => &self.visits,
+            _ => self.modal.tracker(),
+        }
+    }
+
+    /// The evidence of some trackers may have changed.
+    fn weigh(&mut self, changed: [bool; 3]) {
+        for (which, _) in (0..).zip(changed).filter(|(_, changed)| *changed) {
+            let evidence = self.tracker(which).evidence();
+            if let Some(bits) = self.bits.get_mut(usize::from(which)) {
+                *bits = evidence;
+            }
+        }
+        let (mut best, mut most) = (SESSIONS, 0.0);
+        for (tracker, bits) in (0..).zip(self.bits) {
             if bits > most {
-                best = index;
+                best = tracker;
                 most = bits;
             }
         }
@@ -353,8 +395,8 @@ impl Conversation {
     }
 }
 
-fn dead_time(tracker: usize) -> f32 {
-    DEAD_TIMES.get(tracker).copied().unwrap_or(0.3)
+fn dead_time(tracker: u8) -> f32 {
+    DEAD_TIMES.get(usize::from(tracker)).copied().unwrap_or(0.3)
 }
 
 #[cfg(test)]

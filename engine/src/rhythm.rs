@@ -14,4 +14,4 @@ mod window;
 
 pub(crate) use shape::{Shape, kind_of};
 pub(crate) use size::{Modal, SizeBet};
-pub(crate) use tracker::Tracker;
+pub(crate) use tracker::{Tracker, Train};

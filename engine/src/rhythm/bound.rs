@@ -1,6 +1,6 @@
 //! The tracker's bound on irregular processes: P(ever at least h bits) <= 2^-h.
 
-use super::Tracker;
+use super::Train;
 use crate::time::Timestamp;
 
 /// Numbers between 0 and 1 that are the same on every run.
@@ -45,12 +45,12 @@ fn reached(law: fn(&mut Noise) -> f64, dead: f32, runs: u64) -> [u32; HEIGHTS.le
     let mut counts = [0; HEIGHTS.len()];
     for run in 0..runs {
         let mut noise = Noise(run * 7919 + 17);
-        let mut tracker = Tracker::default();
+        let mut train = Train::default();
         let mut at = 1.0e6;
         let mut most = 0.0_f32;
         for _ in 0..GAPS {
-            tracker.event(Timestamp::from_secs_f64(at), dead);
-            most = most.max(tracker.evidence());
+            train.event(None, Timestamp::from_secs_f64(at), dead);
+            most = most.max(train.tracker().evidence());
             at += law(&mut noise);
         }
         for (count, height) in counts.iter_mut().zip(HEIGHTS) {

@@ -135,14 +135,15 @@ fn minute_lock(gaps: &[f32], session_start: Timestamp) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tracker::Train;
     use super::*;
 
     fn shape(times: impl IntoIterator<Item = f64>) -> Shape {
-        let mut tracker = Tracker::default();
+        let mut train = Train::default();
         for at in times {
-            tracker.event(Timestamp::from_secs_f64(at), 0.3);
+            train.event(None, Timestamp::from_secs_f64(at), 0.3);
         }
-        Shape::of(&tracker).unwrap()
+        Shape::of(train.tracker()).unwrap()
     }
 
     /// Noise between -1 and 1 that is the same on every run.

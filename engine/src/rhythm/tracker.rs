@@ -33,120 +33,112 @@ struct Band {
     chance: f32,
 }
 
-saved!(Purse { wealth, restarts, running });
-saved!(Odds { hits, trials });
 saved!(Tracker {
-    ring,
+    session_start,
+    wealth,
+    restarts,
     head,
     len,
     since_fit,
-    started,
-    session_start,
-    last_event,
     previous,
+    hits,
+    trials,
     window,
-    by_window,
-    by_ratio,
-    odds,
+    ring,
 });
+saved!(Train { tracker, last });
 
-/// Wealth of one expert since its last restart.
-#[derive(Clone, Copy, Debug, Default)]
-struct Purse {
-    wealth: f32,
-    /// How often it began anew; paid for with `2 log2(restarts)` bits.
-    restarts: u8,
-    /// Wealth has been used up (or never was): the next win is a restart.
-    running: bool,
-}
-
-impl Purse {
-    fn pay(&mut self, bits: f32) {
-        if bits > 0.0 && !self.running {
-            self.running = true;
-            self.restarts = self.restarts.saturating_add(1);
-        }
-        self.wealth = (self.wealth + bits).clamp(0.0, WEALTH_MAX);
-        if self.wealth <= 0.0 {
-            self.running = false;
-        }
-    }
-
-    /// Evidence, bits, or `best` where that is more.
-    #[inline(always)]
-    fn evidence_above(&self, best: f32) -> f32 {
-        // Evidence is never more than wealth, and most purses are empty: no logarithm for those.
-        if self.wealth <= best {
-            return best;
-        }
-        let paid = if self.restarts <= 1 { 0.0 } else { 2.0 * log2(f32::from(self.restarts)) };
-        best.max(self.wealth - paid)
-    }
-}
-
-/// Hits and trials of one ratio band.
-#[derive(Clone, Copy, Debug, Default)]
-struct Odds {
-    hits: f32,
-    trials: f32,
-}
-
-/// A tracker; about 210 bytes.
+/// A tracker, about 200 bytes. Whose it is says when the event before came: trackers of the same events share that.
+///
+/// What every gap needs comes first and fits into one line of memory; of the ring each gap needs one place.
 #[derive(Clone, Debug, Default)]
 #[repr(C)]
 pub(crate) struct Tracker {
+    session_start: Timestamp,
+    /// Of the three experts since their last restart, bits: on the window, on the wide band and on the narrow one.
+    wealth: [f32; 3],
+    /// How often each began anew; paid for with `2 log2(restarts)` bits.
+    restarts: [u8; 3],
     head: u8,
     len: u8,
     since_fit: u8,
-    started: bool,
-    session_start: Timestamp,
-    last_event: Timestamp,
     previous: f32,
+    /// Of each band, and how many trials.
+    hits: [f32; 2],
+    trials: f32,
     window: Window,
-    by_window: Purse,
-    by_ratio: [Purse; 2],
-    odds: [Odds; 2],
     ring: [f32; RING],
 }
 
+/// A win of so many bits; one from nothing is a restart.
+#[inline(always)]
+fn win(wealth: &mut f32, restarts: &mut u8, bits: impl FnOnce() -> f32) {
+    if *wealth <= 0.0 {
+        *restarts = restarts.saturating_add(1);
+    }
+    // Who has all that there is to have cannot win more: no logarithm for that.
+    if *wealth < WEALTH_MAX {
+        *wealth = (*wealth + bits()).min(WEALTH_MAX);
+    }
+}
+
+/// A loss of so many bits; nobody has less than nothing.
+#[inline(always)]
+fn lose(wealth: &mut f32, bits: impl FnOnce() -> f32) {
+    if *wealth > 0.0 {
+        *wealth = (*wealth + bits()).max(0.0);
+    }
+}
+
 impl Tracker {
-    /// Takes an event. True if it begins a session, that is, comes later than `dead` seconds after the last.
-    /// An event out of order belongs to the running session.
-    pub(crate) fn event(&mut self, at: Timestamp, dead: f32) -> bool {
-        self.event_beside(None, at, dead)
+    /// Takes an event. True if it begins a session, that is, comes later than `dead` seconds after `last`, the latest
+    /// one before. An event out of order belongs to the running session.
+    #[inline]
+    pub(crate) fn event(&mut self, last: Option<Timestamp>, at: Timestamp, dead: f32) -> bool {
+        self.event_beside(None, last, at, dead)
     }
 
     /// The same; where a tracker with the same dead time has fitted a window to the same gaps just now, it is taken.
-    pub(crate) fn event_beside(&mut self, twin: Option<&Self>, at: Timestamp, dead: f32) -> bool {
-        if !self.started {
-            self.started = true;
+    #[inline]
+    fn event_beside(
+        &mut self,
+        twin: Option<&Self>,
+        last: Option<Timestamp>,
+        at: Timestamp,
+        dead: f32,
+    ) -> bool {
+        let Some(last) = last else {
             self.session_start = at;
-            self.last_event = at;
             return true;
-        }
-        let quiet = seconds(self.last_event, at);
-        let begins = quiet > dead;
+        };
+        let begins = seconds(last, at) > dead;
         if begins {
             let gap = seconds(self.session_start, at);
             self.session_start = at;
             self.gap(twin, gap, dead);
         }
-        self.last_event = self.last_event.max(at);
         begins
     }
 
-    /// A word of each line of memory that the next gap needs.
-    pub(crate) fn fetch(&self) -> (Timestamp, f32, u8) {
-        let next = self.ring.get(usize::from(self.head)).copied();
-        (self.last_event, next.unwrap_or(self.by_window.wealth), self.since_fit)
+    /// A word of each line of memory that the next gap needs, as one.
+    pub(crate) fn fetch(&self) -> u32 {
+        let place = self.ring.get(usize::from(self.head)).map_or(0, |place| place.to_bits());
+        place ^ self.previous.to_bits()
     }
 
     /// Evidence against an irregular process, bits.
     #[inline]
     pub(crate) fn evidence(&self) -> f32 {
-        let [wide, narrow] = &self.by_ratio;
-        let best = self.by_window.evidence_above(CHOICE_FEE);
-        narrow.evidence_above(wide.evidence_above(best)) - CHOICE_FEE
+        let experts = self.wealth.iter().zip(&self.restarts);
+        let best = experts.fold(CHOICE_FEE, |best, (wealth, restarts)| {
+            // Evidence is never more than wealth, and most have none: no logarithm for those.
+            if *wealth <= best {
+                return best;
+            }
+            let paid = if *restarts <= 1 { 0.0 } else { 2.0 * log2(f32::from(*restarts)) };
+            best.max(*wealth - paid)
+        });
+        best - CHOICE_FEE
     }
 
     /// The window bet on now; growth 0 if there is none.
@@ -174,21 +166,19 @@ impl Tracker {
 
     /// One day passed: what restarts cost is halved.
     pub(crate) fn forgive(&mut self) {
-        self.by_window.restarts /= 2;
-        for purse in &mut self.by_ratio {
-            purse.restarts /= 2;
-        }
+        self.restarts = self.restarts.map(|restarts| restarts / 2);
     }
 
     fn gap(&mut self, twin: Option<&Self>, gap: f32, dead: f32) {
         self.bet_on_window(gap);
         self.bet_on_ratio((gap - dead).max(GAP_MIN));
         self.push(gap);
-        let hopeless = self.window.growth <= GROWTH_MIN && self.by_window.wealth <= 0.0;
+        let [by_window, ..] = self.wealth;
+        let hopeless = self.window.growth <= GROWTH_MIN && by_window <= 0.0;
         let due = match (usize::from(self.len) < RING, hopeless) {
             (true, false) => 1,
             (true, true) => REFIT,
-            (false, false) if self.by_window.wealth < 20.0 => REFIT,
+            (false, false) if by_window < 20.0 => REFIT,
             (false, _) => REFIT_SELDOM,
         };
         if self.len >= GAPS_MIN && self.since_fit >= due {
@@ -203,18 +193,15 @@ impl Tracker {
         if self.len < GAPS_MIN {
             return;
         }
-        let Window { share, chance, growth, .. } = self.window;
-        if growth <= GROWTH_MIN {
-            self.by_window.pay(-IDLE_FEE);
-            return;
-        }
-        let hit = self.window.holds(gap);
-        let bits = if hit {
-            won_bits(share, chance)
+        let ([wealth, ..], [restarts, ..]) = (&mut self.wealth, &mut self.restarts);
+        let window = &self.window;
+        if window.growth <= GROWTH_MIN {
+            lose(wealth, || -IDLE_FEE);
+        } else if window.holds(gap) {
+            win(wealth, restarts, || window.won);
         } else {
-            log2((1.0 - share).max(0.02) / (1.0 - chance).max(0.02))
-        };
-        self.by_window.pay(bits);
+            lose(wealth, || window.lost);
+        }
     }
 
     fn bet_on_ratio(&mut self, gap: f32) {
@@ -223,21 +210,22 @@ impl Tracker {
             return;
         }
         let ratio = gap / previous;
-        for ((band, purse), odds) in BANDS.iter().zip(&mut self.by_ratio).zip(&mut self.odds) {
+        let ([_, wealth @ ..], [_, restarts @ ..]) = (&mut self.wealth, &mut self.restarts);
+        let trials = self.trials + 1.0;
+        let memory = if trials > TRIALS_MAX { 0.5 } else { 1.0 };
+        for (((band, wealth), restarts), hits) in BANDS.iter().zip(wealth).zip(restarts).zip(&mut self.hits) {
             let hit = band.low <= ratio && ratio <= band.high;
-            let share = (odds.hits + 1.0) / (odds.trials + 3.0);
-            if share > band.chance + 0.1 {
-                purse.pay(if hit { won_bits(share, band.chance) } else { lost_bits(share, band.chance) });
+            let share = (*hits + 1.0) / (self.trials + 3.0);
+            if share <= band.chance + 0.1 {
+                lose(wealth, || -IDLE_FEE);
+            } else if hit {
+                win(wealth, restarts, || won_bits(share, band.chance));
             } else {
-                purse.pay(-IDLE_FEE);
+                lose(wealth, || lost_bits(share, band.chance));
             }
-            odds.hits += f32::from(u8::from(hit));
-            odds.trials += 1.0;
-            if odds.trials > TRIALS_MAX {
-                odds.hits *= 0.5;
-                odds.trials *= 0.5;
-            }
+            *hits = (*hits + f32::from(u8::from(hit))) * memory;
         }
+        self.trials = trials * memory;
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "RING is 32")]
@@ -255,6 +243,39 @@ impl Tracker {
     }
 }
 
+/// A tracker of events of its own, which come at other times than those of its neighbours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Train {
+    tracker: Tracker,
+    /// The latest event.
+    last: Option<Timestamp>,
+}
+
+impl Train {
+    /// Goes its own way from here on, after the same events as `tracker`, the latest of them at `last`.
+    pub(crate) fn begin(tracker: &Tracker, last: Option<Timestamp>) -> Self {
+        Self { tracker: tracker.clone(), last }
+    }
+
+    /// Takes an event. True if it begins a session. Where `twin`, with the same dead time, has fitted a window to the
+    /// same gaps just now, it is taken.
+    pub(crate) fn event(&mut self, twin: Option<&Tracker>, at: Timestamp, dead: f32) -> bool {
+        let last = self.last;
+        self.last = last.max(Some(at));
+        self.tracker.event_beside(twin, last, at, dead)
+    }
+
+    /// What they show.
+    pub(crate) fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// One day passed.
+    pub(crate) fn forgive(&mut self) {
+        self.tracker.forgive();
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "seconds in single precision are what the bets need")]
 fn seconds(from: Timestamp, to: Timestamp) -> f32 {
     to.secs_since(from) as f32
@@ -265,14 +286,14 @@ mod tests {
     use super::*;
 
     fn run(gaps: impl IntoIterator<Item = f64>, dead: f32) -> Tracker {
-        let mut tracker = Tracker::default();
+        let mut train = Train::default();
         let mut at = 1000.0;
-        tracker.event(Timestamp::from_secs_f64(at), dead);
+        train.event(None, Timestamp::from_secs_f64(at), dead);
         for gap in gaps {
             at += gap;
-            tracker.event(Timestamp::from_secs_f64(at), dead);
+            train.event(None, Timestamp::from_secs_f64(at), dead);
         }
-        tracker
+        train.tracker
     }
 
     #[test]
@@ -293,16 +314,16 @@ mod tests {
 
     #[test]
     fn events_within_the_dead_time_are_one_session() {
-        let mut tracker = Tracker::default();
-        assert!(tracker.event(Timestamp::from_secs_f64(1.0), 0.3));
-        assert!(!tracker.event(Timestamp::from_secs_f64(1.2), 0.3));
-        assert!(!tracker.event(Timestamp::from_secs_f64(1.4), 0.3));
-        assert!(tracker.event(Timestamp::from_secs_f64(2.0), 0.3));
-        assert_eq!(tracker.gaps().1, 1);
+        let mut train = Train::default();
+        let begins = [1.0, 1.2, 1.4, 2.0].map(|at| train.event(None, Timestamp::from_secs_f64(at), 0.3));
+        assert_eq!(begins, [true, false, false, true]);
+        assert_eq!(train.tracker().gaps().1, 1);
     }
 
     #[test]
-    fn a_tracker_stays_small() {
-        assert!(core::mem::size_of::<Tracker>() <= 232, "{}", core::mem::size_of::<Tracker>());
+    fn a_tracker_stays_small_and_what_every_gap_needs_is_one_line() {
+        assert!(size_of::<Tracker>() <= 200, "{}", size_of::<Tracker>());
+        let needed_by_every_gap = core::mem::offset_of!(Tracker, window) + core::mem::offset_of!(Window, chance);
+        assert_eq!(needed_by_every_gap, 64);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::tracker::RING;
 use crate::checkpoint::saved;
-use crate::numeric::{exp, growth_bits, ln, normal_cdf};
+use crate::numeric::{exp, growth_bits, ln, lost_bits, normal_cdf, won_bits};
 
 /// Least deviation of the log-normal null: an "irregular" process is at least this spread.
 const SIGMA_MIN: f32 = 0.9;
@@ -17,20 +17,23 @@ pub(super) const GAP_MIN: f32 = 1e-3;
 
 /// A window and the odds of a bet on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[repr(C)]
 pub(crate) struct Window {
     /// From, seconds.
     pub(crate) from: f32,
     /// To, seconds.
     pub(crate) to: f32,
-    /// Expected share of gaps inside.
-    pub(crate) share: f32,
-    /// Largest probability of a gap inside under the irregular nulls.
-    pub(crate) chance: f32,
+    /// What a gap inside adds to the wealth, bits.
+    pub(super) won: f32,
+    /// What a gap outside adds, below 0.
+    pub(super) lost: f32,
     /// Expected growth of the wealth per bet, bits; 0: no window.
     pub(crate) growth: f32,
+    /// Largest probability of a gap inside under the irregular nulls.
+    pub(crate) chance: f32,
 }
 
-saved!(Window { from, to, share, chance, growth });
+saved!(Window { from, to, won, lost, growth, chance });
 
 impl Window {
     /// The gap lies inside.
@@ -57,7 +60,8 @@ impl Window {
         if chance >= share {
             return Self::default();
         }
-        Self { from, to, share, chance, growth: growth_bits(share, chance) }
+        let (won, lost) = (won_bits(share, chance), lost_bits(share, chance));
+        Self { from, to, won, lost, growth: share * won + (1.0 - share) * lost, chance }
     }
 }
 
