@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use beaconwatch_engine::actor::{Actor, ActorKey, ContainerId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
-use beaconwatch_engine::engine::{Engine, drive};
+use beaconwatch_engine::engine::{Engine, LOOK_AHEAD, drive};
 use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::{BaselineEntry, Input, WorkloadChange};
 use beaconwatch_engine::limits::Limits;
@@ -123,11 +123,12 @@ impl Traffic {
         Self { actors, next, state }
     }
 
-    fn some(&mut self, count: usize) -> Vec<(Timestamp, Box<Contact>)> {
-        (0..count).map(|_| self.one()).collect()
+    /// A batch of contacts, in steps as a source that knows what comes next gives them.
+    fn batch(&mut self) -> Vec<Vec<(Timestamp, Input)>> {
+        (0..BATCH / LOOK_AHEAD).map(|_| (0..LOOK_AHEAD).map(|_| self.one()).collect()).collect()
     }
 
-    fn one(&mut self) -> (Timestamp, Box<Contact>) {
+    fn one(&mut self) -> (Timestamp, Input) {
         let Reverse((at, n)) = self.next.pop().unwrap();
         let regular = n.is_multiple_of(2);
         let period = 2.0 + 58.0 * ((n % 97) as f64 / 97.0);
@@ -160,7 +161,7 @@ impl Traffic {
             bytes: Some(Bytes { sent: 300 + size, received: 900 + size }),
             duration: None,
         };
-        (time, Box::new(contact))
+        (time, Input::Contact(Box::new(contact)))
     }
 }
 
@@ -193,9 +194,12 @@ fn engine(pods: &[Pod], with_baseline: bool) -> Engine {
     engine
 }
 
-fn feed(engine: &mut Engine, contacts: Vec<(Timestamp, Box<Contact>)>) {
-    for (time, contact) in contacts {
-        drive(engine, time, Input::Contact(contact), &mut ignore);
+fn feed(engine: &mut Engine, batch: Vec<Vec<(Timestamp, Input)>>) {
+    for step in batch {
+        engine.look_ahead(step.iter().map(|(_, input)| input));
+        for (time, input) in step {
+            drive(engine, time, input, &mut ignore);
+        }
     }
 }
 
@@ -209,7 +213,7 @@ fn contacts(criterion: &mut Criterion) {
         let mut traffic = Traffic::begin(&pods);
         let before = LIVE_BYTES.load(Ordering::Relaxed);
         let mut engine = engine(&pods, with_baseline);
-        (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, traffic.some(BATCH)));
+        (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, traffic.batch()));
         let held = engine.counters().conversations;
         let bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
         println!("{name}: {held} conversations in {} bytes each, tables included", bytes / held.max(1));
@@ -217,7 +221,7 @@ fn contacts(criterion: &mut Criterion) {
         let (mut allocated, mut counted) = (0, 0);
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
-                || traffic.some(BATCH),
+                || traffic.batch(),
                 |contacts| {
                     let before = ALLOCATIONS.load(Ordering::Relaxed);
                     feed(&mut engine, contacts);

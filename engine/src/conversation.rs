@@ -65,6 +65,8 @@ pub(crate) struct Conversation {
     pub(crate) ja4_odd: Option<bool>,
     /// Its contacts are not counted in the aggregate of its executable.
     pub(crate) apart: bool,
+    /// Of the destination only a name is known so far.
+    address_wanted: bool,
     pub(crate) size: SizeBet,
     pub(crate) sent_class: Modal,
     pub(crate) received_class: Modal,
@@ -124,6 +126,7 @@ saved!(Conversation {
     naming_votes,
     ja4_odd,
     apart,
+    address_wanted,
     size,
     sent_class,
     received_class,
@@ -164,6 +167,7 @@ impl Conversation {
             naming_votes: 0,
             ja4_odd: None,
             apart: false,
+            address_wanted: contact.destination.address.is_none(),
             size: SizeBet::default(),
             sent_class: Modal::default(),
             received_class: Modal::default(),
@@ -211,9 +215,10 @@ impl Conversation {
 
     /// Reads a word of every line of memory that the next contact needs, so that they are waited for together, not one
     /// after the other.
-    pub(crate) fn fetch(&self) {
+    #[inline]
+    pub(crate) fn fetch(&self) -> u32 {
         let words = [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
-        core::hint::black_box(words.iter().fold(0, |all, word| all ^ word));
+        words.iter().fold(0, |all, word| all ^ word)
     }
 
     /// Takes a contact.
@@ -231,8 +236,9 @@ impl Conversation {
             if self.destination.port != contact.destination.port {
                 self.destination.port = 0;
             }
-        } else if self.destination.address.is_none() {
+        } else if self.address_wanted && contact.destination.address.is_some() {
             self.destination.address = contact.destination.address;
+            self.address_wanted = false;
         }
         if contact.protocol != AppProtocol::Unknown {
             self.protocol = contact.protocol;

@@ -25,7 +25,7 @@ use crate::collections::Map;
 use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Transport};
 use crate::conversation::{Admission, Conversation, ConversationKey, Table};
 use crate::detector::dns;
-use crate::engine::Counters;
+use crate::engine::{Counters, LOOK_AHEAD};
 use crate::evidence::Denominators;
 use crate::finding::Finding;
 use crate::input::BaselineEntry;
@@ -176,7 +176,7 @@ impl Detection {
             Admission::Refused => None,
         };
         if let Some(conversation) = own.and_then(|home| self.table.get_mut(home.slot)) {
-            conversation.fetch();
+            core::hint::black_box(conversation.fetch());
             conversation.contact(&contact);
             if conversation.contacts.is_power_of_two() {
                 self.population.see(&sighting(conversation, participant));
@@ -192,6 +192,21 @@ impl Detection {
         for slot in concerned.into_iter().flatten() {
             self.consider(slot, now, w, out);
         }
+    }
+
+    /// Reads a word of each line of memory that these contacts, at most [`LOOK_AHEAD`], will need. One thing is looked
+    /// up for all of them before the next, so that the processor waits for all at once.
+    pub fn look_ahead<'c>(&self, contacts: impl Iterator<Item = &'c Contact>) {
+        let (mut keys, mut slots) = ([None; LOOK_AHEAD], [None; LOOK_AHEAD]);
+        for (key, contact) in keys.iter_mut().zip(contacts) {
+            let participant = self.participants.known(contact.actor_key);
+            *key = participant.map(|participant| key_of(contact, participant.scope));
+        }
+        for (slot, key) in slots.iter_mut().zip(keys) {
+            *slot = key.and_then(|key| self.table.slot_of(key));
+        }
+        let found = slots.into_iter().flatten().filter_map(|slot| self.table.get(slot));
+        core::hint::black_box(found.fold(0, |all, conversation| all ^ conversation.fetch()));
     }
 
     /// Takes the totals of a contact.

@@ -65,6 +65,11 @@ impl Participants {
         }
     }
 
+    /// The participant behind an actor, as it was looked up last.
+    pub(crate) fn known(&self, key: ActorKey) -> Option<&Participant> {
+        self.known.get(&key)
+    }
+
     /// The participant behind an actor.
     pub(crate) fn resolve(
         &mut self,
