@@ -23,7 +23,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 #[must_use]
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "an exponent has eight bits")]
 #[inline(always)]
-pub(crate) fn ln(x: f32) -> f32 {
+pub(crate) const fn ln(x: f32) -> f32 {
     // Mantissa between sqrt(1/2) and sqrt(2).
     const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
     let shifted = x.to_bits().wrapping_sub(SQRT_HALF_BITS);
@@ -38,7 +38,7 @@ pub(crate) fn ln(x: f32) -> f32 {
 /// Logarithm to the base of two; see [`ln`].
 #[must_use]
 #[inline(always)]
-pub(crate) fn log2(x: f32) -> f32 {
+pub(crate) const fn log2(x: f32) -> f32 {
     ln(x) * core::f32::consts::LOG2_E
 }
 
@@ -78,12 +78,19 @@ pub(crate) fn growth_bits(f: f32, d: f32) -> f32 {
     f * won_bits(f, d) + (1.0 - f) * lost_bits(f, d)
 }
 
-/// A size on a logarithmic scale: eight classes an octave. Zero and one byte are class 0.
+/// A size on a logarithmic scale: eight classes an octave, of which the first has its middle at a power of two. Zero and
+/// one byte are class 0.
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "at most 512 for any u64")]
 #[expect(clippy::cast_precision_loss, reason = "an eighth of an octave needs no more than f32 has")]
 pub(crate) fn size_class(bytes: u64) -> i16 {
-    (log2(bytes.max(1) as f32) * 8.0 + 0.5) as i16
+    // The fractions of 2^(1/16), 2^(3/16), ... 2^(15/16), where classes meet.
+    const BORDERS: [u32; 8] =
+        [0x5_aac3, 0x11_c3d3, 0x1e_f532, 0x2d_583f, 0x3d_08a4, 0x4e_248c, 0x60_ccdf, 0x75_257d];
+    let bits = (bytes.max(1) as f32).to_bits();
+    let (octave, fraction) = ((bits >> 23) - 127, bits & 0x7f_ffff);
+    let within: u32 = BORDERS.iter().map(|border| u32::from(fraction > *border)).sum();
+    (8 * octave + within) as i16
 }
 
 /// The size in the middle of a class.
@@ -120,5 +127,8 @@ mod tests {
         assert_eq!(class_size(80), 1024);
         assert_eq!(size_class(0), 0);
         assert_eq!(size_class(u64::MAX), 512);
+        for bytes in 1..100_000_u64 {
+            assert_eq!(size_class(bytes), ((bytes as f64).log2() * 8.0).round() as i16, "{bytes} bytes");
+        }
     }
 }

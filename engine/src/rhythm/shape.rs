@@ -1,6 +1,7 @@
 //! The shape of a proven rhythm: what kind of timer stands behind it.
 
 use super::tracker::{RING, Tracker};
+use super::window::sort;
 use crate::finding::RhythmKind;
 use crate::time::Timestamp;
 
@@ -39,10 +40,8 @@ impl Shape {
             count += 1;
         }
         let inside = if count < 4 { gaps } else { inside.get(..count)? };
-        let mut sorted = [0.0_f32; RING];
-        let sorted = sorted.get_mut(..inside.len())?;
-        sorted.copy_from_slice(inside);
-        sorted.sort_unstable_by(f32::total_cmp);
+        let sorted = sort(inside);
+        let sorted = sorted.get(..inside.len())?;
         let period = *sorted.get(sorted.len() / 2)?;
         let last = sorted.len() - 1;
         let (low, high) = (sorted.get(last * 5 / 100)?, sorted.get((last * 95).div_ceil(100))?);

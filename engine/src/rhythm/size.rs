@@ -36,9 +36,13 @@ impl SizeBet {
         let hit = class.abs_diff(self.class) <= 1;
         if self.trials >= TRIALS_MIN {
             let share = (self.hits + 1.0) / (self.trials + 3.0);
+            // No logarithm where nothing can be won or lost.
             if share > CHANCE + 0.05 {
-                let bits = if hit { won_bits(share, CHANCE) } else { lost_bits(share, CHANCE) };
-                self.wealth = (self.wealth + bits).clamp(0.0, WEALTH_MAX);
+                if hit && self.wealth < WEALTH_MAX {
+                    self.wealth = (self.wealth + won_bits(share, CHANCE)).min(WEALTH_MAX);
+                } else if !hit && self.wealth > 0.0 {
+                    self.wealth = (self.wealth + lost_bits(share, CHANCE)).max(0.0);
+                }
             }
         }
         self.hits += f32::from(u8::from(hit));

@@ -21,6 +21,18 @@ const REFIT_SELDOM: u8 = 16;
 const GROWTH_MIN: f32 = 0.15;
 /// log2(3): the best of three experts is chosen afterwards, which a union bound pays for.
 const CHOICE_FEE: f32 = 1.585;
+/// What so many restarts cost: twice their logarithm, bits.
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, which would say so")]
+static RESTART_FEES: [f32; 256] = {
+    let mut fees = [0.0; 256];
+    let (mut restarts, mut number) = (2, 2.0);
+    while restarts < fees.len() {
+        fees[restarts] = 2.0 * log2(number);
+        restarts += 1;
+        number += 1.0;
+    }
+    fees
+};
 /// Bands of "the next gap is like the last" and their largest probability under the irregular nulls.
 const BANDS: [Band; 2] =
     [Band { low: 0.85, high: 1.25, chance: 0.13 }, Band { low: 0.95, high: 1.06, chance: 0.036 }];
@@ -135,8 +147,7 @@ impl Tracker {
             if *wealth <= best {
                 return best;
             }
-            let paid = if *restarts <= 1 { 0.0 } else { 2.0 * log2(f32::from(*restarts)) };
-            best.max(*wealth - paid)
+            best.max(*wealth - RESTART_FEES.get(usize::from(*restarts)).copied().unwrap_or_default())
         });
         best - CHOICE_FEE
     }

@@ -45,14 +45,14 @@ impl Window {
     pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
         let count = gaps.len().min(RING);
         let sorted = sort(gaps);
-        let live = each(&sorted, count, |gap| (gap - dead).max(GAP_MIN));
-        let logs = each(&live, count, ln);
+        let live = each(&sorted, |gap| larger(gap - dead, GAP_MIN));
+        let logs = each(&live, ln);
         let nulls = Nulls::of(&live, &logs, count, dead);
-        let places = nulls.places(&live, &logs, count);
-        let Some(Run { low, high, covered, .. }) = tightest_of_all(&sorted, &places, count) else {
+        let places = nulls.places(&live, &logs);
+        let Some((Run { low, high, .. }, covered)) = tightest_of_all(&sorted, &places, count) else {
             return Self::default();
         };
-        let pad = ((high - low) / (covered - 1.0)).max(PAD_MIN * high);
+        let pad = ((high - low) / (as_number(covered) - 1.0)).max(PAD_MIN * high);
         let (from, to) = ((low - pad).max(0.5 * low), high + pad);
         let inside = gaps.iter().filter(|gap| from <= **gap && **gap <= to).count();
         let chance = nulls.chance(from, to);
@@ -70,7 +70,7 @@ const AT_ONCE: usize = 4;
 type Several = [f32; AT_ONCE];
 /// A number for each gap, in the order of the sorted gaps, and free places behind the last, so that a few at once
 /// can be taken from any place.
-type Lanes = [f32; RING + AT_ONCE];
+pub(super) type Lanes = [f32; RING + AT_ONCE];
 /// What free places hold instead of a gap.
 const FREE: f32 = f32::INFINITY;
 /// More than any probability: of a run that may not be a window.
@@ -79,43 +79,67 @@ const IMPOSSIBLE: f32 = 2.0;
 const PLACE_BITS: u32 = 31;
 const _: () = assert!(RING <= PLACE_BITS as usize + 1);
 
-/// The same done to each of the first `count`, and perhaps to some of the free places.
+/// The same done to each, free places included.
 #[inline(always)]
-fn each(lanes: &Lanes, count: usize, f: impl Fn(f32) -> f32) -> Lanes {
-    let mut out = [0.0; RING + AT_ONCE];
-    let (slots, _) = out.as_chunks_mut::<AT_ONCE>();
-    let (values, _) = lanes.as_chunks::<AT_ONCE>();
-    for (slots, values) in slots.iter_mut().zip(values).take(count.div_ceil(AT_ONCE)) {
-        for (slot, value) in slots.iter_mut().zip(values) {
-            *slot = f(*value);
-        }
+fn each<const N: usize>(lanes: &[f32; N], f: impl Fn(f32) -> f32) -> [f32; N] {
+    let mut out = [0.0; N];
+    for (slot, value) in out.iter_mut().zip(lanes) {
+        *slot = f(*value);
     }
     out
 }
 
-/// Sorts at most [`RING`] positive numbers by counting, which has no branches to mispredict.
-fn sort(gaps: &[f32]) -> Lanes {
-    // The bits of positive numbers are in the order of the numbers; the place makes equal ones differ.
-    let mut keys = [i32::MAX; RING];
-    for (place, (key, gap)) in (0..).zip(keys.iter_mut().zip(gaps)) {
-        *key = ((gap.to_bits() & !PLACE_BITS) | place).cast_signed();
-    }
-    let (others, _) = keys.as_chunks::<AT_ONCE>();
-    let others = others.get(..gaps.len().div_ceil(AT_ONCE)).unwrap_or(others);
-    let mut sorted = [FREE; RING + AT_ONCE];
-    for (gap, key) in gaps.iter().zip(&keys) {
-        let mut before = [0_i32; AT_ONCE];
-        for others in others {
-            for (before, other) in before.iter_mut().zip(others) {
-                *before += i32::from(other < key);
-            }
-        }
-        let place = usize::try_from(before.iter().sum::<i32>());
-        if let Some(slot) = place.ok().and_then(|place| sorted.get_mut(place)) {
+/// Sorts at most [`RING`] gaps by a network of comparisons (Batcher's bitonic one), which has no branches to mispredict
+/// and compares several pairs at once.
+pub(super) fn sort(gaps: &[f32]) -> Lanes {
+    let mut lanes = [FREE; RING + AT_ONCE];
+    let (ring, _) = lanes.as_chunks_mut::<RING>();
+    for ring in ring {
+        for (slot, gap) in ring.iter_mut().zip(gaps) {
             *slot = *gap;
         }
+        join::<1>(ring);
+        join::<2>(ring);
+        apart::<1>(ring);
+        join::<4>(ring);
+        apart::<2>(ring);
+        apart::<1>(ring);
+        join::<8>(ring);
+        apart::<4>(ring);
+        apart::<2>(ring);
+        apart::<1>(ring);
+        join::<16>(ring);
+        apart::<8>(ring);
+        apart::<4>(ring);
+        apart::<2>(ring);
+        apart::<1>(ring);
     }
-    sorted
+    lanes
+}
+
+/// Of each two neighbouring sorted runs of `N`: the lower half of all before the upper half.
+#[inline(always)]
+fn join<const N: usize>(ring: &mut [f32; RING]) {
+    for both in ring.chunks_exact_mut(2 * N) {
+        let (lows, highs) = both.split_at_mut(N);
+        lows.iter_mut().zip(highs.iter_mut().rev()).for_each(in_order);
+    }
+}
+
+/// Puts those in order that are `N` places apart.
+#[inline(always)]
+fn apart<const N: usize>(ring: &mut [f32; RING]) {
+    for both in ring.chunks_exact_mut(2 * N) {
+        let (lows, highs) = both.split_at_mut(N);
+        lows.iter_mut().zip(highs).for_each(in_order);
+    }
+}
+
+#[inline(always)]
+fn in_order((low, high): (&mut f32, &mut f32)) {
+    let (one, other) = (*low, *high);
+    *low = if one < other { one } else { other };
+    *high = larger(one, other);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "at most 32")]
@@ -135,31 +159,39 @@ struct Run {
     chance: f32,
     low: f32,
     high: f32,
-    /// How many they are.
-    covered: f32,
 }
 
-/// The run with the best growth, over all coverages.
-fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<Run> {
-    const NONE: Run = Run { chance: IMPOSSIBLE, low: 0.0, high: 0.0, covered: 4.0 };
-    let mut runs = [NONE; COVERAGES.len()];
+/// How many gaps each coverage means, of so many; 0 where that is too few, or no more than the one before.
+fn covered(total: usize) -> [usize; COVERAGES.len()] {
     let mut last = 0;
-    for (slot, coverage) in runs.iter_mut().zip(COVERAGES) {
+    COVERAGES.map(|coverage| {
         let covered = ceil(as_number(total) * coverage);
-        if covered >= 4 && covered != last {
-            *slot = tightest(sorted, places, total, covered).unwrap_or(NONE);
-            last = covered;
+        let counts = covered >= 4 && covered != last;
+        last = if counts { covered } else { last };
+        if counts { covered } else { 0 }
+    })
+}
+
+/// The run with the best growth, over all coverages, and how many gaps it covers.
+fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<(Run, usize)> {
+    let covered = covered(total);
+    let runs = covered.map(|covered| if covered == 0 { None } else { tightest(sorted, places, total, covered) });
+    let chances = runs.map(|run| run.map_or(IMPOSSIBLE, |run| run.chance));
+    let mut growths = [0.0; COVERAGES.len()];
+    for ((growth, chance), covered) in growths.iter_mut().zip(chances).zip(covered.map(as_number)) {
+        let chance = chance * (covered + 1.0) / (covered - 1.0) + 0.004;
+        let share = share_of(covered, total);
+        let grown = growth_bits(share, chance);
+        *growth = if 0.0 < chance && chance < share { grown } else { 0.0 };
+    }
+    let (mut best, mut most) = (None, 0.0);
+    for ((run, covered), growth) in runs.into_iter().zip(covered).zip(growths) {
+        if growth > most {
+            best = run.map(|run| (run, covered));
+            most = growth;
         }
     }
-    let growths = runs.map(|run| {
-        let chance = run.chance * (run.covered + 1.0) / (run.covered - 1.0) + 0.004;
-        let share = share_of(run.covered, total);
-        if chance < share { growth_bits(share, chance) } else { 0.0 }
-    });
-    let runs = runs.iter().zip(growths);
-    let best =
-        runs.fold((&NONE, 0.0), |best, (run, growth)| if growth > best.1 { (run, growth) } else { best });
-    (best.1 > 0.0).then_some(*best.0)
+    best
 }
 
 /// The least probable run of `covered` sorted gaps.
@@ -189,7 +221,7 @@ fn tightest(sorted: &Lanes, places: &[Lanes; 3], total: usize, covered: usize) -
         least.into_iter().fold(IMPOSSIBLE, |least, chance| if chance < least { chance } else { least });
     let place = usize::try_from(least.to_bits() & PLACE_BITS).ok()?;
     let (low, high) = (*sorted.get(place)?, *sorted.get(place + last)?);
-    (least < IMPOSSIBLE).then(|| Run { chance: least, low, high, covered: as_number(covered) })
+    (least < IMPOSSIBLE).then_some(Run { chance: least, low, high })
 }
 
 /// The numbers of `runs` runs from the `first` place on, several at once; the last ones may be those of free places.
@@ -247,21 +279,23 @@ impl Nulls {
     }
 
     /// The distribution functions of the nulls at each gap.
-    fn places(&self, live: &Lanes, logs: &Lanes, count: usize) -> [Lanes; 3] {
+    fn places(&self, live: &Lanes, logs: &Lanes) -> [Lanes; 3] {
         [
-            each(live, count, |live| 1.0 - exp(-live * self.mean_rate)),
-            each(live, count, |live| 1.0 - exp(-live * self.median_rate)),
-            each(logs, count, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
+            each(live, |live| 1.0 - exp(-live * self.mean_rate)),
+            each(live, |live| 1.0 - exp(-live * self.median_rate)),
+            each(logs, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
         ]
     }
 
     /// Largest probability of a gap in `[from, to]`.
     fn chance(&self, from: f32, to: f32) -> f32 {
-        let (from, to) = ((from - self.dead).max(1e-6), (to - self.dead).max(2e-6));
-        let exponential = |rate: f32| exp(-from * rate) - exp(-to * rate);
-        let normal = |live: f32| normal_cdf((ln(live) - self.mu) * self.sigma_inverse);
-        let largest = exponential(self.mean_rate).max(exponential(self.median_rate));
-        largest.max(normal(to) - normal(from)).max(1e-6)
+        let (from, to) = (larger(from - self.dead, 1e-6), larger(to - self.dead, 2e-6));
+        let [a, b, c, d] = each(
+            &[from * self.mean_rate, to * self.mean_rate, from * self.median_rate, to * self.median_rate],
+            |times| exp(-times),
+        );
+        let [low, high] = each(&[from, to], |live| normal_cdf((ln(live) - self.mu) * self.sigma_inverse));
+        (a - b).max(c - d).max(high - low).max(1e-6)
     }
 }
 
