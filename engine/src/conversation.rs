@@ -334,7 +334,11 @@ impl Conversation {
 
     /// The tracker with the strongest evidence.
     pub(crate) fn best_tracker(&self) -> &Tracker {
-        self.tracker(self.best)
+        match self.best {
+            SESSIONS => &self.sessions,
+            VISITS => &self.visits,
+            _ => self.modal.tracker(),
+        }
     }
 
     /// First to last check-in, seconds.
@@ -358,31 +362,23 @@ impl Conversation {
         self.rhythm_bits.max(self.size.evidence()).max(dns).max(aggregate) + finding
     }
 
-    fn tracker(&self, which: u8) -> &Tracker {
-        match which {
-            SESSIONS => &self.sessions,
-            VISITS => &self.visits,
-            _ => self.modal.tracker(),
-        }
-    }
-
     /// The evidence of some trackers may have changed.
-    fn weigh(&mut self, changed: [bool; 3]) {
-        for (which, _) in (0..).zip(changed).filter(|(_, changed)| *changed) {
-            let evidence = self.tracker(which).evidence();
-            if let Some(bits) = self.bits.get_mut(usize::from(which)) {
-                *bits = evidence;
+    fn weigh(&mut self, [sessions, visits, modal]: [bool; 3]) {
+        if sessions {
+            self.bits[0] = self.sessions.evidence();
+        }
+        if visits {
+            self.bits[1] = self.visits.evidence();
+        }
+        if modal {
+            self.bits[2] = self.modal.tracker().evidence();
+        }
+        (self.best, self.rhythm_bits) = (SESSIONS, self.bits[0].max(0.0));
+        for (which, bits) in [(VISITS, self.bits[1]), (MODAL, self.bits[2])] {
+            if bits > self.rhythm_bits {
+                (self.best, self.rhythm_bits) = (which, bits);
             }
         }
-        let (mut best, mut most) = (SESSIONS, 0.0);
-        for (tracker, bits) in (0..).zip(self.bits) {
-            if bits > most {
-                best = tracker;
-                most = bits;
-            }
-        }
-        self.best = best;
-        self.rhythm_bits = most;
     }
 
     /// Running majority of how the destination was named; unknown does not vote.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use beaconwatch_engine::engine::{Engine, drive};
+use beaconwatch_engine::engine::{Engine, LOOK_AHEAD, drive};
 use beaconwatch_engine::finding::{Finding, FindingId};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
@@ -184,18 +184,21 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     let mut tally = Tally::default();
     let mut findings = FindingTally::default();
     let mut progress = Progress::of(feed.bytes_total());
-    let next = |_| loop {
-        match feed.take() {
-            Some((time, input)) if span.admits(time, &input) && home.admits(&input) => {
+    let next = |_| {
+        let mut inputs = Vec::with_capacity(LOOK_AHEAD);
+        while inputs.len() < LOOK_AHEAD
+            && let Some((time, input)) = feed.take()
+        {
+            if span.admits(time, &input) && home.admits(&input) {
                 progress.step(time, &feed);
-                return Step::Input(time, input);
-            }
-            Some(_) => {}
-            None => {
-                progress.finish();
-                return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)));
+                inputs.push((time, input));
             }
         }
+        if inputs.is_empty() {
+            progress.finish();
+            return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)));
+        }
+        Step::Inputs(inputs)
     };
     crate::run::run(
         &mut engine,

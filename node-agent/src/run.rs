@@ -13,6 +13,9 @@ use beaconwatch_engine::time::Timestamp;
 pub enum Step {
     /// An input with its time.
     Input(Timestamp, Input),
+    /// Inputs that are known together, in their order, [`engine::LOOK_AHEAD`] at most: the engine asks for the memory of
+    /// all at the same time.
+    Inputs(Vec<(Timestamp, Input)>),
     /// Nothing, but time has come this far: timers up to here may fire.
     Idle(Timestamp),
     /// Nothing more will come; open findings are closed at this time.
@@ -32,14 +35,22 @@ pub fn run(
     mut found: impl FnMut(Finding),
     mut look: impl FnMut(&mut Engine),
 ) -> Timestamp {
+    let mut take = |engine: &mut Engine, now: Timestamp, input: Input, found: &mut dyn FnMut(Finding)| {
+        let mut found = |finding| found(finding);
+        // Due timers first: they may raise the time that the input is given, which a recording has to store.
+        engine::catch_up(engine, now, &mut found);
+        let stamp = now.max(engine.now());
+        tap(stamp, &input);
+        engine::drive(engine, now, input, &mut found);
+    };
     loop {
         match next(engine.poll_timeout()) {
-            Step::Input(now, input) => {
-                // Due timers first: they may raise the time that the input is given, which a recording has to store.
-                engine::catch_up(engine, now, &mut found);
-                let stamp = now.max(engine.now());
-                tap(stamp, &input);
-                engine::drive(engine, now, input, &mut found);
+            Step::Input(now, input) => take(engine, now, input, &mut found),
+            Step::Inputs(inputs) => {
+                engine.look_ahead(inputs.iter().map(|(_, input)| input));
+                for (now, input) in inputs {
+                    take(engine, now, input, &mut found);
+                }
             }
             Step::Idle(now) => {
                 engine::catch_up(engine, now, &mut found);

@@ -88,7 +88,8 @@ impl Table {
         Self {
             max: limits.conversations_max,
             share_max: limits.conversations_per_workload_max,
-            slots: Vec::new(),
+            // All at once, so that it never moves; memory that is not written yet is not taken yet.
+            slots: Vec::with_capacity(limits.conversations_max.min(AT_ONCE_MAX)),
             free: Vec::new(),
             by_key: Map::default(),
             shares: Map::default(),
@@ -246,6 +247,8 @@ impl Table {
     }
 }
 
+/// Room for so many conversations is asked for at once; bounds that a recording names may be larger.
+const AT_ONCE_MAX: usize = 1 << 17;
 /// The largest share that is looked at as a whole for what gives way: those of a node.
 const WHOLE_SHARE: usize = 64;
 /// Of the larger ones of recorded traffic so many are looked at in turn, since their memory has to be waited for.
