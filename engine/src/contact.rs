@@ -104,6 +104,37 @@ pub struct DnsQuestion {
     pub rcode: Option<u16>,
 }
 
+/// Whether a connection to there can be judged at all, whatever else becomes known of it. Multicast, broadcast and
+/// unspecified destinations are nobody's home; what is asked of a resolver is judged by its questions, not by the flow
+/// that carries them; and ICMP answers to what others do: an address that is "called" in a message about unreachable
+/// ports is not.
+#[must_use]
+pub fn is_judged(
+    address: Option<IpAddr>,
+    port: u16,
+    transport: Transport,
+    protocol: AppProtocol,
+) -> bool {
+    let resolver = protocol == AppProtocol::Dns && port == 53;
+    is_somebody(address, transport) && !resolver
+}
+
+/// Whether there can be somebody who answers.
+pub(crate) fn is_somebody(address: Option<IpAddr>, transport: Transport) -> bool {
+    let nobody = match address {
+        Some(IpAddr::V4(v4)) => {
+            // In private networks the last address is, as good as always, everybody.
+            let everybody = transport == Transport::Udp
+                && (v4.is_private() || v4.is_link_local())
+                && v4.octets().last() == Some(&255);
+            v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() || everybody
+        }
+        Some(IpAddr::V6(v6)) => v6.is_multicast() || v6.is_unspecified(),
+        None => false,
+    };
+    !nobody && transport != Transport::Other
+}
+
 /// Payload bytes of a contact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes {

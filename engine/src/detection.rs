@@ -22,7 +22,7 @@ pub use self::explain::{Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::{key_of, sighting};
 use crate::collections::Map;
-use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Transport};
+use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
 use crate::conversation::{Admission, Conversation, ConversationKey, Table};
 use crate::detector::dns;
 use crate::engine::{Counters, LOOK_AHEAD};
@@ -33,7 +33,6 @@ use crate::limits::Limits;
 use crate::participant::Participants;
 use crate::policy::{PolicyId, PolicySet};
 use crate::population::Population;
-use crate::protocol::AppProtocol;
 use crate::reputation::ReputationList;
 use crate::time::Timestamp;
 use crate::timer::{Deadline, Timers};
@@ -154,7 +153,14 @@ impl Detection {
         w: &Workloads,
         out: &mut VecDeque<Finding>,
     ) {
-        if !is_judged(&contact) {
+        let to = &contact.destination;
+        let judged = match contact.kind {
+            ContactKind::DnsQuery(_) => is_somebody(to.address, to.transport),
+            ContactKind::Connect { .. } | ContactKind::Burst => {
+                is_judged(to.address, to.port, to.transport, contact.protocol)
+            }
+        };
+        if !judged {
             return;
         }
         // The root is asked for like a name, but it names nobody.
@@ -371,25 +377,4 @@ impl Detection {
         let most = self.limits.conversation_idle_max.as_secs_f64();
         quiet > (10.0 * period).clamp(idle, most.max(idle))
     }
-}
-
-/// Multicast, broadcast and unspecified destinations are nobody's home; what is asked of a resolver is judged by
-/// its questions, not by the flow that carries them.
-fn is_judged(contact: &Contact) -> bool {
-    let datagram = contact.destination.transport == Transport::Udp;
-    let nobody = match contact.destination.address {
-        Some(std::net::IpAddr::V4(v4)) => {
-            // In private networks the last address is, as good as always, everybody.
-            let everybody =
-                datagram && (v4.is_private() || v4.is_link_local()) && v4.octets().last() == Some(&255);
-            v4.is_multicast() || v4.is_broadcast() || v4.is_unspecified() || everybody
-        }
-        Some(std::net::IpAddr::V6(v6)) => v6.is_multicast() || v6.is_unspecified(),
-        None => false,
-    };
-    let question = matches!(contact.kind, ContactKind::DnsQuery(_));
-    let resolver = contact.protocol == AppProtocol::Dns && contact.destination.port == 53;
-    // ICMP answers to what others do: an address that is "called" in a message about unreachable ports is not.
-    let portless = contact.destination.transport == Transport::Other;
-    !nobody && !portless && (question || !resolver)
 }

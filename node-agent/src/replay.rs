@@ -34,7 +34,7 @@ pub mod suggest;
 mod summary;
 mod tally;
 
-pub use feed::Feed;
+pub use feed::{Feed, Taken};
 pub use home::Network;
 pub use inputs::FileKind;
 pub use span::LeftOut;
@@ -181,22 +181,31 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
             at_begin(Input::Baseline(Box::new(entry)));
         }
     }
-    let mut tally = Tally::default();
+    let (mut tally, mut unjudged) = (Tally::default(), Tally::default());
     let mut findings = FindingTally::default();
     let mut progress = Progress::of(feed.bytes_total());
     let next = |_| {
         let mut inputs = Vec::with_capacity(LOOK_AHEAD);
-        while inputs.len() < LOOK_AHEAD
-            && let Some((time, input)) = feed.take()
-        {
-            if span.admits(time, &input) && home.admits(&input) {
-                progress.step(time, &feed);
-                inputs.push((time, input));
-            }
+        while inputs.len() < LOOK_AHEAD {
+            let time = match feed.take() {
+                Some(Taken::Input(time, input)) if span.admits(time, &input) && home.admits(&input) => {
+                    inputs.push((time, input));
+                    time
+                }
+                Some(Taken::Unjudged(time, host))
+                    if span.admits_traffic(time) && host.is_none_or(|host| home.admits_host(host)) =>
+                {
+                    unjudged.count_unjudged(time, host);
+                    time
+                }
+                Some(Taken::Input(..) | Taken::Unjudged(..)) => continue,
+                None => break,
+            };
+            progress.step(time, &feed);
         }
         if inputs.is_empty() {
             progress.finish();
-            return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)));
+            return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)).max(unjudged.last));
         }
         Step::Inputs(inputs)
     };
@@ -210,6 +219,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         },
         |_| {},
     );
+    tally.join(unjudged);
     let left_out = (span.left_out(), home.left_out());
     let summary = Summary::of(&feed, &tally, left_out, &findings, &engine, stopwatch.elapsed());
     Ok(Replayed { summary, engine })

@@ -254,6 +254,27 @@ fn from_and_to_are_included_and_what_lies_outside_is_said() {
     assert!(within("1700000003", "1700000002").is_err());
 }
 
+#[test]
+fn connections_that_nobody_judges_count_for_hosts_and_time() {
+    let dir = Directory::of("unjudged");
+    let log = "#separator \\x09\n#path\tconn\n\
+        #fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tconn_state\n\
+        1700000100\tC1\t10.0.0.5\t1\t192.0.2.7\t443\ttcp\tssl\tSF\n\
+        1700000000\tC2\t10.0.0.6\t2\t10.0.0.53\t53\tudp\tdns\tSF\n\
+        1700000900\tC3\t198.51.100.7\t8\t10.0.0.5\t0\ticmp\t-\tOTH\n";
+    let log = dir.file("conn.log", log);
+    let read = |more: &[&str]| summary(&[&["--zeek", &*log], more].concat()).unwrap();
+    let seconds = |read: &Summary| read.span.map(|(first, last)| (first.as_secs_f64(), last.as_secs_f64()));
+    let all = read(&[]);
+    assert_eq!((all.rows, all.hosts, all.counters.contacts), (3, 3, 1));
+    assert_eq!(seconds(&all), Some((1_700_000_000.0, 1_700_000_900.0)));
+    let ours = read(&["--home", "10.0.0.0/8"]);
+    assert_eq!((ours.hosts, ours.strangers), (2, 1));
+    assert_eq!(seconds(&ours), Some((1_700_000_000.0, 1_700_000_100.0)));
+    let late = read(&["--from", "1700000050"]);
+    assert_eq!((late.hosts, late.left_out.map(|out| out.inputs)), (2, Some(1)));
+}
+
 /// Connections of one host, one a minute for two hours, with random ports.
 fn beacon(source: &str, destination: &str, from: u64) -> String {
     let row =

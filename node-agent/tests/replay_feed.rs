@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use beaconwatch_agent::replay::inputs::zeek_logs;
-use beaconwatch_agent::replay::{Feed, FileKind};
+use beaconwatch_agent::replay::{Feed, FileKind, Taken};
 use beaconwatch_engine::contact::{Contact, ContactKind, NameSource, Naming};
 use beaconwatch_engine::input::Input;
 
@@ -36,7 +36,11 @@ impl Drop for Directory {
 }
 
 fn inputs(feed: &mut Feed) -> Vec<(u64, Input)> {
-    std::iter::from_fn(|| feed.take()).map(|(time, input)| (time.as_nanos(), input)).collect()
+    let input = |taken| match taken {
+        Taken::Input(time, input) => Some((time.as_nanos(), input)),
+        Taken::Unjudged(..) => None,
+    };
+    std::iter::from_fn(|| feed.take()).filter_map(input).collect()
 }
 
 fn contacts(files: &[PathBuf]) -> Vec<Contact> {
@@ -132,6 +136,39 @@ fn a_connection_that_is_still_open_is_opened_once_and_ended_by_its_last_row() {
 }
 
 #[test]
+fn what_nobody_judges_is_counted_and_not_put_in_order() {
+    let dir = Directory::of("unjudged");
+    let conn = dir.log(
+        "conn.log",
+        "conn",
+        CONN,
+        "300\tC1\t10.0.0.5\t1\t192.0.2.7\t443\ttcp\tssl\t1\t1\t2\tSF\n\
+200\tC2\t10.0.0.6\t2\t10.0.0.53\t53\tudp\tdns\t1\t1\t2\tSF\n\
+100\tC3\t10.0.0.7\t3\t192.0.2.8\t3\ticmp\t-\t1\t1\t2\tOTH\n\
+150\tC4\t10.0.0.8\t4\t224.0.0.251\t5353\tudp\t-\t1\t1\t0\tS0\n\
+250\tC5\t10.0.0.9\t5\t10.0.0.53\t5300\tudp\tdns\t1\t1\t2\tSF\n",
+    );
+    let mut feed = Feed::of(vec![(conn, FileKind::Zeek)], 1000);
+    let contact = |taken| match taken {
+        Taken::Input(time, Input::Contact(contact)) => Some((time, contact.actor.address?, true)),
+        Taken::Unjudged(time, host) => Some((time, host?, false)),
+        Taken::Input(..) => None,
+    };
+    let taken: Vec<_> = std::iter::from_fn(|| feed.take())
+        .filter_map(contact)
+        .map(|(time, host, judged)| (time.as_secs_f64(), host.to_string(), judged))
+        .collect();
+    let expected = [
+        (200.0, "10.0.0.6", false),
+        (100.0, "10.0.0.7", false),
+        (150.0, "10.0.0.8", false),
+        (250.0, "10.0.0.9", true),
+        (300.0, "10.0.0.5", true),
+    ];
+    assert_eq!(taken, expected.map(|(time, host, judged)| (time, host.to_owned(), judged)));
+}
+
+#[test]
 fn neither_the_order_of_files_nor_where_a_log_was_cut_makes_a_difference() {
     let dir = Directory::of("order");
     let (mut files, mut all_rows) = (Vec::new(), String::new());
@@ -191,7 +228,7 @@ fn the_labelled_captures_are_read_without_a_refused_row() {
     for (entry, rows) in [("ctu-njrat-230-1", 992), ("apt29-day1-scranton", 133), ("rita-proxy", 1)] {
         let files = zeek_logs(&root.join(entry).join("zeek")).unwrap();
         let mut feed = Feed::of(files.into_iter().map(|path| (path, FileKind::Zeek)).collect(), 100_000);
-        let count = inputs(&mut feed).len();
+        let count = std::iter::from_fn(|| feed.take()).count();
         assert!(count >= rows, "{entry}: {count}");
         assert_eq!(feed.refusals.total(), 0, "{entry}: {:?}", feed.refusals);
         assert_eq!(feed.late(), 0, "{entry}");

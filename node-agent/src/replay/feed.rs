@@ -1,12 +1,13 @@
 //! All inputs of a replay as one stream in order of time.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
 
 use super::inputs::FileKind;
-use super::joined::Joined;
+use super::joined::{Joined, Turn};
 use super::merge::Merge;
 use super::reorder::{Fetch, Reorder};
 use crate::source::record::Connection;
@@ -20,6 +21,16 @@ pub struct Feed {
     records_added: u64,
     /// Rows that were refused.
     pub refusals: Refusals,
+}
+
+/// What the stream brings.
+#[derive(Debug)]
+pub enum Taken {
+    /// The next input, with its time.
+    Input(Timestamp, Input),
+    /// A connection of this host, at this time, that nobody judges. Those are more than half of many logs (look-ups,
+    /// broadcast, ICMP) and are not put in order.
+    Unjudged(Timestamp, Option<IpAddr>),
 }
 
 struct Logs {
@@ -70,13 +81,17 @@ impl Feed {
         }
     }
 
-    /// The next input with its time; `None` at the end of all.
-    pub fn take(&mut self) -> Option<(Timestamp, Input)> {
+    /// What comes next; `None` at the end of all.
+    pub fn take(&mut self) -> Option<Taken> {
         if self.ordered.is_empty() {
             return self.logs.next(&mut self.refusals);
         }
         if self.log_head.is_none() {
-            self.log_head = self.logs.next(&mut self.refusals);
+            match self.logs.next(&mut self.refusals) {
+                Some(Taken::Input(time, input)) => self.log_head = Some((time, input)),
+                unjudged @ Some(Taken::Unjudged(..)) => return unjudged,
+                None => {}
+            }
         }
         let earliest = self
             .ordered
@@ -84,14 +99,15 @@ impl Feed {
             .enumerate()
             .filter_map(|(index, ordered)| Some((ordered.head.as_ref()?.0, index)))
             .min();
-        match (earliest, &self.log_head) {
+        let next = match (earliest, &self.log_head) {
             (Some((time, index)), log) if log.as_ref().is_none_or(|(log_time, _)| time < *log_time) => {
                 let ordered = self.ordered.get_mut(index)?;
                 let next = ordered.source.next(&mut self.refusals);
                 core::mem::replace(&mut ordered.head, next)
             }
             _ => self.log_head.take(),
-        }
+        };
+        next.map(|(time, input)| Taken::Input(time, input))
     }
 
     /// Bytes of all inputs, as stored.
@@ -144,21 +160,22 @@ impl Fetch for Record {
 }
 
 impl Logs {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
+    fn next(&mut self, refusals: &mut Refusals) -> Option<Taken> {
         loop {
             while !self.at_end && !self.reorder.is_full() {
-                match self.merge.next(refusals) {
-                    Some((time, order, mut record)) => {
-                        if let Some(turn) = self.joined.read(time, &mut record) {
-                            self.reorder.push(turn, order, record);
-                        }
-                    }
-                    None => self.at_end = true,
+                let Some((time, order, mut record)) = self.merge.next(refusals) else {
+                    self.at_end = true;
+                    break;
+                };
+                match self.joined.read(time, &mut record) {
+                    Turn::At(turn) => self.reorder.push(turn, order, record),
+                    Turn::Never => {}
+                    Turn::Unjudged(host) => return Some(Taken::Unjudged(time, host)),
                 }
             }
             let (time, record) = self.reorder.pop()?;
             if let Some(input) = self.joined.turn(time, record) {
-                return Some((time, input));
+                return Some(Taken::Input(time, input));
             }
         }
     }

@@ -57,9 +57,17 @@ impl Home {
 
     /// Whether an input is to be judged: all but the beginnings of contacts whose originator has an address elsewhere.
     pub(super) fn admits(&mut self, input: &Input) -> bool {
-        let Some((None, Some(address))) = originator(input).filter(|_| !self.networks.is_empty()) else {
+        match originator(input) {
+            Some((None, Some(address))) => self.admits_host(address),
+            Some(_) | None => true,
+        }
+    }
+
+    /// The same of a contact of this host.
+    pub(super) fn admits_host(&mut self, address: IpAddr) -> bool {
+        if self.networks.is_empty() {
             return true;
-        };
+        }
         let is_home = self.networks.iter().any(|network| network.holds(address));
         self.left_out += u64::from(!is_home);
         is_home

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaconwatch_engine::collections::Map;
-use beaconwatch_engine::contact::{Contact, ContactEnd, ContactKind, NameSource, Naming};
+use beaconwatch_engine::contact::{Contact, ContactEnd, ContactKind, NameSource, Naming, is_judged};
 use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::session::domain;
@@ -39,6 +39,17 @@ pub struct Joined {
     asked_first: Fifo<IpAddr, Timestamp>,
 }
 
+/// When the turn of a row comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// At this time.
+    At(Timestamp),
+    /// It only adds to another row, and what it says is kept.
+    Never,
+    /// It is about a connection of this host that nobody judges, so that its turn makes no difference.
+    Unjudged(Option<IpAddr>),
+}
+
 #[derive(Debug, Default)]
 struct Known {
     about: About,
@@ -57,35 +68,38 @@ impl Joined {
         }
     }
 
-    /// A row was read, and its turn will come at the time that is returned, as it stands then; `None`: it only adds
-    /// to another row, and what it says is kept.
-    pub fn read(&mut self, time: Timestamp, record: &mut Record) -> Option<Timestamp> {
+    /// A row was read: when its turn will come, as it stands then.
+    pub fn read(&mut self, time: Timestamp, record: &mut Record) -> Turn {
         match record {
             Record::About { uid, about } => {
                 let about = core::mem::take(&mut **about);
                 self.know(*uid, time, about);
-                None
+                Turn::Never
             }
             Record::Dns { uid, .. } => {
                 self.know(*uid, time, About { dns: true, protocol: AppProtocol::Dns, ..About::default() });
-                Some(time)
+                Turn::At(time)
             }
             Record::Connection { uid, connection, open } => {
                 if *uid != 0 && self.open.get(uid).is_some() {
-                    let (turn, totals) = later_row(*uid, connection, *open)?;
+                    let Some((turn, totals)) = later_row(*uid, connection, *open) else { return Turn::Never };
                     *record = totals;
-                    return Some(turn);
+                    return Turn::At(turn);
+                }
+                let Connection { address, port, transport, protocol, ref actor, .. } = *connection;
+                if !is_judged(address, port, transport, protocol) {
+                    return Turn::Unjudged(actor.0.address);
                 }
                 if *open {
                     self.open.insert(*uid, ());
                 }
-                Some(time)
+                Turn::At(time)
             }
             Record::Totals { .. }
             | Record::Request { .. }
             | Record::Contact(_)
             | Record::Workload(_)
-            | Record::Lost(_) => Some(time),
+            | Record::Lost(_) => Turn::At(time),
         }
     }
 

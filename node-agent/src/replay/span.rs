@@ -35,8 +35,13 @@ impl Span {
     /// Whether an input is part of it; what is not is counted. Before the begin, traffic is left out, but what is
     /// known of policies, pods, containers and processes holds whenever it was said. After the end nothing counts.
     pub(super) fn admits(&mut self, time: Timestamp, input: &Input) -> bool {
-        let inside = time <= self.to && (time >= self.from || !is_traffic(input));
-        if !inside && is_traffic(input) {
+        if is_traffic(input) { self.admits_traffic(time) } else { time <= self.to }
+    }
+
+    /// The same of traffic.
+    pub(super) fn admits_traffic(&mut self, time: Timestamp) -> bool {
+        let inside = (self.from..=self.to).contains(&time);
+        if !inside {
             let none = LeftOut { inputs: 0, first: time, last: time };
             let left_out = self.left_out.get_or_insert(none);
             left_out.inputs += 1;

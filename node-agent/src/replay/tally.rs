@@ -28,15 +28,33 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn count(&mut self, time: Timestamp, input: &Input) {
         self.inputs += 1;
-        let host = originator(input).map(|(pod, address)| pod.map_or_else(|| hash_of(&address), hash_of));
-        if let Some(host) = host {
-            self.first.get_or_insert(time);
-            if host != self.last_host && self.hosts.len() < HOSTS_MAX {
-                self.hosts.insert(host);
-                self.last_host = host;
-            }
+        if let Some((pod, address)) = originator(input) {
+            self.count_contact(time, pod.map_or_else(|| hash_of(&address), hash_of));
         }
         self.last = self.last.max(time);
+    }
+
+    /// A contact that no input begins, since nobody judges it.
+    pub(super) fn count_unjudged(&mut self, time: Timestamp, host: Option<IpAddr>) {
+        self.count_contact(time, hash_of(&host));
+        self.last = self.last.max(time);
+    }
+
+    fn count_contact(&mut self, time: Timestamp, host: u64) {
+        self.first = Some(self.first.map_or(time, |first| first.min(time)));
+        if host != self.last_host && self.hosts.len() < HOSTS_MAX {
+            self.hosts.insert(host);
+            self.last_host = host;
+        }
+    }
+
+    /// Takes in what was counted beside.
+    pub(super) fn join(&mut self, other: Self) {
+        let Self { first, last, inputs, last_host: _, hosts } = other;
+        self.first = [self.first, first].into_iter().flatten().min();
+        self.last = self.last.max(last);
+        self.inputs += inputs;
+        self.hosts.extend(hosts);
     }
 
     /// Originators.
