@@ -109,12 +109,7 @@ pub struct DnsQuestion {
 /// that carries them; and ICMP answers to what others do: an address that is "called" in a message about unreachable
 /// ports is not.
 #[must_use]
-pub fn is_judged(
-    address: Option<IpAddr>,
-    port: u16,
-    transport: Transport,
-    protocol: AppProtocol,
-) -> bool {
+pub fn is_judged(address: Option<IpAddr>, port: u16, transport: Transport, protocol: AppProtocol) -> bool {
     let resolver = protocol == AppProtocol::Dns && port == 53;
     is_somebody(address, transport) && !resolver
 }

@@ -2,11 +2,13 @@
 //!
 //! It only accumulates. What it means is judged elsewhere ([`crate::detector`], [`crate::evidence`]).
 
+mod judged;
 mod spread;
 mod table;
 
 use std::sync::Arc;
 
+pub(crate) use judged::Judged;
 pub(crate) use spread::Spread;
 pub(crate) use table::{Admission, Table};
 
@@ -91,23 +93,6 @@ pub(crate) struct Conversation {
     pub(crate) lost_before: u64,
 }
 
-/// When and how a conversation was judged last.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Judged {
-    pub(crate) at: Option<Timestamp>,
-    pub(crate) score: f32,
-    /// Running mean of the scores, so that a fluke of one minute does not count for all times.
-    pub(crate) mean: f32,
-    /// Evidence of rhythm at that time, bits.
-    pub(crate) rhythm_bits: f32,
-    /// It was counted among what the cluster does at this many contacts.
-    pub(crate) profiled_at: u32,
-    pub(crate) profiled: Timestamp,
-    /// An open finding stands on it.
-    pub(crate) finding: Option<crate::finding::FindingId>,
-}
-
-saved!(Judged { at, score, mean, rhythm_bits, profiled_at, profiled, finding });
 saved!(Conversation {
     actor,
     first,
@@ -217,7 +202,8 @@ impl Conversation {
     /// after the other.
     #[inline]
     pub(crate) fn fetch(&self) -> u32 {
-        let words = [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
+        let words =
+            [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
         words.iter().fold(0, |all, word| all ^ word)
     }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use beaconwatch_engine::engine::{Engine, LOOK_AHEAD, drive};
+use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::finding::{Finding, FindingId};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
@@ -13,7 +13,6 @@ use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::args::{ReplayArgs, ReplayOutput};
-use crate::run::Step;
 use crate::source::events;
 use crate::source::recording::RecordingSource;
 
@@ -27,6 +26,7 @@ pub mod merge;
 pub mod observations;
 mod output;
 mod progress;
+mod reading;
 pub mod reorder;
 pub mod score;
 mod span;
@@ -43,7 +43,7 @@ pub use summary::{Summary, default_policy};
 use explain::Question;
 use home::Home;
 use output::Output;
-use progress::Progress;
+use reading::Reading;
 use span::Span;
 use tally::{FindingTally, Tally};
 
@@ -148,8 +148,6 @@ fn limits() -> Limits {
 /// When a policy is invalid or an input cannot be opened.
 pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<Replayed> {
     let stopwatch = crate::clock::Stopwatch::start();
-    let mut span = Span::of(args)?;
-    let mut home = Home::of(&args.home);
     let mut recording = recording(args)?;
     let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
     let mut engine = Engine::with_limits(limits);
@@ -181,37 +179,12 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
             at_begin(Input::Baseline(Box::new(entry)));
         }
     }
-    let (mut tally, mut unjudged) = (Tally::default(), Tally::default());
+    let mut tally = Tally::default();
     let mut findings = FindingTally::default();
-    let mut progress = Progress::of(feed.bytes_total());
-    let next = |_| {
-        let mut inputs = Vec::with_capacity(LOOK_AHEAD);
-        while inputs.len() < LOOK_AHEAD {
-            let time = match feed.take() {
-                Some(Taken::Input(time, input)) if span.admits(time, &input) && home.admits(&input) => {
-                    inputs.push((time, input));
-                    time
-                }
-                Some(Taken::Unjudged(time, host))
-                    if span.admits_traffic(time) && host.is_none_or(|host| home.admits_host(host)) =>
-                {
-                    unjudged.count_unjudged(time, host);
-                    time
-                }
-                Some(Taken::Input(..) | Taken::Unjudged(..)) => continue,
-                None => break,
-            };
-            progress.step(time, &feed);
-        }
-        if inputs.is_empty() {
-            progress.finish();
-            return Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)).max(unjudged.last));
-        }
-        Step::Inputs(inputs)
-    };
+    let mut reading = Reading::of(feed, Span::of(args)?, Home::of(&args.home));
     crate::run::run(
         &mut engine,
-        next,
+        |_| reading.step(),
         |time, input| tally.count(time, input),
         |finding| {
             findings.count(&finding);
@@ -219,6 +192,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         },
         |_| {},
     );
+    let Reading { feed, span, home, unjudged, .. } = reading;
     tally.join(unjudged);
     let left_out = (span.left_out(), home.left_out());
     let summary = Summary::of(&feed, &tally, left_out, &findings, &engine, stopwatch.elapsed());

@@ -334,7 +334,8 @@ mod tests {
     #[test]
     fn a_tracker_stays_small_and_what_every_gap_needs_is_one_line() {
         assert!(size_of::<Tracker>() <= 200, "{}", size_of::<Tracker>());
-        let needed_by_every_gap = core::mem::offset_of!(Tracker, window) + core::mem::offset_of!(Window, chance);
+        let needed_by_every_gap =
+            core::mem::offset_of!(Tracker, window) + core::mem::offset_of!(Window, chance);
         assert_eq!(needed_by_every_gap, 64);
     }
 }

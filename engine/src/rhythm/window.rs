@@ -175,7 +175,8 @@ fn covered(total: usize) -> [usize; COVERAGES.len()] {
 /// The run with the best growth, over all coverages, and how many gaps it covers.
 fn tightest_of_all(sorted: &Lanes, places: &[Lanes; 3], total: usize) -> Option<(Run, usize)> {
     let covered = covered(total);
-    let runs = covered.map(|covered| if covered == 0 { None } else { tightest(sorted, places, total, covered) });
+    let runs =
+        covered.map(|covered| if covered == 0 { None } else { tightest(sorted, places, total, covered) });
     let chances = runs.map(|run| run.map_or(IMPOSSIBLE, |run| run.chance));
     let mut growths = [0.0; COVERAGES.len()];
     for ((growth, chance), covered) in growths.iter_mut().zip(chances).zip(covered.map(as_number)) {

@@ -1,0 +1,23 @@
+//! What became of the last judgement of a conversation.
+
+use crate::checkpoint::saved;
+use crate::finding::FindingId;
+use crate::time::Timestamp;
+
+/// When and how a conversation was judged last.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) score: f32,
+    /// Running mean of the scores, so that a fluke of one minute does not count for all times.
+    pub(crate) mean: f32,
+    /// Evidence of rhythm at that time, bits.
+    pub(crate) rhythm_bits: f32,
+    /// It was counted among what the cluster does at this many contacts.
+    pub(crate) profiled_at: u32,
+    pub(crate) profiled: Timestamp,
+    /// An open finding stands on it.
+    pub(crate) finding: Option<FindingId>,
+}
+
+saved!(Judged { at, score, mean, rhythm_bits, profiled_at, profiled, finding });
