@@ -264,8 +264,8 @@ pub(crate) struct Train {
 
 impl Train {
     /// Goes its own way from here on, after the same events as `tracker`, the latest of them at `last`.
-    pub(crate) fn begin(tracker: &Tracker, last: Option<Timestamp>) -> Self {
-        Self { tracker: tracker.clone(), last }
+    pub(crate) fn begin(tracker: &Tracker, last: Timestamp) -> Self {
+        Self { tracker: tracker.clone(), last: Some(last) }
     }
 
     /// Takes an event. True if it begins a session. Where `twin`, with the same dead time, has fitted a window to the
