@@ -3,7 +3,8 @@
 //! The traffic is that of a full node: 108 pods (27 workloads of four replicas), in each two executables that turn to 31
 //! destinations outside: half of them regularly (2 s to 60 s with jitter), half not. Contacts are made just before the
 //! engine takes them, as agents and readers do; that time does not count. Once all destinations are in the baseline, as
-//! they are after a day, and once all are new, so that each executable has an aggregate too.
+//! they are after a day, and once all are new, so that each executable has an aggregate too; both with the engine looking
+//! ahead, as a replay lets it, and the first also without, as where contacts come one by one.
 #![expect(unsafe_code, reason = "a global allocator that counts")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop")]
 
@@ -194,9 +195,11 @@ fn engine(pods: &[Pod], with_baseline: bool) -> Engine {
     engine
 }
 
-fn feed(engine: &mut Engine, batch: Vec<Vec<(Timestamp, Input)>>) {
+fn feed(engine: &mut Engine, look_ahead: bool, batch: Vec<Vec<(Timestamp, Input)>>) {
     for step in batch {
-        engine.look_ahead(step.iter().map(|(_, input)| input));
+        if look_ahead {
+            engine.look_ahead(step.iter().map(|(_, input)| input));
+        }
         for (time, input) in step {
             drive(engine, time, input, &mut ignore);
         }
@@ -209,14 +212,24 @@ fn contacts(criterion: &mut Criterion) {
         .collect();
     let mut group = criterion.benchmark_group("engine");
     group.throughput(Throughput::Elements(BATCH as u64)).sample_size(30);
-    for (name, with_baseline) in [("known destinations", true), ("new destinations", false)] {
+    let variants = [
+        ("known destinations", true, true),
+        ("new destinations", false, true),
+        ("known destinations, one at a time", true, false),
+    ];
+    for (name, with_baseline, look_ahead) in variants {
         let mut traffic = Traffic::begin(&pods);
         let before = LIVE_BYTES.load(Ordering::Relaxed);
+        let room = Engine::with_limits(Limits::default());
+        let reserved = LIVE_BYTES.load(Ordering::Relaxed) - before;
+        drop(room);
         let mut engine = engine(&pods, with_baseline);
-        (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, traffic.batch()));
-        let held = engine.counters().conversations;
+        (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, look_ahead, traffic.batch()));
+        let held = engine.counters().conversations.max(1);
         let bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
-        println!("{name}: {held} conversations in {} bytes each, tables included", bytes / held.max(1));
+        // The room for all conversations that there may be is asked for at once.
+        let each = reserved / engine.limits().conversations_max as u64 + (bytes - reserved) / held;
+        println!("{name}: {held} conversations in {each} bytes each, with all that is kept beside them");
 
         let (mut allocated, mut counted) = (0, 0);
         group.bench_function(name, |bencher| {
@@ -224,7 +237,7 @@ fn contacts(criterion: &mut Criterion) {
                 || traffic.batch(),
                 |contacts| {
                     let before = ALLOCATIONS.load(Ordering::Relaxed);
-                    feed(&mut engine, contacts);
+                    feed(&mut engine, look_ahead, contacts);
                     allocated += ALLOCATIONS.load(Ordering::Relaxed) - before;
                     counted += BATCH;
                 },
