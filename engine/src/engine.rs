@@ -149,18 +149,7 @@ impl Engine {
     /// caches at the same time: most conversations have left them since their last contact. Changes nothing; for
     /// sources that know what comes next.
     pub fn look_ahead<'i>(&self, inputs: impl Iterator<Item = &'i Input>) {
-        let contact = |input: &'i Input| match input {
-            Input::Contact(contact) => Some(&**contact),
-            Input::Event(_)
-            | Input::ContactEnd(_)
-            | Input::Workload(_)
-            | Input::Digest { .. }
-            | Input::Policies(_)
-            | Input::Baseline(_)
-            | Input::Reputation(_)
-            | Input::Lost { .. } => None,
-        };
-        self.detection.look_ahead(inputs.take(LOOK_AHEAD).filter_map(contact));
+        self.detection.look_ahead(inputs.take(LOOK_AHEAD).filter_map(Input::contact));
     }
 
     /// When [`Engine::handle_timeout`] wants to be called next.

@@ -41,6 +41,24 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// The contact that it is, if it is one.
+    #[must_use]
+    pub fn contact(&self) -> Option<&Contact> {
+        match self {
+            Self::Contact(contact) => Some(contact),
+            Self::Event(_)
+            | Self::ContactEnd(_)
+            | Self::Workload(_)
+            | Self::Digest { .. }
+            | Self::Policies(_)
+            | Self::Baseline(_)
+            | Self::Reputation(_)
+            | Self::Lost { .. } => None,
+        }
+    }
+}
+
 /// Where records can be lost. Also the label of the loss metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LossPlace {

@@ -21,6 +21,8 @@ pub(super) struct OpenFinding {
     pub(super) idle_secs: f64,
     /// Replicas that were told of.
     pub(super) replicas: Set<u64>,
+    /// Where the conversations lie on which it stands; each of them knows that.
+    pub(super) slots: Vec<u32>,
 }
 
 /// All open findings.

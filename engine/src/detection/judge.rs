@@ -169,7 +169,9 @@ impl Detection {
         let Some(c) = self.table.get_mut(slot) else { return };
         let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
         if let Some(open) = self.findings.get_mut(id) {
-            c.judged.finding = Some(id);
+            if c.judged.finding.replace(id).is_none() {
+                open.slots.push(slot);
+            }
             open.last = open.last.max(c.last);
             open.idle_secs = idle_secs;
             let joins = open.replicas.insert(replica);
@@ -192,7 +194,8 @@ impl Detection {
         let told = finding.clone();
         let mut replicas = Set::default();
         replicas.insert(replica);
-        let open = OpenFinding { told, leader: c.key, last: c.last, idle_secs, replicas };
+        let slots = vec![slot];
+        let open = OpenFinding { told, leader: c.key, last: c.last, idle_secs, replicas, slots };
         let due = c.last + core::time::Duration::from_secs_f64(idle_secs);
         if self.findings.open(id, open) {
             c.judged.finding = Some(id);
@@ -247,8 +250,10 @@ impl Detection {
 
     fn close(&mut self, id: FindingId, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         let Some(open) = self.findings.close(id) else { return };
-        for c in self.table.iter_mut().filter(|c| c.judged.finding == Some(id)) {
-            c.judged.finding = None;
+        for slot in &open.slots {
+            if let Some(c) = self.table.get_mut(*slot).filter(|c| c.judged.finding == Some(id)) {
+                c.judged.finding = None;
+            }
         }
         let closed = self.closed(open, now, w);
         self.put(closed, out);

@@ -65,18 +65,10 @@ impl Tally {
 
 /// Who begins the contact that an input begins, by pod uid and address as far as they are known.
 pub(super) fn originator(input: &Input) -> Option<(Option<&Arc<str>>, Option<IpAddr>)> {
-    match input {
-        Input::Contact(contact) => Some((contact.actor.pod_uid.as_ref(), contact.actor.address)),
-        Input::Event(Event::SocketOpened(opened)) => Some((None, opened.local.map(|local| local.ip()))),
-        Input::Event(_)
-        | Input::ContactEnd(_)
-        | Input::Workload(_)
-        | Input::Digest { .. }
-        | Input::Policies(_)
-        | Input::Baseline(_)
-        | Input::Reputation(_)
-        | Input::Lost { .. } => None,
+    if let Input::Event(Event::SocketOpened(opened)) = input {
+        return Some((None, opened.local.map(|local| local.ip())));
     }
+    input.contact().map(|contact| (contact.actor.pod_uid.as_ref(), contact.actor.address))
 }
 
 /// Findings, each by its highest severity.
