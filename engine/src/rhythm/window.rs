@@ -93,8 +93,7 @@ fn each<const N: usize>(lanes: &[f32; N], f: impl Fn(f32) -> f32) -> [f32; N] {
 /// and compares several pairs at once.
 pub(super) fn sort(gaps: &[f32]) -> Lanes {
     let mut lanes = [FREE; RING + AT_ONCE];
-    let (ring, _) = lanes.as_chunks_mut::<RING>();
-    for ring in ring {
+    if let Some(ring) = lanes.first_chunk_mut::<RING>() {
         for (slot, gap) in ring.iter_mut().zip(gaps) {
             *slot = *gap;
         }
@@ -309,6 +308,25 @@ mod tests {
         let window = Window::fit(&[60.0, 60.2, 59.9, 60.1, 60.0, 60.1], 0.3);
         assert!(window.from > 59.0 && window.to < 61.0, "{window:?}");
         assert!(window.chance < 0.05 && window.growth > 2.0, "{window:?}");
+    }
+
+    #[test]
+    fn the_network_sorts_any_number_of_gaps() {
+        let mut state = 1_u32;
+        for count in 0..=RING {
+            for _ in 0..50 {
+                let mut gaps: Vec<f32> = (0..count)
+                    .map(|_| {
+                        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (state >> 24) as f32
+                    })
+                    .collect();
+                let sorted = sort(&gaps);
+                gaps.sort_by(f32::total_cmp);
+                gaps.resize(RING + AT_ONCE, FREE);
+                assert_eq!(sorted.as_slice(), gaps, "{count} gaps");
+            }
+        }
     }
 
     #[test]
