@@ -2,6 +2,7 @@
 //!
 //! It only accumulates. What it means is judged elsewhere ([`crate::detector`], [`crate::evidence`]).
 
+mod fetch;
 mod judged;
 mod spread;
 mod table;
@@ -197,15 +198,6 @@ impl Conversation {
     /// How many destinations: 1, unless it is an aggregate.
     pub(crate) fn destinations(&self) -> u32 {
         self.spread.as_ref().map_or(1, |spread| spread.destinations().max(1))
-    }
-
-    /// Reads a word of every line of memory that the next contact needs, so that they are waited for together, not one
-    /// after the other.
-    #[inline]
-    pub(crate) fn fetch(&self) -> u32 {
-        let words =
-            [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
-        words.iter().fold(0, |all, word| all ^ word)
     }
 
     /// Takes a contact.

@@ -203,16 +203,17 @@ impl Detection {
     /// Reads a word of each line of memory that these contacts, at most [`LOOK_AHEAD`], will need. One thing is looked
     /// up for all of them before the next, so that the processor waits for all at once.
     pub fn look_ahead<'c>(&self, contacts: impl Iterator<Item = &'c Contact>) {
-        let (mut keys, mut slots) = ([None; LOOK_AHEAD], [None; LOOK_AHEAD]);
-        for (key, contact) in keys.iter_mut().zip(contacts) {
+        let mut wanted = [None; LOOK_AHEAD];
+        for (wanted, contact) in wanted.iter_mut().zip(contacts) {
             let participant = self.participants.known(contact.actor_key);
-            *key = participant.map(|participant| key_of(contact, participant.scope));
+            *wanted = participant.map(|participant| (key_of(contact, participant.scope), contact.start));
         }
-        for (slot, key) in slots.iter_mut().zip(keys) {
-            *slot = key.and_then(|key| self.table.slot_of(key));
-        }
-        let found = slots.into_iter().flatten().filter_map(|slot| self.table.get(slot));
-        core::hint::black_box(found.fold(0, |all, conversation| all ^ conversation.fetch()));
+        let slots =
+            wanted.map(|wanted| wanted.and_then(|(key, start)| Some((self.table.slot_of(key)?, start))));
+        let found =
+            || slots.iter().flatten().filter_map(|(slot, start)| Some((self.table.get(*slot)?, *start)));
+        core::hint::black_box(found().fold(0, |all, (conversation, _)| all ^ conversation.fetch()));
+        core::hint::black_box(found().fold(0, |all, (c, start)| all ^ c.fetch_rest(start)));
     }
 
     /// Takes the totals of a contact.
