@@ -45,10 +45,10 @@ impl Window {
     pub(crate) fn fit(gaps: &[f32], dead: f32) -> Self {
         let count = gaps.len().min(RING);
         let sorted = sort(gaps);
-        let live = each(&sorted, |gap| larger(gap - dead, GAP_MIN));
-        let logs = each(&live, ln);
+        let live = each_gap(&sorted, count, |gap| larger(gap - dead, GAP_MIN));
+        let logs = each_gap(&live, count, ln);
         let nulls = Nulls::of(&live, &logs, count, dead);
-        let places = nulls.places(&live, &logs);
+        let places = nulls.places(&live, &logs, count);
         let Some((Run { low, high, .. }, covered)) = tightest_of_all(&sorted, &places, count) else {
             return Self::default();
         };
@@ -73,13 +73,15 @@ type Several = [f32; AT_ONCE];
 pub(super) type Lanes = [f32; RING + AT_ONCE];
 /// What free places hold instead of a gap.
 const FREE: f32 = f32::INFINITY;
+/// Half a ring: most conversations have no more gaps than that, and half the work.
+const HALF: usize = RING / 2;
 /// More than any probability: of a run that may not be a window.
 const IMPOSSIBLE: f32 = 2.0;
 /// The last bits of a number, into which a place in the ring fits. Without them it is right to a millionth.
 const PLACE_BITS: u32 = 31;
 const _: () = assert!(RING <= PLACE_BITS as usize + 1);
 
-/// The same done to each, free places included.
+/// The same done to each.
 #[inline(always)]
 fn each<const N: usize>(lanes: &[f32; N], f: impl Fn(f32) -> f32) -> [f32; N] {
     let mut out = [0.0; N];
@@ -89,37 +91,59 @@ fn each<const N: usize>(lanes: &[f32; N], f: impl Fn(f32) -> f32) -> [f32; N] {
     out
 }
 
+/// The same done to each of the first `count`, and to free places.
+#[inline(always)]
+fn each_gap(lanes: &Lanes, count: usize, f: impl Fn(f32) -> f32) -> Lanes {
+    let mut out = [0.0; RING + AT_ONCE];
+    if let (Some(slots), Some(values)) = (out.first_chunk_mut::<HALF>(), lanes.first_chunk::<HALF>())
+        && count <= HALF
+    {
+        *slots = each(values, f);
+        return out;
+    }
+    each(lanes, f)
+}
+
 /// Sorts at most [`RING`] gaps by a network of comparisons (Batcher's bitonic one), which has no branches to mispredict
 /// and compares several pairs at once.
 pub(super) fn sort(gaps: &[f32]) -> Lanes {
     let mut lanes = [FREE; RING + AT_ONCE];
+    for (slot, gap) in lanes.iter_mut().zip(gaps.iter().take(RING)) {
+        *slot = *gap;
+    }
     if let Some(ring) = lanes.first_chunk_mut::<RING>() {
-        for (slot, gap) in ring.iter_mut().zip(gaps) {
-            *slot = *gap;
+        let (halves, _) = ring.as_chunks_mut::<HALF>();
+        for half in halves.iter_mut().take(gaps.len().div_ceil(HALF)) {
+            sort_half(half);
         }
-        join::<1>(ring);
-        join::<2>(ring);
-        apart::<1>(ring);
-        join::<4>(ring);
-        apart::<2>(ring);
-        apart::<1>(ring);
-        join::<8>(ring);
-        apart::<4>(ring);
-        apart::<2>(ring);
-        apart::<1>(ring);
-        join::<16>(ring);
-        apart::<8>(ring);
-        apart::<4>(ring);
-        apart::<2>(ring);
-        apart::<1>(ring);
+        if gaps.len() > HALF {
+            join::<16>(ring);
+            apart::<8>(ring);
+            apart::<4>(ring);
+            apart::<2>(ring);
+            apart::<1>(ring);
+        }
     }
     lanes
 }
 
+fn sort_half(half: &mut [f32; HALF]) {
+    join::<1>(half);
+    join::<2>(half);
+    apart::<1>(half);
+    join::<4>(half);
+    apart::<2>(half);
+    apart::<1>(half);
+    join::<8>(half);
+    apart::<4>(half);
+    apart::<2>(half);
+    apart::<1>(half);
+}
+
 /// Of each two neighbouring sorted runs of `N`: the lower half of all before the upper half.
 #[inline(always)]
-fn join<const N: usize>(ring: &mut [f32; RING]) {
-    for both in ring.chunks_exact_mut(2 * N) {
+fn join<const N: usize>(gaps: &mut [f32]) {
+    for both in gaps.chunks_exact_mut(2 * N) {
         let (lows, highs) = both.split_at_mut(N);
         lows.iter_mut().zip(highs.iter_mut().rev()).for_each(in_order);
     }
@@ -127,8 +151,8 @@ fn join<const N: usize>(ring: &mut [f32; RING]) {
 
 /// Puts those in order that are `N` places apart.
 #[inline(always)]
-fn apart<const N: usize>(ring: &mut [f32; RING]) {
-    for both in ring.chunks_exact_mut(2 * N) {
+fn apart<const N: usize>(gaps: &mut [f32]) {
+    for both in gaps.chunks_exact_mut(2 * N) {
         let (lows, highs) = both.split_at_mut(N);
         lows.iter_mut().zip(highs).for_each(in_order);
     }
@@ -279,11 +303,11 @@ impl Nulls {
     }
 
     /// The distribution functions of the nulls at each gap.
-    fn places(&self, live: &Lanes, logs: &Lanes) -> [Lanes; 3] {
+    fn places(&self, live: &Lanes, logs: &Lanes, count: usize) -> [Lanes; 3] {
         [
-            each(live, |live| 1.0 - exp(-live * self.mean_rate)),
-            each(live, |live| 1.0 - exp(-live * self.median_rate)),
-            each(logs, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
+            each_gap(live, count, |live| 1.0 - exp(-live * self.mean_rate)),
+            each_gap(live, count, |live| 1.0 - exp(-live * self.median_rate)),
+            each_gap(logs, count, |log| normal_cdf((log - self.mu) * self.sigma_inverse)),
         ]
     }
 
