@@ -104,17 +104,16 @@ pub struct DnsQuestion {
     pub rcode: Option<u16>,
 }
 
-/// Whether a connection to there can be judged at all, whatever else becomes known of it. Multicast, broadcast and
-/// unspecified destinations are nobody's home; what is asked of a resolver is judged by its questions, not by the flow
-/// that carries them; and ICMP answers to what others do: an address that is "called" in a message about unreachable
-/// ports is not.
+/// Whether a connection to there can be judged at all, whatever else becomes known of it. There must be somebody who
+/// answers, and what is asked of a resolver is judged by its questions, not by the flow that carries them.
 #[must_use]
 pub fn is_judged(address: Option<IpAddr>, port: u16, transport: Transport, protocol: AppProtocol) -> bool {
     let resolver = protocol == AppProtocol::Dns && port == 53;
     is_somebody(address, transport) && !resolver
 }
 
-/// Whether there can be somebody who answers.
+/// Whether there can be somebody who answers. Multicast, broadcast and unspecified destinations are nobody's home, and
+/// ICMP is no call: an address that is "called" in a message about unreachable ports is not.
 pub(crate) fn is_somebody(address: Option<IpAddr>, transport: Transport) -> bool {
     let nobody = match address {
         Some(IpAddr::V4(v4)) => {

@@ -6,12 +6,14 @@ mod fetch;
 mod judged;
 mod spread;
 mod table;
+mod trackers;
 
 use std::sync::Arc;
 
 pub(crate) use judged::Judged;
 pub(crate) use spread::Spread;
 pub(crate) use table::{Admission, Table};
+use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};
 use crate::checkpoint::saved;
@@ -29,14 +31,6 @@ pub(crate) struct ConversationKey(pub(crate) u64);
 /// Whose share of the table a conversation takes: its container, else its cgroup or source address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Originator(pub(crate) u64);
-
-/// The three trackers.
-const SESSIONS: u8 = 0;
-const VISITS: u8 = 1;
-const MODAL: u8 = 2;
-
-/// Dead times of the three trackers, seconds: sessions, sessions of sessions, and requests of the modal size.
-pub(crate) const DEAD_TIMES: [f32; 3] = [0.3, 30.0, 0.3];
 
 /// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
 /// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
@@ -58,8 +52,8 @@ pub(crate) struct Conversation {
     pub(crate) rhythm_bits: f32,
     /// Evidence of each tracker when it was weighed last.
     bits: [f32; 3],
-    /// Which tracker has the best evidence.
-    pub(crate) best: u8,
+    /// TrackerKind tracker has the best evidence.
+    best: TrackerKind,
     /// The modal tracker would be the same as that of the sessions: all requests had the modal size so far.
     modal_is_sessions: bool,
     pub(crate) protocol: AppProtocol,
@@ -147,7 +141,7 @@ impl Conversation {
             answered: 0,
             rhythm_bits: 0.0,
             bits: [0.0; 3],
-            best: SESSIONS,
+            best: TrackerKind::Sessions,
             modal_is_sessions: true,
             protocol: AppProtocol::Unknown,
             naming: Naming::Unknown,
@@ -242,22 +236,9 @@ impl Conversation {
             }
         }
         let modal = contact.bytes.is_some_and(|bytes| self.count_size(bytes));
-        if self.modal_is_sessions && !modal {
-            self.modal_is_sessions = false;
-            self.modal = before.map(|before| Box::new(Train::begin(&self.sessions, before)));
-            let [sessions, _, modal] = &mut self.bits;
-            *modal = *sessions;
-        }
-        let begins = [
-            self.sessions.event(before, contact.start, dead_time(SESSIONS)),
-            self.visits.event(before, contact.start, dead_time(VISITS)),
-            modal && self.modal_event(contact.start),
-        ];
+        self.track(before, contact.start, modal);
         if let Some(duration) = contact.duration {
             self.longest = self.longest.max(duration.as_secs_f32());
-        }
-        if begins.contains(&true) {
-            self.weigh(begins);
         }
     }
 
@@ -282,28 +263,10 @@ impl Conversation {
         self.sent_class.vote(class)
     }
 
-    /// A contact of the modal size; true if it begins a session of them.
-    fn modal_event(&mut self, start: Timestamp) -> bool {
-        // Where all requests have the same size, the gaps are those of the sessions.
-        !self.modal_is_sessions
-            && self.modal.get_or_insert_default().event(Some(&self.sessions), start, dead_time(MODAL))
-    }
-
     /// More bytes of a contact that was sized before.
     pub(crate) fn add(&mut self, bytes: Bytes) {
         self.bytes.sent = self.bytes.sent.saturating_add(bytes.sent);
         self.bytes.received = self.bytes.received.saturating_add(bytes.received);
-    }
-
-    /// A day passed: restarts of the bets cost less.
-    pub(crate) fn forgive(&mut self) {
-        self.sessions.forgive();
-        self.visits.forgive();
-        if let Some(modal) = &mut self.modal {
-            modal.forgive();
-        }
-        let modal = self.modal.as_ref().map_or(0.0, |modal| modal.tracker().evidence());
-        self.bits = [self.sessions.evidence(), self.visits.evidence(), modal];
     }
 
     /// The peer did or did not answer a connection.
@@ -312,15 +275,6 @@ impl Conversation {
             Some(true) => self.answered = self.answered.saturating_add(1),
             Some(false) => self.unanswered = self.unanswered.saturating_add(1),
             None => {}
-        }
-    }
-
-    /// The tracker with the strongest evidence.
-    pub(crate) fn best_tracker(&self) -> &Tracker {
-        match self.best {
-            SESSIONS => &self.sessions,
-            VISITS => &self.visits,
-            _ => self.modal.as_ref().map_or(&self.sessions, |modal| modal.tracker()),
         }
     }
 
@@ -345,25 +299,6 @@ impl Conversation {
         self.rhythm_bits.max(self.size.evidence()).max(dns).max(aggregate) + finding
     }
 
-    /// The evidence of some trackers may have changed.
-    fn weigh(&mut self, [sessions, visits, modal]: [bool; 3]) {
-        if sessions {
-            self.bits[0] = self.sessions.evidence();
-        }
-        if visits {
-            self.bits[1] = self.visits.evidence();
-        }
-        if let Some(own) = self.modal.as_ref().filter(|_| modal) {
-            self.bits[2] = own.tracker().evidence();
-        }
-        (self.best, self.rhythm_bits) = (SESSIONS, self.bits[0].max(0.0));
-        for (which, bits) in [(VISITS, self.bits[1]), (MODAL, self.bits[2])] {
-            if bits > self.rhythm_bits {
-                (self.best, self.rhythm_bits) = (which, bits);
-            }
-        }
-    }
-
     /// Running majority of how the destination was named; unknown does not vote.
     fn vote_naming(&mut self, naming: Naming) {
         const VOTES_MAX: u8 = 32;
@@ -380,80 +315,5 @@ impl Conversation {
     }
 }
 
-fn dead_time(tracker: u8) -> f32 {
-    DEAD_TIMES.get(usize::from(tracker)).copied().unwrap_or(0.3)
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn contact(start: f64, bytes: Option<Bytes>) -> Contact {
-        Contact {
-            id: 0,
-            start: Timestamp::from_secs_f64(start),
-            actor: Arc::default(),
-            actor_key: ActorKey(1),
-            destination: Destination {
-                address: None,
-                port: 443,
-                transport: crate::contact::Transport::Tcp,
-                name: None,
-                name_source: None,
-            },
-            kind: ContactKind::Burst,
-            protocol: AppProtocol::Unknown,
-            naming: Naming::Unknown,
-            sni: None,
-            ja4: None,
-            ja4_odd: None,
-            user_agent: None,
-            bytes,
-            duration: None,
-        }
-    }
-
-    /// Where the modal tracker is not kept, and where it is, it is what it would be if it were kept from the begin.
-    #[test]
-    fn the_modal_tracker_is_the_same_whenever_it_is_made() {
-        let mut state = 7_u64;
-        let mut dice = |sides: u64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % sides
-        };
-        for round in 0..200_u64 {
-            let (odd_sizes, same_until) = (1 + round % 5, dice(90));
-            let (mut kept, mut class) = (Train::default(), Modal::default());
-            let first = contact(0.0, None);
-            let mut c = Conversation::begin(ConversationKey(1), Originator(1), &first, 0);
-            let mut at = 1e6;
-            for n in 0..100 {
-                at += [0.1, 20.0, 60.0, 61.0][dice(4) as usize];
-                let odd = n >= same_until && dice(odd_sizes + 1) == 0;
-                let sent = if odd { [0, 90, 1000][dice(3) as usize] } else { 400 };
-                let bytes = (!odd || dice(3) > 0).then_some(Bytes { sent, received: 10 });
-                if bytes.is_some_and(|bytes| bytes.sent > 0 && class.vote(size_class(bytes.sent))) {
-                    kept.event(None, Timestamp::from_secs_f64(at), dead_time(MODAL));
-                }
-                c.contact(&contact(at, bytes));
-                if n % 40 == 39 {
-                    c.forgive();
-                    kept.forgive();
-                }
-                let modal =
-                    if c.modal_is_sessions { &c.sessions } else { c.modal.get_or_insert_default().tracker() };
-                assert_eq!(
-                    format!("{modal:?}"),
-                    format!("{:?}", kept.tracker()),
-                    "round {round}, contact {n}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_conversation_stays_below_a_kibibyte() {
-        let (place, modal) = (size_of::<Option<Conversation>>(), size_of::<Train>());
-        assert!(place <= 768 && modal <= 224, "{place} bytes in its place, {modal} once sizes differ");
-    }
-}
+mod tests;

@@ -148,6 +148,7 @@ fn limits() -> Limits {
 /// When a policy is invalid or an input cannot be opened.
 pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<Replayed> {
     let stopwatch = crate::clock::Stopwatch::start();
+    let span = Span::of(args)?;
     let mut recording = recording(args)?;
     let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
     let mut engine = Engine::with_limits(limits);
@@ -181,7 +182,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     }
     let mut tally = Tally::default();
     let mut findings = FindingTally::default();
-    let mut reading = Reading::of(feed, Span::of(args)?, Home::of(&args.home));
+    let mut reading = Reading::of(feed, span, Home::of(&args.home));
     crate::run::run(
         &mut engine,
         |_| reading.step(),

@@ -35,21 +35,13 @@ pub fn run(
     mut found: impl FnMut(Finding),
     mut look: impl FnMut(&mut Engine),
 ) -> Timestamp {
-    let mut take = |engine: &mut Engine, now: Timestamp, input: Input, found: &mut dyn FnMut(Finding)| {
-        let mut found = |finding| found(finding);
-        // Due timers first: they may raise the time that the input is given, which a recording has to store.
-        engine::catch_up(engine, now, &mut found);
-        let stamp = now.max(engine.now());
-        tap(stamp, &input);
-        engine::drive(engine, now, input, &mut found);
-    };
     loop {
         match next(engine.poll_timeout()) {
-            Step::Input(now, input) => take(engine, now, input, &mut found),
+            Step::Input(now, input) => take(engine, now, input, &mut tap, &mut found),
             Step::Inputs(inputs) => {
                 engine.look_ahead(inputs.iter().map(|(_, input)| input));
                 for (now, input) in inputs {
-                    take(engine, now, input, &mut found);
+                    take(engine, now, input, &mut tap, &mut found);
                 }
             }
             Step::Idle(now) => {
@@ -67,4 +59,19 @@ pub fn run(
         }
         look(engine);
     }
+}
+
+/// Hands one input to the engine. Due timers come first: they may raise the time that the input is given, which a
+/// recording has to store.
+fn take(
+    engine: &mut Engine,
+    now: Timestamp,
+    input: Input,
+    tap: &mut impl FnMut(Timestamp, &Input),
+    found: &mut impl FnMut(Finding),
+) {
+    engine::catch_up(engine, now, found);
+    let stamp = now.max(engine.now());
+    tap(stamp, &input);
+    engine::drive(engine, now, input, found);
 }

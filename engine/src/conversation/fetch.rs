@@ -1,6 +1,7 @@
 //! Asking for the memory of a conversation before it is needed (docs/decisions/33-looking-ahead.md).
 
-use super::{Conversation, VISITS, dead_time};
+use super::Conversation;
+use super::trackers::TrackerKind;
 use crate::time::Timestamp;
 
 impl Conversation {
@@ -16,7 +17,7 @@ impl Conversation {
     /// The same of what only some contacts need; which those are is told by what [`Self::fetch`] read.
     #[inline]
     pub(crate) fn fetch_rest(&self, start: Timestamp) -> u32 {
-        let visit = start.secs_since(self.last) > f64::from(dead_time(VISITS));
+        let visit = start.secs_since(self.last) > f64::from(TrackerKind::Visits.dead_time());
         let visits = if visit { self.visits.fetch() } else { 0 };
         visits ^ self.modal.as_ref().map_or(0, |modal| modal.tracker().fetch())
     }

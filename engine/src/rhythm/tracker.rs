@@ -135,7 +135,7 @@ impl Tracker {
     /// A word of each line of memory that the next gap needs, as one.
     pub(crate) fn fetch(&self) -> u32 {
         let place = self.ring.get(usize::from(self.head)).map_or(0, |place| place.to_bits());
-        place ^ self.previous.to_bits()
+        place ^ self.previous.to_bits() ^ u32::from(self.session_start > Timestamp::ZERO)
     }
 
     /// Evidence against an irregular process, bits.
