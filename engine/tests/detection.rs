@@ -123,6 +123,38 @@ fn a_finding_is_closed_when_the_behaviour_ends() {
     assert!(states.contains(&FindingState::Updated));
 }
 
+/// A conversation on which a finding stands is never idle: if closing it forgot one, that would stay for ever.
+#[test]
+fn a_closed_finding_lets_go_of_all_its_replicas() {
+    let mut scene = Scene::with_policy(quick());
+    let containers: Vec<Arc<str>> = ["a", "b", "c"].map(|name| Arc::from(name.repeat(64))).into();
+    for container in &containers {
+        let pod = Pod {
+            namespace: Arc::from("shop"),
+            name: Arc::clone(container),
+            uid: Arc::clone(container),
+            owner: Owner { kind: Arc::from("Deployment"), name: Arc::from("web") },
+            containers: Arc::from([(Arc::clone(container), Box::from("app"))]),
+            ..Pod::default()
+        };
+        scene.input(time(0.0), Input::Workload(WorkloadChange::Applied(Arc::new(pod))));
+    }
+    for check_in in 0..60_u32 {
+        for (replica, container) in (0_u32..).zip(&containers) {
+            let at = f64::from(check_in) * 5.0 + f64::from((check_in + replica) * 7 % 5) * 0.1;
+            let bytes = Some(Bytes { sent: 312, received: 312 });
+            let mut contact = support::contact(at, "/tmp/.x/agent", "203.0.113.9", 4444, bytes);
+            let actor = Actor { container: Some(Arc::clone(container)), ..(*contact.actor).clone() };
+            (contact.actor_key, contact.actor) = (actor.key(), Arc::new(actor));
+            scene.input(time(at), Input::Contact(Box::new(contact)));
+        }
+    }
+    assert_eq!((scene.opened().len(), scene.engine.counters().conversations), (1, 3));
+    scene.end(4.0 * 86_400.0);
+    let closed = scene.findings.iter().filter(|finding| finding.state == FindingState::Closed);
+    assert_eq!((closed.count(), scene.engine.counters().conversations), (1, 0));
+}
+
 #[test]
 fn a_closed_finding_carries_the_final_totals_of_its_conversation() {
     let mut scene = Scene::with_policy(quick());
