@@ -3,7 +3,7 @@
 
 `conn.log`: two million connections of 1000 hosts in nine hours, as Zeek writes them at their ends; 80 destinations
 for each host, and 3 % of the rows to one that is used once. The hard case: every row counts, and none is about what
-the rows before it were about. `office.log`: as many rows, hosts and hours, with the shares of the logs of two small
+the rows before it were about. `few.log`: the same with six destinations for each host. `office.log`: as many rows, hosts and hours, with the shares of the logs of two small
 networks. Of the rows 42 % carry DNS, 11 % go to a broadcast address, 5 % are ICMP. Of the others 55 % come within
 ten seconds of another one to the same destination, 19 % are the first to theirs, and the rest goes to one that the
 host used before, the more often the more it did. `headers.pcap`: 2000 TCP connections that take turns, 1200 bytes of
@@ -17,7 +17,7 @@ import struct
 import sys
 
 BEGIN_S = 1_700_000_000
-ROWS, HOSTS, DESTINATIONS, SPAN_S = 2_000_000, 1000, 80, 9 * 3600
+ROWS, HOSTS, SPAN_S = 2_000_000, 1000, 9 * 3600
 FLOWS, TURNS, PAYLOAD, SNAPPED = 2000, 3000, 1200, 64
 FIELDS = ("ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes conn_state "
           "local_orig local_resp missed_bytes history orig_pkts orig_ip_bytes resp_pkts resp_ip_bytes tunnel_parents")
@@ -41,7 +41,7 @@ def outside(place):
     return f"203.{place >> 16}.{place >> 8 & 255}.{place & 255}", 443, "tcp", "ssl"
 
 
-def connections(out):
+def connections(out, destinations):
     draw = random.Random(1)
     begin(out)
     for number in range(ROWS):
@@ -49,7 +49,7 @@ def connections(out):
         if draw.random() < 0.03:
             to = f"198.{18 + (number >> 16 & 1)}.{number >> 8 & 255}.{number & 255}", 443, "tcp", "ssl"
         else:
-            to = outside(host * DESTINATIONS + draw.randrange(DESTINATIONS))
+            to = outside(host * destinations + draw.randrange(destinations))
         connection(out, draw, number, host, SPAN_S * number / ROWS, to)
 
 
@@ -116,8 +116,9 @@ def headers(out):
 
 if __name__ == "__main__":
     target = pathlib.Path(sys.argv[1])
-    with open(target / "conn.log", "w") as log:
-        connections(log)
+    for name, destinations in ("conn.log", 80), ("few.log", 6):
+        with open(target / name, "w") as log:
+            connections(log, destinations)
     with open(target / "office.log", "w") as log:
         office(log)
     with open(target / "headers.pcap", "wb") as capture:
