@@ -97,6 +97,11 @@ pub struct BeaconNodeStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["place"]))]
     pub losses: Vec<Loss>,
+    /// Tables of the agent that had no room for something since it started, and what that cost. Some evidence is
+    /// missing then, or comes later.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["table"]))]
+    pub full_tables: Vec<FullTable>,
     /// What stays invisible on this node and why, in a few words; `<none>` if nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cannot_see: Option<String>,
@@ -168,6 +173,19 @@ pub struct Loss {
     pub place: String,
     /// How many records since the agent started.
     pub count: i64,
+}
+
+/// A table that was full.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct FullTable {
+    /// Which: `conversations`, `open_contacts`, `signatures`, ..., as the metrics name it.
+    pub table: String,
+    /// Entries forgotten for others since the agent started.
+    pub evicted: i64,
+    /// Entries not taken since the agent started.
+    pub refused: i64,
 }
 
 /// A hook of the kernel.

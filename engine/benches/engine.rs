@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use beaconwatch_engine::actor::{Actor, ActorKey, ContainerId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::{Engine, LOOK_AHEAD, drive};
 use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::{BaselineEntry, Input, WorkloadChange};
@@ -225,7 +226,7 @@ fn contacts(criterion: &mut Criterion) {
         drop(room);
         let mut engine = engine(&pods, with_baseline);
         (0..WARM_UP / BATCH).for_each(|_| feed(&mut engine, look_ahead, traffic.batch()));
-        let held = engine.counters().conversations.max(1);
+        let held = engine.counters().table(BoundedTable::Conversations).held.max(1);
         let bytes = LIVE_BYTES.load(Ordering::Relaxed) - before;
         // The room for all conversations that there may be is asked for at once.
         let each = reserved / engine.limits().conversations_max as u64 + (bytes - reserved) / held;

@@ -1,7 +1,7 @@
 //! Hash tables with a fixed hasher, so that the same input gives the same order on every run.
 //!
 //! The seed is fixed, so keys an attacker chooses can collide on purpose: every table of the engine is bounded
-//! (see [`crate::limits`]), which bounds what that can cost.
+//! (see [`crate::bounded`]), which bounds what that can cost.
 
 use core::hash::BuildHasher;
 

@@ -21,11 +21,12 @@ use self::budget::Budgets;
 pub use self::explain::{Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::{key_of, sighting};
-use crate::collections::Map;
+use crate::bounded::{BoundedMap, FairTable};
 use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
-use crate::conversation::{Admission, Conversation, ConversationKey, Table};
+use crate::conversation::{Admission, Conversation, ConversationKey, Originator, Table};
+use crate::counters::{BoundedTable, Counters};
 use crate::detector::dns;
-use crate::engine::{Counters, LOOK_AHEAD};
+use crate::engine::LOOK_AHEAD;
 use crate::evidence::Denominators;
 use crate::finding::Finding;
 use crate::input::BaselineEntry;
@@ -49,15 +50,15 @@ pub struct Detection {
     reputation: Arc<ReputationList>,
     participants: Participants,
     table: Table,
-    /// Contacts whose totals are still to come.
-    open: Map<u64, OpenContact>,
+    /// Contacts whose totals are still to come; scopes are originators.
+    open: FairTable<u64, OpenContact>,
     population: Population,
     denominators: Denominators,
     findings: OpenFindings,
     budgets: Budgets,
     timers: Timers,
     /// When an exception last tolerated something; of policies in force only.
-    exceptions_used: Map<(PolicyId, Arc<str>), Timestamp>,
+    exceptions_used: BoundedMap<(PolicyId, Arc<str>), Timestamp>,
     /// First and latest contact.
     watched: Option<(Timestamp, Timestamp)>,
     lost: u64,
@@ -91,15 +92,15 @@ impl Detection {
             limits: *limits,
             policies: Arc::default(),
             reputation: Arc::default(),
-            participants: Participants::with_max(limits.processes_max),
+            participants: Participants::with_max(limits.participants_max()),
             table: Table::with_limits(limits),
-            open: Map::default(),
-            population: Population::with_bounds(limits.signatures_max, limits.signatures_per_workload_max),
+            open: FairTable::with_capacity_max(limits.open_contacts_max()),
+            population: Population::with_limits(limits),
             denominators: Denominators::default(),
-            findings: OpenFindings::with_max(limits.findings_open_max),
-            budgets: Budgets::with_max(limits.findings_open_max),
+            findings: OpenFindings::with_limits(limits),
+            budgets: Budgets::with_limits(limits),
             timers: Timers::default(),
-            exceptions_used: Map::default(),
+            exceptions_used: BoundedMap::with_max(limits.exceptions_used_max()),
             watched: None,
             lost: 0,
             dropped: 0,
@@ -191,7 +192,7 @@ impl Detection {
         }
         let aggregate = self.count_in_aggregate(now, own, &contact, w);
         if contact.id != 0 {
-            self.expect_end([own, aggregate], &contact);
+            self.expect_end([own, aggregate], originator, &contact);
         }
         let unlisted = own.and_then(|home| self.count_unlisted(now, home.slot, &contact, w));
         let concerned = [own.map(|home| home.slot), unlisted, aggregate.map(|home| home.slot)];
@@ -297,10 +298,16 @@ impl Detection {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        counters.conversations = self.table.len() as u64;
-        (counters.conversations_evicted, counters.conversations_refused) = self.table.losses();
-        counters.outputs_dropped = self.dropped;
+        let [budgets, identities] = self.budgets.usage();
+        counters.set(BoundedTable::Conversations, self.table.usage());
+        counters.set(BoundedTable::OpenContacts, self.open.usage());
+        counters.set(BoundedTable::Participants, self.participants.usage());
+        counters.set(BoundedTable::ExceptionsUsed, self.exceptions_used.usage());
+        counters.set(BoundedTable::Budgets, budgets);
+        counters.set(BoundedTable::BudgetIdentities, identities);
+        self.population.count(counters);
         self.findings.count(counters);
+        counters.outputs_dropped = self.dropped;
     }
 
     /// How long the whole input lasted, if it has an end.
@@ -318,16 +325,13 @@ impl Detection {
         }
     }
 
-    fn expect_end(&mut self, homes: [Option<Home>; 2], contact: &Contact) {
+    fn expect_end(&mut self, homes: [Option<Home>; 2], originator: Originator, contact: &Contact) {
         if homes.iter().all(Option::is_none) {
-            return;
-        }
-        if self.open.len() >= self.limits.sockets_max && !self.open.contains_key(&contact.id) {
             return;
         }
         let connect = matches!(contact.kind, ContactKind::Connect { established: None });
         let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
-        self.open.insert(contact.id, open);
+        self.open.insert(contact.id, originator.0, open);
     }
 
     /// Forgets what is idle, looks at connections that are still open, and ages what ages by the day.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::actor::{Actor, Pod};
 use crate::checkpoint::{self, CheckpointError};
 use crate::contact::Destination;
+use crate::counters::Counters;
 use crate::detection::{AlertThreshold, Detection, Explanation};
 use crate::finding::Finding;
 use crate::input::Input;
@@ -23,60 +24,6 @@ use crate::workload::Workloads;
 /// Inputs that [`Engine::look_ahead`] looks at: what they need fits into the first cache of a core, with room for the
 /// rest.
 pub const LOOK_AHEAD: usize = 16;
-
-/// What the engine counted. Every bound that was hit and every record that was lost is here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Inputs handled.
-    pub inputs: u64,
-    /// Inputs whose time was raised, since it lay before an earlier one's.
-    pub late_inputs: u64,
-    /// Contacts handed to the detectors.
-    pub contacts: u64,
-    /// Records lost before the engine, as reported by [`Input::Lost`].
-    pub lost: u64,
-    /// Conversations held now.
-    pub conversations: u64,
-    /// Conversations evicted because a table was full.
-    pub conversations_evicted: u64,
-    /// Contacts that found no place for a conversation, since its originator's share of the table was full. Those to
-    /// destinations outside are still counted in the aggregate of their executable, where it has one.
-    pub conversations_refused: u64,
-    /// Sockets held now.
-    pub sockets: u64,
-    /// Sockets forgotten because the table was full.
-    pub sockets_evicted: u64,
-    /// Payload or totals of sockets that are not known.
-    pub sockets_unknown: u64,
-    /// Processes held now.
-    pub processes: u64,
-    /// Processes forgotten because the table was full.
-    pub processes_evicted: u64,
-    /// Flows whose process is not known.
-    pub processes_unknown: u64,
-    /// Cgroups held now.
-    pub cgroups: u64,
-    /// Cgroups forgotten because the table was full.
-    pub cgroups_evicted: u64,
-    /// Addresses held now with the names they were looked up by.
-    pub names: u64,
-    /// Addresses whose names were forgotten because a cache was full.
-    pub names_evicted: u64,
-    /// Pods held now.
-    pub pods: u64,
-    /// Pods refused because the table was full.
-    pub pods_refused: u64,
-    /// Findings open now.
-    pub findings_open: u64,
-    /// Findings opened.
-    pub findings_opened: u64,
-    /// Findings that were not opened since too many were open.
-    pub findings_refused: u64,
-    /// Findings that an exception kept silent (counted once per finding).
-    pub findings_excepted: u64,
-    /// Updates dropped because nobody polled.
-    pub outputs_dropped: u64,
-}
 
 /// The engine.
 #[derive(Debug)]
@@ -101,7 +48,7 @@ impl Engine {
             limits,
             now: Timestamp::ZERO,
             counters: Counters::default(),
-            workloads: Workloads::default(),
+            workloads: Workloads::with_limits(&limits),
             sessions: Sessions::with_limits(&limits),
             sessions_due: None,
             detection: Detection::with_limits(&limits),
@@ -127,7 +74,7 @@ impl Engine {
             Input::ContactEnd(end) => {
                 self.detection.contact_end(now, end, &self.workloads, &mut self.outputs)
             }
-            Input::Workload(change) => self.workloads.handle(change, self.limits.pods_max),
+            Input::Workload(change) => self.workloads.handle(change),
             Input::Digest { file, sha256 } => self.sessions.set_digest(file, sha256),
             Input::Policies(policies) => {
                 let by_digest =
@@ -234,8 +181,7 @@ impl Engine {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters;
-        counters.pods = self.workloads.len() as u64;
-        counters.pods_refused = self.workloads.refused();
+        self.workloads.count(&mut counters);
         self.sessions.count(&mut counters);
         self.detection.count(&mut counters);
         counters

@@ -5,10 +5,12 @@
 #![forbid(unsafe_code)]
 
 pub mod actor;
+mod bounded;
 pub mod checkpoint;
 pub mod collections;
 pub mod contact;
 mod conversation;
+pub mod counters;
 pub mod detection;
 mod detector;
 pub mod engine;

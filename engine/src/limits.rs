@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// What the engine may hold. Each bound has a counter in [`crate::engine::Counters`] for when it is hit.
+/// What the engine may hold. Each bound has a counter in [`crate::counters::Counters`] for when it is hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Conversations in all.
@@ -50,18 +50,74 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Bounds for a recording: it holds the hosts or nodes of a whole network, and it has an end.
-    #[must_use]
-    pub fn for_recording() -> Self {
-        Self {
-            conversations_max: 65_536,
-            conversations_per_workload_max: 1024,
-            pods_max: 65_536,
-            signatures_max: 262_144,
-            findings_open_max: 65_536,
-            input_has_end: true,
-            ..Self::default()
-        }
+    /// Contacts whose totals are still to come.
+    pub(crate) const fn open_contacts_max(&self) -> usize {
+        self.sockets_max
+    }
+
+    /// Ports that servers listen on.
+    pub(crate) const fn listening_ports_max(&self) -> usize {
+        self.sockets_max / 4
+    }
+
+    /// Actors that the detectors know.
+    pub(crate) const fn participants_max(&self) -> usize {
+        self.processes_max
+    }
+
+    /// Source addresses of recorded traffic.
+    pub(crate) const fn addresses_max(&self) -> usize {
+        self.processes_max
+    }
+
+    /// Digests of executables.
+    pub(crate) const fn digests_max(&self) -> usize {
+        self.processes_max
+    }
+
+    /// Workloads whose look-ups are seen.
+    pub(crate) const fn naming_workloads_max(&self) -> usize {
+        self.cgroups_max
+    }
+
+    /// Containers of all pods.
+    pub(crate) const fn pod_containers_max(&self) -> usize {
+        self.pods_max.saturating_mul(16)
+    }
+
+    /// Addresses of all pods.
+    pub(crate) const fn pod_addresses_max(&self) -> usize {
+        self.pods_max.saturating_mul(4)
+    }
+
+    /// Destinations of which it is known how many workloads contact them.
+    pub(crate) const fn destinations_max(&self) -> usize {
+        self.signatures_max
+    }
+
+    /// Findings of which it is remembered that an exception kept them silent.
+    pub(crate) const fn findings_excepted_max(&self) -> usize {
+        self.findings_open_max
+    }
+
+    /// Replicas that one open finding is told of.
+    pub(crate) const fn finding_replicas_max(&self) -> usize {
+        if self.findings_open_max < 1024 { self.findings_open_max } else { 1024 }
+    }
+
+    /// Exceptions whose last use is remembered.
+    pub(crate) const fn exceptions_used_max(&self) -> usize {
+        self.findings_open_max.saturating_mul(4)
+    }
+
+    /// Policies whose budget of alarms is kept.
+    pub(crate) const fn budgets_max(&self) -> usize {
+        self.findings_open_max
+    }
+
+    /// Identities whose scores budgets are kept by.
+    pub(crate) const fn budget_identities_max(&self) -> usize {
+        self.findings_open_max
     }
 }
 

@@ -8,9 +8,10 @@ use core::time::Duration;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::bounded::FairTable;
+use crate::counters::Usage;
 use crate::limits::Limits;
 use crate::protocol::{DnsData, DnsMessage, DnsQuestion, DnsSection, DnsType};
-use crate::session::table::FairTable;
 use crate::time::Timestamp;
 
 /// Names kept per address, newest first.
@@ -44,7 +45,7 @@ impl Names {
     pub fn with_limits(limits: &Limits) -> Self {
         Self {
             by_address: FairTable::with_scope_max(limits.names_max, limits.names_per_workload_max),
-            visible_since: FairTable::with_capacity_max(limits.cgroups_max),
+            visible_since: FairTable::with_capacity_max(limits.naming_workloads_max()),
         }
     }
 
@@ -88,10 +89,10 @@ impl Names {
         self.visible_since.get(&workload).copied()
     }
 
-    /// Addresses with names, and how many were given up because a cache was full.
+    /// What is held of addresses with names, and of workloads whose look-ups are seen; each with what its bound cost.
     #[must_use]
-    pub fn held_and_evicted(&self) -> (u64, u64) {
-        (self.by_address.len() as u64, self.by_address.evicted())
+    pub fn usage(&self) -> [Usage; 2] {
+        [self.by_address.usage(), self.visible_since.usage()]
     }
 
     fn put(&mut self, workload: WorkloadKey, address: IpAddr, name: &Arc<str>, until: Timestamp) {
@@ -194,7 +195,7 @@ mod tests {
             cache.learn(Timestamp::ZERO, 2, &answer(&format!("{n}.example"), &address, 30));
         }
         assert_eq!(names(&cache, 1, 1, "192.0.2.1"), ["kept.example"]);
-        assert_eq!(cache.held_and_evicted(), (11, 990));
+        assert_eq!(cache.usage()[0], Usage { held: 11, evicted: 990, refused: 0 });
     }
 
     #[test]

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey, Owner, Pod};
-use crate::collections::{Entry, Map, hash_of};
+use crate::bounded::BoundedMap;
+use crate::collections::{Entry, hash_of};
 use crate::conversation::Originator;
+use crate::counters::Usage;
 use crate::policy::PolicySet;
 use crate::workload::Workloads;
 
@@ -43,14 +45,17 @@ pub(crate) struct Participant {
 /// Actors seen lately.
 #[derive(Debug)]
 pub(crate) struct Participants {
-    max: usize,
-    known: Map<ActorKey, Participant>,
+    known: BoundedMap<ActorKey, Participant>,
     policies_epoch: u32,
 }
 
 impl Participants {
     pub(crate) fn with_max(max: usize) -> Self {
-        Self { max: max.max(1), known: Map::default(), policies_epoch: 0 }
+        Self { known: BoundedMap::with_max(max), policies_epoch: 0 }
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.known.usage()
     }
 
     /// Policies changed: everybody's is looked up again.
@@ -79,11 +84,8 @@ impl Participants {
         policies: &PolicySet,
     ) -> &Participant {
         let epoch = (workloads.changes(), self.policies_epoch);
-        if self.known.len() >= self.max && !self.known.contains_key(&key) {
-            // Everything here can be looked up again, so forgetting is cheap and rare.
-            self.known.clear();
-        }
-        match self.known.entry(key) {
+        // Everything here can be looked up again, so forgetting is cheap and rare.
+        match self.known.entry_or_start_over(key) {
             Entry::Occupied(entry) if entry.get().epoch == epoch => entry.into_mut(),
             entry @ (Entry::Occupied(_) | Entry::Vacant(_)) => {
                 look_up(entry, actor, workloads, policies, epoch)

@@ -4,11 +4,13 @@
 //! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
+use crate::bounded::{BoundedMap, Inserted};
 use crate::checkpoint::{Reader, Saved, Writer, saved};
-use crate::collections::Map;
+use crate::collections::Set;
+use crate::counters::{BoundedTable, Counters};
 use crate::evidence::Vote;
+use crate::limits::Limits;
 use crate::participant::WorkloadKey;
 use crate::time::Timestamp;
 
@@ -99,14 +101,13 @@ impl Standings {
 /// Signatures and destinations.
 #[derive(Debug)]
 pub(crate) struct Population {
-    max: usize,
     per_workload_max: u32,
-    signatures: Map<SignatureKey, Signature>,
-    destinations: Map<u64, Prevalence>,
-    workloads: Map<WorkloadKey, Tally>,
+    signatures: BoundedMap<SignatureKey, Signature>,
+    destinations: BoundedMap<u64, Prevalence>,
+    /// Those with a signature.
+    workloads: BoundedMap<WorkloadKey, Tally>,
     /// Workloads that are watched.
     watched: usize,
-    refused: u64,
 }
 
 /// A signature is old enough for the baseline after this long in two replicas, or after [`SETTLED_ALONE`].
@@ -122,52 +123,52 @@ const VETTED_BELOW: f32 = 2.0;
 const DAY_NS: u64 = 24 * 3600 * 1_000_000_000;
 
 impl Population {
-    pub(crate) fn with_bounds(max: usize, per_workload_max: u32) -> Self {
+    pub(crate) fn with_limits(limits: &Limits) -> Self {
         Self {
-            max,
-            per_workload_max,
-            signatures: Map::default(),
-            destinations: Map::default(),
-            workloads: Map::default(),
+            per_workload_max: limits.signatures_per_workload_max,
+            signatures: BoundedMap::with_max(limits.signatures_max),
+            destinations: BoundedMap::with_max(limits.destinations_max()),
+            workloads: BoundedMap::with_max(limits.signatures_max),
             watched: 0,
-            refused: 0,
         }
+    }
+
+    /// Writes its own figures into the counters.
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let Self { per_workload_max: _, signatures, destinations, workloads, watched: _ } = self;
+        counters.set(BoundedTable::Signatures, signatures.usage());
+        counters.set(BoundedTable::Destinations, destinations.usage());
+        counters.set(BoundedTable::Workloads, workloads.usage());
     }
 
     /// A signature that is known before the start.
     pub(crate) fn learn(&mut self, workload: WorkloadKey, signature: SignatureKey) {
-        let room = self.signatures.len() < self.max;
-        let tally = self.workloads.entry(workload).or_default();
-        if let Some(present) = self.signatures.get_mut(&signature) {
-            if !present.known {
-                present.known = true;
-                tally.known += 1;
-            }
-        } else if room {
+        if !self.signatures.contains_key(&signature) && !self.begin(workload, signature, Timestamp::ZERO) {
+            return;
+        }
+        let Some(entry) = self.signatures.get_mut(&signature).filter(|entry| !entry.known) else { return };
+        entry.known = true;
+        if let Some(tally) = self.workloads.get_mut(&entry.workload) {
             tally.known += 1;
-            tally.signatures += 1;
-            let mut entry = Signature::young(workload, Timestamp::ZERO);
-            entry.known = true;
-            self.signatures.insert(signature, entry);
-        } else {
-            self.refused += 1;
         }
     }
 
     /// Takes a sighting.
     pub(crate) fn see(&mut self, seen: &Sighting) {
-        let tally = self.workloads.entry(seen.workload).or_default();
         if !self.signatures.contains_key(&seen.signature) {
-            if self.signatures.len() >= self.max || tally.signatures >= self.per_workload_max {
-                self.refused += 1;
+            let held = self.workloads.get(&seen.workload).map_or(0, |tally| tally.signatures);
+            if held >= self.per_workload_max {
+                self.signatures.refuse();
                 return;
             }
-            tally.signatures += 1;
-            self.signatures.insert(seen.signature, Signature::young(seen.workload, seen.at));
+            if !self.begin(seen.workload, seen.signature, seen.at) {
+                return;
+            }
         }
         if let Some(signature) = self.signatures.get_mut(&seen.signature) {
             signature.see(seen);
         }
+        let Some(tally) = self.workloads.get_mut(&seen.workload) else { return };
         tally.turned_to |= 1 << (seen.destination % 64);
         let watched = seen.certain || tally.turned_to.count_ones() >= WATCHED_DESTINATIONS;
         if watched && !tally.watched {
@@ -179,12 +180,34 @@ impl Population {
         }
         if let Some(prevalence) = self.destinations.get_mut(&seen.destination) {
             prevalence.see(seen);
-        } else if self.destinations.len() < self.max && tally.destinations < self.per_workload_max {
-            tally.destinations += 1;
+        } else if tally.destinations >= self.per_workload_max {
+            self.destinations.refuse();
+        } else {
             let mut prevalence = Prevalence { workloads: [0; 4], last: seen.at };
             prevalence.see(seen);
-            self.destinations.insert(seen.destination, prevalence);
+            match self.destinations.insert(seen.destination, prevalence) {
+                Inserted::New | Inserted::Known => tally.destinations += 1,
+                Inserted::Refused => {}
+            }
         }
+    }
+
+    /// Begins a signature of a workload; false if there is no room for it.
+    fn begin(&mut self, workload: WorkloadKey, signature: SignatureKey, at: Timestamp) -> bool {
+        match self.signatures.insert(signature, Signature::young(workload, at)) {
+            Inserted::New | Inserted::Known => {}
+            Inserted::Refused => {
+                if !self.workloads.contains_key(&workload) {
+                    self.workloads.refuse();
+                }
+                return false;
+            }
+        }
+        let tally = self.workloads.get_or_insert_with(workload, Tally::default);
+        if let Some(tally) = tally {
+            tally.signatures += 1;
+        }
+        true
     }
 
     /// What is known about a sighting's signature and destination.
@@ -239,32 +262,43 @@ impl Population {
         }
         entry.unvetted = score_without_novelty >= VETTED_BELOW;
         entry.known = !entry.unvetted;
-        if entry.known {
-            self.workloads.entry(entry.workload).or_default().known += 1;
+        if let Some(tally) = self.workloads.get_mut(&entry.workload).filter(|_| entry.known) {
+            tally.known += 1;
         }
     }
 
     /// Writes everything that was learned.
     pub(crate) fn save(&self, out: &mut Writer) {
         // In the order of keys, so that equal states give equal bytes.
-        let signatures: BTreeMap<_, _> = self.signatures.iter().map(|(k, v)| (*k, *v)).collect();
-        let destinations: BTreeMap<_, _> = self.destinations.iter().map(|(k, v)| (*k, *v)).collect();
-        let workloads: BTreeMap<_, _> = self.workloads.iter().map(|(k, v)| (*k, *v)).collect();
-        signatures.into_iter().collect::<Vec<_>>().save(out);
-        destinations.into_iter().collect::<Vec<_>>().save(out);
-        workloads.into_iter().collect::<Vec<_>>().save(out);
+        let signatures: Vec<_> = self.signatures.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
+        let destinations: Vec<_> = self.destinations.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
+        let workloads: Vec<_> = self.workloads.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
+        signatures.save(out);
+        destinations.save(out);
+        workloads.save(out);
     }
 
-    /// Reads it back, and gives the votes of the signatures.
+    /// Reads it back, and gives the votes of the signatures. Beyond the bounds in force, the rest is left out.
     pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Option<Vec<Vote>> {
         let signatures: Vec<(SignatureKey, Signature)> = Saved::load(from)?;
         let destinations: Vec<(u64, Prevalence)> = Saved::load(from)?;
         let workloads: Vec<(WorkloadKey, Tally)> = Saved::load(from)?;
-        let votes = signatures.iter().take(self.max).map(|(_, signature)| signature.vote).collect();
-        self.signatures = signatures.into_iter().take(self.max).collect();
-        self.destinations = destinations.into_iter().take(self.max).collect();
-        self.watched = workloads.iter().filter(|(_, tally)| tally.watched).count();
-        self.workloads = workloads.into_iter().collect();
+        let mut votes = Vec::new();
+        for (key, signature) in signatures {
+            let vote = signature.vote;
+            match self.signatures.insert(key, signature) {
+                Inserted::New | Inserted::Known => votes.push(vote),
+                Inserted::Refused => {}
+            }
+        }
+        for (key, prevalence) in destinations {
+            self.destinations.insert(key, prevalence);
+        }
+        let held: Set<WorkloadKey> = self.signatures.values().map(|signature| signature.workload).collect();
+        for (key, tally) in workloads.into_iter().filter(|(key, _)| held.contains(key)) {
+            self.workloads.insert(key, tally);
+        }
+        self.watched = self.workloads.values().filter(|tally| tally.watched).count();
         Some(votes)
     }
 

@@ -3,11 +3,11 @@
 //! Built once from parsed lists, then only looked up; a million entries take 60 (addresses) to 120 MiB (names) and one
 //! look-up a few hash probes.
 
-use std::collections::BTreeMap;
+use core::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use crate::collections::Map;
+use crate::bounded::Index;
 use crate::contact::Destination;
 
 /// Entries of one compiled list at most; more are refused and counted.
@@ -17,12 +17,23 @@ pub const ENTRIES_MAX: usize = 1_000_000;
 #[derive(Clone, Debug, Default)]
 pub struct ReputationList {
     lists: Vec<Arc<str>>,
-    domains: Map<Box<str>, u16>,
+    /// Bounded by [`ENTRIES_MAX`], like the networks.
+    domains: Index<Box<str>, u16>,
     /// By prefix length and family; addresses are networks of full length.
-    v4: BTreeMap<u8, Map<u32, u16>>,
-    v6: BTreeMap<u8, Map<u128, u16>>,
+    v4: Networks<u32>,
+    v6: Networks<u128>,
     len: usize,
     refused: usize,
+}
+
+/// Networks of one family, by the length of their prefix, longest first.
+type Networks<B> = Vec<OfLength<B>>;
+
+#[derive(Clone, Debug)]
+struct OfLength<B> {
+    length: u8,
+    /// Prefix to list. Bounded by [`ENTRIES_MAX`].
+    prefixes: Index<B, u16>,
 }
 
 /// An entry of a list.
@@ -68,11 +79,13 @@ impl ReputationList {
         let new = match network {
             IpAddr::V4(v4) => {
                 let length = length.min(32);
-                self.v4.entry(length).or_default().insert(v4.to_bits() & mask4(length), list).is_none()
+                of_length(&mut self.v4, length)
+                    .is_some_and(|of| of.insert(v4.to_bits() & mask4(length), list).is_none())
             }
             IpAddr::V6(v6) => {
                 let length = length.min(128);
-                self.v6.entry(length).or_default().insert(v6.to_bits() & mask6(length), list).is_none()
+                of_length(&mut self.v6, length)
+                    .is_some_and(|of| of.insert(v6.to_bits() & mask6(length), list).is_none())
             }
         };
         self.len += usize::from(new);
@@ -92,15 +105,13 @@ impl ReputationList {
     /// Every entry with the name of its list, in no order: adding them to an empty list gives this one again.
     pub fn entries(&self) -> impl Iterator<Item = (&Arc<str>, Entry<'_>)> {
         let domains = self.domains.iter().map(|(domain, list)| (*list, Entry::Domain(domain)));
-        let v4 = self.v4.iter().flat_map(|(length, networks)| {
-            networks
-                .iter()
-                .map(|(bits, list)| (*list, Entry::Network(Ipv4Addr::from_bits(*bits).into(), *length)))
+        let v4 = self.v4.iter().flat_map(|OfLength { length, prefixes }| {
+            let network = |bits: &u32| Entry::Network(Ipv4Addr::from_bits(*bits).into(), *length);
+            prefixes.iter().map(move |(bits, list)| (*list, network(bits)))
         });
-        let v6 = self.v6.iter().flat_map(|(length, networks)| {
-            networks
-                .iter()
-                .map(|(bits, list)| (*list, Entry::Network(Ipv6Addr::from_bits(*bits).into(), *length)))
+        let v6 = self.v6.iter().flat_map(|OfLength { length, prefixes }| {
+            let network = |bits: &u128| Entry::Network(Ipv6Addr::from_bits(*bits).into(), *length);
+            prefixes.iter().map(move |(bits, list)| (*list, network(bits)))
         });
         let all = domains.chain(v4).chain(v6);
         all.filter_map(|(list, entry)| Some((self.lists.get(usize::from(list))?, entry)))
@@ -122,11 +133,11 @@ impl ReputationList {
         match address.to_canonical() {
             IpAddr::V4(v4) => {
                 let bits = v4.to_bits();
-                self.v4.iter().rev().find_map(|(length, set)| set.get(&(bits & mask4(*length))).copied())
+                self.v4.iter().find_map(|of| of.prefixes.get(&(bits & mask4(of.length))).copied())
             }
             IpAddr::V6(v6) => {
                 let bits = v6.to_bits();
-                self.v6.iter().rev().find_map(|(length, set)| set.get(&(bits & mask6(*length))).copied())
+                self.v6.iter().find_map(|of| of.prefixes.get(&(bits & mask6(of.length))).copied())
             }
         }
     }
@@ -142,6 +153,15 @@ impl ReputationList {
         });
         u16::try_from(index).ok()
     }
+}
+
+/// The networks of one length.
+fn of_length<B: Eq + Hash>(networks: &mut Networks<B>, length: u8) -> Option<&mut Index<B, u16>> {
+    let place = networks.partition_point(|of| of.length > length);
+    if networks.get(place).is_none_or(|of| of.length != length) {
+        networks.insert(place, OfLength { length, prefixes: Index::default() });
+    }
+    networks.get_mut(place).map(|of| &mut of.prefixes)
 }
 
 fn mask4(length: u8) -> u32 {

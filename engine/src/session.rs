@@ -22,7 +22,6 @@ mod origin;
 mod process;
 mod query;
 mod socket;
-pub(crate) mod table;
 
 use std::sync::Arc;
 
@@ -33,7 +32,7 @@ use socket::Sockets;
 
 use crate::actor::{Actor, FileId};
 use crate::contact::{Contact, ContactEnd};
-use crate::engine::Counters;
+use crate::counters::{BoundedTable, Counters};
 use crate::input::Event;
 use crate::limits::Limits;
 use crate::names::Names;
@@ -159,13 +158,12 @@ impl Sessions {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Attribution { cgroups, processes, processes_unknown, .. } = &self.attribution;
-        (counters.cgroups, counters.cgroups_evicted) = cgroups.held_and_evicted();
-        (counters.processes, counters.processes_evicted) = processes.held_and_evicted();
-        (counters.sockets, counters.sockets_evicted) = self.sockets.held_and_evicted();
-        (counters.names, counters.names_evicted) = self.names.held_and_evicted();
-        counters.processes_unknown = *processes_unknown;
-        counters.sockets_unknown = self.sockets.unknown;
+        let Self { attribution, sockets, names, contacts: _, scratch: _ } = self;
+        attribution.count(counters);
+        sockets.count(counters);
+        let [addresses, workloads] = names.usage();
+        counters.set(BoundedTable::Names, addresses);
+        counters.set(BoundedTable::NamingWorkloads, workloads);
     }
 
     fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, Room<'a>) {

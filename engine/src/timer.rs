@@ -1,12 +1,11 @@
 //! One queue of deadlines for every expiry and window.
 
-use std::collections::BTreeSet;
-
+use crate::bounded::{Index, OrderedIndex};
 use crate::finding::FindingId;
 use crate::time::Timestamp;
 
 /// What is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Deadline {
     /// Idle conversations are forgotten, long connections looked at; once an hour.
     Sweep,
@@ -17,17 +16,31 @@ pub(crate) enum Deadline {
 /// Deadlines in order of time; of equal times in the order of [`Deadline`].
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    due: BTreeSet<(Timestamp, Deadline)>,
+    /// Bounded by the findings that are open, and one more: each deadline is there once.
+    due: OrderedIndex<(Timestamp, Deadline)>,
+    /// When each is due. Bounded by the same.
+    at: Index<Deadline, Timestamp>,
     /// The time of the first; asked for with every input.
     next: Option<Timestamp>,
 }
 
 impl Timers {
-    /// Adds a deadline. The end of time never comes: what is due there would be due again as soon as it was done.
+    /// Sets when something is due, whatever was said before. The end of time never comes: what is due there would be
+    /// due again as soon as it was done.
     pub(crate) fn set(&mut self, at: Timestamp, what: Deadline) {
+        self.cancel(what);
         if at < Timestamp::MAX {
             self.due.insert((at, what));
+            self.at.insert(what, at);
             self.next = Some(self.next.map_or(at, |next| next.min(at)));
+        }
+    }
+
+    /// Nothing is due of this any more.
+    pub(crate) fn cancel(&mut self, what: Deadline) {
+        if let Some(at) = self.at.remove(&what) {
+            self.due.remove(&(at, what));
+            self.next = self.due.first().map(|(at, _)| *at);
         }
     }
 
@@ -38,10 +51,9 @@ impl Timers {
 
     /// Takes the first deadline that is due at `now`.
     pub(crate) fn pop(&mut self, now: Timestamp) -> Option<Deadline> {
-        let first = *self.due.first().filter(|(at, _)| *at <= now)?;
-        self.due.remove(&first);
-        self.next = self.due.first().map(|(at, _)| *at);
-        Some(first.1)
+        let (_, what) = *self.due.first().filter(|(at, _)| *at <= now)?;
+        self.cancel(what);
+        Some(what)
     }
 }
 
@@ -54,5 +66,20 @@ mod tests {
         let mut timers = Timers::default();
         timers.set(Timestamp::MAX, Deadline::Sweep);
         assert_eq!((timers.next(), timers.pop(Timestamp::MAX)), (None, None));
+    }
+
+    #[test]
+    fn what_is_put_off_or_cancelled_is_due_once_or_never() {
+        let mut timers = Timers::default();
+        let (one, other) = (Deadline::FindingIdle(FindingId(1)), Deadline::FindingIdle(FindingId(2)));
+        for secs in (0..1000).rev() {
+            timers.set(Timestamp::from_secs_f64(f64::from(secs)), one);
+        }
+        timers.set(Timestamp::from_secs_f64(5.0), one);
+        timers.set(Timestamp::ZERO, other);
+        timers.cancel(other);
+        assert_eq!(timers.next(), Some(Timestamp::from_secs_f64(5.0)));
+        let due: Vec<_> = core::iter::from_fn(|| timers.pop(Timestamp::MAX)).collect();
+        assert_eq!((due, timers.next(), timers.at.len()), (vec![one], None, 0));
     }
 }

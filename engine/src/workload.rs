@@ -5,22 +5,36 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actor::{Actor, ContainerId, Pod};
-use crate::collections::{Map, hash_of};
+use crate::bounded::{BoundedMap, Index, Inserted};
+use crate::collections::hash_of;
+use crate::counters::{BoundedTable, Counters};
 use crate::input::WorkloadChange;
+use crate::limits::Limits;
 
 /// Known pods, bounded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Workloads {
-    pods: Map<Arc<str>, Arc<Pod>>,
-    by_container: Map<ContainerId, Arc<str>>,
-    by_address: Map<IpAddr, Arc<str>>,
-    /// Pods held by namespace and owner.
-    by_owner: Map<u64, Vec<Arc<str>>>,
+    pods: BoundedMap<Arc<str>, Arc<Pod>>,
+    by_container: BoundedMap<ContainerId, Arc<str>>,
+    by_address: BoundedMap<IpAddr, Arc<str>>,
+    /// Pods held by namespace and owner. Bounded by the pods.
+    by_owner: Index<u64, Vec<Arc<str>>>,
     changes: u32,
-    refused: u64,
 }
 
 impl Workloads {
+    /// No pods yet, with these bounds.
+    #[must_use]
+    pub fn with_limits(limits: &Limits) -> Self {
+        Self {
+            pods: BoundedMap::with_max(limits.pods_max),
+            by_container: BoundedMap::with_max(limits.pod_containers_max()),
+            by_address: BoundedMap::with_max(limits.pod_addresses_max()),
+            by_owner: Index::default(),
+            changes: 0,
+        }
+    }
+
     /// A number that differs whenever a pod came, changed or went.
     #[must_use]
     pub fn changes(&self) -> u32 {
@@ -33,11 +47,11 @@ impl Workloads {
         uids.iter().filter_map(|uid| self.pods.get(uid))
     }
 
-    /// Takes a change; beyond `pods_max` a new pod is refused and counted.
-    pub fn handle(&mut self, change: WorkloadChange, pods_max: usize) {
+    /// Takes a change; beyond the bound a new pod is refused and counted.
+    pub fn handle(&mut self, change: WorkloadChange) {
         self.changes = self.changes.wrapping_add(1);
         match change {
-            WorkloadChange::Applied(pod) => self.apply(pod, pods_max),
+            WorkloadChange::Applied(pod) => self.apply(pod),
             WorkloadChange::Deleted { uid } => self.delete(&uid),
         }
     }
@@ -74,19 +88,21 @@ impl Workloads {
         self.pods.is_empty()
     }
 
-    /// Pods refused since the table was full.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused
+    /// Writes its own figures into the counters.
+    pub fn count(&self, counters: &mut Counters) {
+        let Self { pods, by_container, by_address, by_owner: _, changes: _ } = self;
+        counters.set(BoundedTable::Pods, pods.usage());
+        counters.set(BoundedTable::PodContainers, by_container.usage());
+        counters.set(BoundedTable::PodAddresses, by_address.usage());
     }
 
-    fn apply(&mut self, pod: Arc<Pod>, pods_max: usize) {
+    fn apply(&mut self, pod: Arc<Pod>) {
         let uid = Arc::clone(&pod.uid);
-        if !self.pods.contains_key(&uid) && self.pods.len() >= pods_max {
-            self.refused += 1;
-            return;
-        }
         self.delete(&uid);
+        match self.pods.insert(Arc::clone(&uid), Arc::clone(&pod)) {
+            Inserted::New | Inserted::Known => {}
+            Inserted::Refused => return,
+        }
         self.by_owner.entry(owner_hash(&pod)).or_default().push(Arc::clone(&uid));
         for (container, _) in pod.containers.iter() {
             self.by_container.insert(Arc::clone(container), Arc::clone(&uid));
@@ -94,7 +110,6 @@ impl Workloads {
         for address in pod.addresses.iter().filter(|_| !pod.host_network) {
             self.by_address.insert(*address, Arc::clone(&uid));
         }
-        self.pods.insert(uid, pod);
     }
 
     fn delete(&mut self, uid: &Arc<str>) {

@@ -5,6 +5,7 @@ mod support;
 use std::time::Duration;
 
 use beaconwatch_engine::contact::Bytes;
+use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::finding::{Finding, FindingKind};
 use beaconwatch_engine::input::Input;
@@ -58,7 +59,7 @@ fn what_has_no_share_of_the_table_left_is_still_counted() {
     let limits = Limits { conversations_per_workload_max: 8, ..Limits::default() };
     let mut scene = Scene::with_limits(limits, policy());
     rotating(&mut scene, "/tmp/.x/agent", 1000);
-    assert!(scene.engine.counters().conversations_refused > 50);
+    assert!(scene.table(BoundedTable::Conversations).refused > 50);
     assert_eq!(scene.opened().len(), 1);
     assert!(scene.opened()[0].check_ins > 10);
 }
@@ -76,8 +77,8 @@ fn a_rhythm_outlives_a_flood_through_a_large_share_of_the_table() {
             scene.contact(at + 1.0 + 0.2 * f64::from(n), "/tmp/.x/agent", &to, 443, 200 + u64::from(n), 900);
         }
     }
-    let counters = scene.engine.counters();
-    assert!(counters.conversations_evicted > 1000 && counters.conversations <= 200, "{counters:?}");
+    let conversations = scene.table(BoundedTable::Conversations);
+    assert!(conversations.evicted > 1000 && conversations.held <= 200, "{conversations:?}");
     let told = |finding: &&Finding| finding.destination.address == Some("203.0.113.9".parse().unwrap());
     assert_eq!(scene.opened().into_iter().filter(told).count(), 1);
 }
@@ -115,7 +116,7 @@ fn irregular_visits_of_many_destinations_stay_silent() {
 fn one_destination_is_no_aggregate() {
     let mut scene = Scene::with_policy(policy());
     scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(60.0, 0.1));
-    assert_eq!(scene.engine.counters().conversations, 1);
+    assert_eq!(scene.table(BoundedTable::Conversations).held, 1);
     assert_eq!(scene.opened().len(), 1);
 }
 
@@ -126,7 +127,8 @@ fn an_aggregate_survives_a_restart() {
     let checkpoint = scene.engine.checkpoint();
     let mut again = Engine::with_limits(Limits::default());
     again.restore(&checkpoint).unwrap();
-    assert_eq!(again.counters().conversations, scene.engine.counters().conversations);
+    let held = again.counters().table(BoundedTable::Conversations).held;
+    assert_eq!(held, scene.table(BoundedTable::Conversations).held);
     let explained = again.explain(|_, _, _| true);
     assert!(explained.iter().any(|one| one.summary.contains("changing destinations") && one.check_ins > 100));
 }

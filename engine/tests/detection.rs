@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
+use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::detection::Outcome;
 use beaconwatch_engine::finding::{FindingKind, FindingState, Severity};
 use beaconwatch_engine::input::{Input, WorkloadChange};
@@ -151,10 +152,10 @@ fn a_closed_finding_lets_go_of_all_its_replicas() {
             scene.input(time(at), Input::Contact(Box::new(contact)));
         }
     }
-    assert_eq!((scene.opened().len(), scene.engine.counters().conversations), (1, 3));
+    assert_eq!((scene.opened().len(), scene.table(BoundedTable::Conversations).held), (1, 3));
     scene.end(4.0 * 86_400.0);
     let closed = scene.findings.iter().filter(|finding| finding.state == FindingState::Closed);
-    assert_eq!((closed.count(), scene.engine.counters().conversations), (1, 0));
+    assert_eq!((closed.count(), scene.table(BoundedTable::Conversations).held), (1, 0));
 }
 
 #[test]
@@ -342,8 +343,8 @@ fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were
     };
     assert!(!of_agent(&quiet).is_empty());
     assert_eq!(of_agent(&quiet), of_agent(&flooded), "to the last bit of evidence");
-    assert!(flooded.engine.counters().conversations <= 65);
-    assert!(flooded.engine.counters().conversations_refused > 500_000);
+    assert!(flooded.table(BoundedTable::Conversations).held <= 65);
+    assert!(flooded.table(BoundedTable::Conversations).refused > 500_000);
 }
 
 /// A look-up of a name every three seconds or so, each followed by a connection to `a.cdn-sync.example`, or not.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use beaconwatch_engine::engine::Counters;
+use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::LossPlace;
 use beaconwatch_engine::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use beaconwatch_agent::args::{Args, Command};
 use beaconwatch_agent::replay::{Summary, run};
+use beaconwatch_engine::counters::{BoundedTable, Usage};
 use clap::Parser;
 
 /// A directory of its own for a test, removed with it.
@@ -80,8 +81,8 @@ fn what_found_no_place_is_told() {
         rows.push('\n');
     }
     let scan = summary(&["--events", &directory.file("scan.jsonl", rows)]).unwrap();
-    let (held, without) = (scan.counters.conversations, scan.counters.conversations_refused);
-    assert_eq!(held + without + scan.counters.conversations_evicted, 5000);
+    let Usage { held, evicted, refused: without } = scan.counters.table(BoundedTable::Conversations);
+    assert_eq!(held + without + evicted, 5000);
     let said = scan.to_string();
     assert!(said.contains(&format!("1 host, {held} conversations held at the end")), "{said}");
     assert!(said.contains(&format!("{without} contacts to ever new destinations without")), "{said}");

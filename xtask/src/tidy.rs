@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 mod arrows;
 mod lengths;
+mod maps;
 mod modules;
 mod words;
 
@@ -17,6 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     lengths::check(&root, &files, &mut wrong)?;
     words::check(&root, &files, &mut wrong)?;
+    maps::check(&root, &files, &mut wrong)?;
     modules::check(&root, &files, &mut wrong)?;
     arrows::check(&root, &mut wrong)?;
     if wrong.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::FileId;
 use beaconwatch_engine::contact::{Bytes, Transport};
-use beaconwatch_engine::engine::Counters;
+use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::session::{SessionOutput, Sessions};
@@ -142,7 +142,9 @@ fn run(data: &[u8]) -> Vec<String> {
     sessions.finish(now, &mut out);
     let mut counters = Counters::default();
     sessions.count(&mut counters);
-    assert!(counters.sockets <= 12 && counters.processes <= 8 && counters.cgroups <= 5 && counters.names <= 6);
+    let held = |table| counters.table(table).held;
+    assert!(held(BoundedTable::Sockets) <= 12 && held(BoundedTable::Processes) <= 8);
+    assert!(held(BoundedTable::Cgroups) <= 5 && held(BoundedTable::Names) <= 6);
     let (mut contacts, mut ended) = (BTreeSet::new(), BTreeSet::new());
     for output in &out {
         match output {

@@ -5,10 +5,9 @@
 //! flood of destinations that are used once changes nothing. When the whole table is full, the originator that
 //! holds most gives way. So nobody can push out what another one does.
 
-use std::collections::BTreeSet;
-
 use super::{Conversation, ConversationKey, Originator};
-use crate::collections::Map;
+use crate::bounded::{Index, Ranking};
+use crate::counters::Usage;
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -30,10 +29,12 @@ pub(crate) struct Table {
     share_max: usize,
     slots: Vec<Option<Conversation>>,
     free: Vec<Slot>,
-    by_key: Map<ConversationKey, Slot>,
-    shares: Map<Originator, Share>,
-    /// (conversations held, originator), to find who holds most.
-    by_holding: BTreeSet<(usize, Originator)>,
+    /// Bounded by `max`: [`Table::make_room`].
+    by_key: Index<ConversationKey, Slot>,
+    /// Bounded by the conversations: an originator without one is not there.
+    shares: Index<Originator, Share>,
+    /// Who holds most.
+    ranking: Ranking<Originator>,
     /// Where the search for idle conversations goes on.
     hand: Slot,
     evicted: u64,
@@ -91,9 +92,9 @@ impl Table {
             // All at once, so that it never moves; memory that is not written yet is not taken yet.
             slots: Vec::with_capacity(limits.conversations_max.min(AT_ONCE_MAX)),
             free: Vec::new(),
-            by_key: Map::default(),
-            shares: Map::default(),
-            by_holding: BTreeSet::new(),
+            by_key: Index::default(),
+            shares: Index::default(),
+            ranking: Ranking::default(),
             hand: 0,
             evicted: 0,
             refused: 0,
@@ -123,10 +124,8 @@ impl Table {
             *place = Some(begin());
         }
         self.by_key.insert(key, slot);
-        let share = self.shares.entry(originator).or_default();
-        self.by_holding.remove(&(share.slots.len(), originator));
-        share.slots.push(slot);
-        self.by_holding.insert((share.slots.len(), originator));
+        self.shares.entry(originator).or_default().slots.push(slot);
+        self.ranking.more(originator);
         Admission::Slot(slot)
     }
 
@@ -165,33 +164,31 @@ impl Table {
         self.by_key.remove(&gone.key);
         self.free.push(slot);
         let Some(share) = self.shares.get_mut(&gone.originator) else { return };
-        self.by_holding.remove(&(share.slots.len(), gone.originator));
         share.slots.retain(|held| *held != slot);
         if share.slots.is_empty() {
             self.shares.remove(&gone.originator);
-        } else {
-            self.by_holding.insert((share.slots.len(), gone.originator));
         }
+        self.ranking.less(gone.originator);
     }
 
     pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
 
-    /// (evicted, refused) so far.
-    pub(crate) fn losses(&self) -> (u64, u64) {
-        (self.evicted, self.refused)
+    pub(crate) fn usage(&self) -> Usage {
+        Usage { held: self.by_key.len() as u64, evicted: self.evicted, refused: self.refused }
     }
 
     fn make_room(&mut self, key: ConversationKey, originator: Originator, now: Timestamp) -> bool {
-        let held = self.shares.get(&originator).map_or(0, |share| share.slots.len());
+        let held = self.ranking.held(originator);
         let full = self.by_key.len() >= self.max;
         if held < self.share_max && !full {
             return true;
         }
-        let most = self.by_holding.last().map_or((0, originator), |(count, who)| (*count, *who));
-        if held < self.share_max && most.0 > held + 1 {
-            return self.evict_least(most.1, u32::MAX, now);
+        if held < self.share_max
+            && let Some((who, _)) = self.ranking.most().filter(|(_, most)| *most > held + 1)
+        {
+            return self.evict_least(who, u32::MAX, now);
         }
         if held == 0 {
             return self.evict_idle(now);

@@ -6,11 +6,12 @@
 //! a day. Every node computes this for itself, from its own input only, so that a replay comes to the same.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
+use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::checkpoint::{Reader, Saved, Writer};
-use crate::collections::Map;
+use crate::counters::Usage;
 use crate::finding::FindingId;
+use crate::limits::Limits;
 use crate::policy::{Policy, PolicyId, Thresholds};
 use crate::time::Timestamp;
 
@@ -56,12 +57,14 @@ pub struct AlertThreshold {
 pub(super) struct Budgets {
     max: usize,
     held: usize,
-    by_policy: BTreeMap<PolicyId, Scores>,
+    refused: u64,
+    by_policy: BoundedMap<PolicyId, Scores>,
 }
 
 #[derive(Debug, Default)]
 struct Scores {
-    best: Map<FindingId, f32>,
+    /// Bounded by [`Budgets::max`], with those of all policies together.
+    best: Index<FindingId, f32>,
     raised: Option<Raised>,
 }
 
@@ -75,9 +78,10 @@ struct Raised {
 }
 
 impl Budgets {
-    /// Remembers at most so many identities.
-    pub(super) fn with_max(max: usize) -> Self {
-        Self { max, held: 0, by_policy: BTreeMap::new() }
+    /// Remembers nothing yet.
+    pub(super) fn with_limits(limits: &Limits) -> Self {
+        let by_policy = BoundedMap::with_max(limits.budgets_max());
+        Self { max: limits.budget_identities_max(), held: 0, refused: 0, by_policy }
     }
 
     /// An identity's gate is open, at this score; if the policy has a budget. Beyond the bound new ones are left out.
@@ -94,7 +98,15 @@ impl Budgets {
         } else if self.held < self.max {
             self.held += 1;
             scores.best.insert(id, score);
+        } else {
+            self.refused += 1;
         }
+    }
+
+    /// What is kept of policies, and of identities.
+    pub(super) fn usage(&self) -> [Usage; 2] {
+        let identities = Usage { held: self.held as u64, evicted: 0, refused: self.refused };
+        [self.by_policy.usage(), identities]
     }
 
     /// The thresholds of a policy under its budget, looked at anew once in a while.
@@ -130,7 +142,7 @@ impl Budgets {
 
     /// What is in force, in the order of the policies.
     pub(super) fn in_force(&self) -> impl Iterator<Item = AlertThreshold> {
-        self.by_policy.iter().filter_map(|(policy, scores)| {
+        self.by_policy.in_order().into_iter().filter_map(|(policy, scores)| {
             let Raised { since: _, alert, to, budget, extent } = scores.raised?;
             let (identities, policy) = (scores.best.len(), policy.clone());
             let Extent { pods, days } = extent;
@@ -145,10 +157,10 @@ impl Budgets {
     }
 
     pub(super) fn save(&self, out: &mut Writer) {
-        let saved = self.by_policy.iter().map(|(policy, scores)| {
-            let best: BTreeMap<_, _> = scores.best.iter().map(|(id, score)| (*id, *score)).collect();
-            let name = (policy.namespace.clone(), policy.name.clone());
-            (name, best.into_iter().collect::<Vec<_>>())
+        let saved = self.by_policy.in_order().into_iter().map(|(policy, scores)| {
+            let mut best: Vec<_> = scores.best.iter().map(|(id, score)| (*id, *score)).collect();
+            best.sort_unstable_by_key(|(id, _)| *id);
+            ((policy.namespace.clone(), policy.name.clone()), best)
         });
         saved.collect::<Vec<_>>().save(out);
     }
@@ -157,9 +169,13 @@ impl Budgets {
         type Name = (Option<std::sync::Arc<str>>, std::sync::Arc<str>);
         let saved: Vec<(Name, Vec<(FindingId, f32)>)> = Saved::load(from)?;
         for ((namespace, name), best) in saved {
-            let best: Map<_, _> = best.into_iter().take(self.max - self.held).collect();
-            self.held += best.len();
-            self.by_policy.insert(PolicyId { namespace, name }, Scores { best, raised: None });
+            let mut scores = Scores::default();
+            scores.best.extend(best.into_iter().take(self.max - self.held));
+            let held = scores.best.len();
+            match self.by_policy.insert(PolicyId { namespace, name }, scores) {
+                Inserted::New | Inserted::Known => self.held += held,
+                Inserted::Refused => {}
+            }
         }
         Some(())
     }
@@ -239,11 +255,12 @@ mod tests {
     fn identities_beyond_the_bound_are_left_out() {
         let mut policy = Policy::everything("p");
         policy.thresholds.budget = Some(1.0);
-        let mut budgets = Budgets::with_max(2);
+        let mut budgets = Budgets::with_limits(&Limits { findings_open_max: 2, ..Limits::default() });
         for id in 0..5 {
             budgets.note(&policy, FindingId(id), 7.0);
         }
         budgets.thresholds(&policy, Timestamp::ZERO, || Extent { pods: 1, days: 1.0 });
         assert_eq!(budgets.in_force().map(|t| t.identities).collect::<Vec<_>>(), [2]);
+        assert_eq!(budgets.usage()[1], Usage { held: 2, evicted: 0, refused: 3 });
     }
 }

@@ -1,11 +1,10 @@
 //! Open findings, by identity. Replicas that do the same share one.
 
-use std::collections::BTreeMap;
-
-use crate::collections::Set;
+use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::conversation::ConversationKey;
-use crate::engine::Counters;
+use crate::counters::{BoundedTable, Counters, Usage};
 use crate::finding::{Finding, FindingId};
+use crate::limits::Limits;
 use crate::time::Timestamp;
 
 /// A finding that is open.
@@ -20,31 +19,41 @@ pub(super) struct OpenFinding {
     /// Quiet time after which it is closed, seconds.
     pub(super) idle_secs: f64,
     /// Replicas that were told of.
-    pub(super) replicas: Set<u64>,
-    /// Where the conversations lie on which it stands; each of them knows that.
-    pub(super) slots: Vec<u32>,
+    replicas: BoundedMap<u64, ()>,
+    /// Where the conversations lie on which it stands; each of them knows that. Bounded by the conversations.
+    pub(super) slots: Index<u32, ()>,
 }
 
 /// All open findings.
 #[derive(Debug)]
 pub(super) struct OpenFindings {
-    max: usize,
-    open: BTreeMap<FindingId, OpenFinding>,
-    excepted: Set<FindingId>,
+    open: BoundedMap<FindingId, OpenFinding>,
+    excepted: BoundedMap<FindingId, ()>,
     opened: u64,
-    excepted_count: u64,
-    refused: u64,
+    replicas_refused: u64,
+}
+
+impl OpenFinding {
+    /// One that stands on nothing yet.
+    pub(super) fn begin(
+        told: Finding,
+        leader: ConversationKey,
+        last: Timestamp,
+        idle_secs: f64,
+        limits: &Limits,
+    ) -> Self {
+        let replicas = BoundedMap::with_max(limits.finding_replicas_max());
+        Self { told, leader, last, idle_secs, replicas, slots: Index::default() }
+    }
 }
 
 impl OpenFindings {
-    pub(super) fn with_max(max: usize) -> Self {
+    pub(super) fn with_limits(limits: &Limits) -> Self {
         Self {
-            max,
-            open: BTreeMap::new(),
-            excepted: Set::default(),
+            open: BoundedMap::with_max(limits.findings_open_max),
+            excepted: BoundedMap::with_max(limits.findings_excepted_max()),
             opened: 0,
-            excepted_count: 0,
-            refused: 0,
+            replicas_refused: 0,
         }
     }
 
@@ -54,13 +63,24 @@ impl OpenFindings {
 
     /// Opens a finding; false if there are too many.
     pub(super) fn open(&mut self, id: FindingId, finding: OpenFinding) -> bool {
-        if self.open.len() >= self.max {
-            self.refused += 1;
-            return false;
+        let taken = match self.open.insert(id, finding) {
+            Inserted::New | Inserted::Known => true,
+            Inserted::Refused => false,
+        };
+        self.opened += u64::from(taken);
+        taken
+    }
+
+    /// A finding is told of a replica. Returns whether it is another one; beyond the bound it is none.
+    pub(super) fn join(&mut self, id: FindingId, replica: u64) -> bool {
+        match self.open.get_mut(&id).map(|open| open.replicas.insert(replica, ())) {
+            Some(Inserted::New) => true,
+            Some(Inserted::Refused) => {
+                self.replicas_refused += 1;
+                false
+            }
+            Some(Inserted::Known) | None => false,
         }
-        self.opened += 1;
-        self.open.insert(id, finding);
-        true
     }
 
     pub(super) fn close(&mut self, id: FindingId) -> Option<OpenFinding> {
@@ -68,21 +88,24 @@ impl OpenFindings {
     }
 
     /// All, in the order of their identities.
-    pub(super) fn take_all(&mut self) -> BTreeMap<FindingId, OpenFinding> {
-        core::mem::take(&mut self.open)
+    pub(super) fn take_all(&mut self) -> Vec<(FindingId, OpenFinding)> {
+        self.open.take_all()
     }
 
     /// An exception kept a finding silent; counted once each.
     pub(super) fn except(&mut self, id: FindingId) {
-        if self.excepted.len() < self.max && self.excepted.insert(id) {
-            self.excepted_count += 1;
-        }
+        self.excepted.insert(id, ());
     }
 
+    /// Writes its own figures into the counters.
     pub(super) fn count(&self, counters: &mut Counters) {
-        counters.findings_open = self.open.len() as u64;
-        counters.findings_opened = self.opened;
-        counters.findings_excepted = self.excepted_count;
-        counters.findings_refused = self.refused;
+        let Self { open, excepted, opened, replicas_refused } = self;
+        let held = open.values().map(|open| open.replicas.len() as u64).sum();
+        let replicas = Usage { held, evicted: 0, refused: *replicas_refused };
+        counters.set(BoundedTable::Findings, open.usage());
+        counters.set(BoundedTable::FindingReplicas, replicas);
+        counters.set(BoundedTable::FindingsExcepted, excepted.usage());
+        counters.findings_opened = *opened;
+        counters.findings_excepted = excepted.len() as u64;
     }
 }

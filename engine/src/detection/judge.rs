@@ -8,7 +8,6 @@ use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
 use super::parts::is_part_of_others;
 use super::{Deadline, Detection};
-use crate::collections::Set;
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
 use crate::evidence::{
@@ -168,13 +167,13 @@ impl Detection {
         let (id, now) = (finding.id, finding.time);
         let Some(c) = self.table.get_mut(slot) else { return };
         let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
+        let joins = self.findings.join(id, replica);
         if let Some(open) = self.findings.get_mut(id) {
             if c.judged.finding.replace(id).is_none() {
-                open.slots.push(slot);
+                open.slots.insert(slot, ());
             }
             open.last = open.last.max(c.last);
             open.idle_secs = idle_secs;
-            let joins = open.replicas.insert(replica);
             let leads = open.leader == c.key || finding.score > open.told.score + TELL_BITS;
             let changed = finding.severity != open.told.severity
                 || (finding.score - open.told.score).abs() >= TELL_BITS
@@ -191,14 +190,12 @@ impl Detection {
             }
             return;
         }
-        let told = finding.clone();
-        let mut replicas = Set::default();
-        replicas.insert(replica);
-        let slots = vec![slot];
-        let open = OpenFinding { told, leader: c.key, last: c.last, idle_secs, replicas, slots };
+        let mut open = OpenFinding::begin(finding.clone(), c.key, c.last, idle_secs, &self.limits);
+        open.slots.insert(slot, ());
         let due = c.last + core::time::Duration::from_secs_f64(idle_secs);
         if self.findings.open(id, open) {
             c.judged.finding = Some(id);
+            self.findings.join(id, replica);
             self.timers.set(due.max(now), Deadline::FindingIdle(id));
             self.put(finding, out);
         }
@@ -241,7 +238,8 @@ impl Detection {
     }
 
     pub(super) fn close_all(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
-        for (_, open) in self.findings.take_all() {
+        for (id, open) in self.findings.take_all() {
+            self.timers.cancel(Deadline::FindingIdle(id));
             let closed = self.closed(open, now, w);
             self.put(closed, out);
         }
@@ -250,7 +248,8 @@ impl Detection {
 
     fn close(&mut self, id: FindingId, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         let Some(open) = self.findings.close(id) else { return };
-        for slot in &open.slots {
+        self.timers.cancel(Deadline::FindingIdle(id));
+        for slot in open.slots.keys() {
             if let Some(c) = self.table.get_mut(*slot).filter(|c| c.judged.finding == Some(id)) {
                 c.judged.finding = None;
             }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::cgroups::{Cgroups, Init};
 use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
 use super::process::{Image, ProcessId, Processes, Record};
-use super::table::FairTable;
 use crate::actor::{Actor, ActorKey, FileId, Process};
+use crate::bounded::FairTable;
 use crate::collections::hash_of;
+use crate::counters::{BoundedTable, Counters, Usage};
 use crate::input::ProcessStarted;
 use crate::limits::Limits;
 use crate::names::WorkloadKey;
@@ -51,6 +52,7 @@ pub(super) struct Attribution {
     digests: FairTable<FileId, Digest>,
     /// Actors whose digest a policy may ask for; `None`: no policy does.
     wanted: Option<VecDeque<Arc<Actor>>>,
+    wanted_refused: u64,
     /// What the boot clock has to be shifted by to be wall time, as the least delay of a fork record shows it.
     boot_shift_ns: Option<u64>,
     pub(super) processes_unknown: u64,
@@ -68,12 +70,27 @@ impl Attribution {
         Self {
             cgroups: Cgroups::with_limits(limits),
             processes: Processes::with_limits(limits),
-            addresses: FairTable::with_capacity_max(limits.processes_max),
-            digests: FairTable::with_capacity_max(limits.processes_max),
+
+            addresses: FairTable::with_capacity_max(limits.addresses_max()),
+            digests: FairTable::with_capacity_max(limits.digests_max()),
             wanted: None,
+            wanted_refused: 0,
             boot_shift_ns: None,
             processes_unknown: 0,
         }
+    }
+
+    /// Writes its own figures into the counters.
+    pub(super) fn count(&self, counters: &mut Counters) {
+        let Self { cgroups, processes, addresses, digests, wanted, wanted_refused, .. } = self;
+        let waiting = wanted.as_ref().map_or(0, VecDeque::len) as u64;
+        let wanted = Usage { held: waiting, evicted: 0, refused: *wanted_refused };
+        counters.set(BoundedTable::Cgroups, cgroups.usage());
+        counters.set(BoundedTable::Processes, processes.usage());
+        counters.set(BoundedTable::Addresses, addresses.usage());
+        counters.set(BoundedTable::Digests, digests.usage());
+        counters.set(BoundedTable::DigestsWanted, wanted);
+        counters.processes_unknown = self.processes_unknown;
     }
 
     pub(super) fn forked(&mut self, now: Timestamp, id: ProcessId, parent_pid: u32, cgroup: u64) {
@@ -174,8 +191,10 @@ impl Attribution {
             record.originator = Some(originator.clone());
             let unknown =
                 originator.actor.process.as_ref().is_some_and(|p| p.file.is_some() && p.digest.is_none());
-            if let Some(wanted) = self.wanted.as_mut().filter(|wanted| unknown && wanted.len() < WANTED_MAX) {
-                wanted.push_back(Arc::clone(&originator.actor));
+            match self.wanted.as_mut().filter(|_| unknown) {
+                Some(wanted) if wanted.len() < WANTED_MAX => wanted.push_back(Arc::clone(&originator.actor)),
+                Some(_) => self.wanted_refused += 1,
+                None => {}
             }
         }
         originator

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use super::attribution::Originator;
 use super::cgroup::{CgroupIdentity, parse};
 use super::process::ProcessId;
-use super::table::FairTable;
 use crate::actor::ContainerId;
-use crate::collections::{Map, hash_of};
+use crate::bounded::{FairTable, Index};
+use crate::collections::hash_of;
+use crate::counters::Usage;
 use crate::limits::Limits;
 use crate::names::WorkloadKey;
 use crate::time::Timestamp;
@@ -18,7 +19,8 @@ use crate::time::Timestamp;
 #[derive(Debug)]
 pub(super) struct Cgroups {
     by_id: FairTable<u64, Cgroup>,
-    containers: Map<ContainerId, Container>,
+    /// Bounded by the cgroups: a container is held as long as one of its cgroups is.
+    containers: Index<ContainerId, Container>,
     /// Removed cgroups, by the time they may be forgotten.
     removed: VecDeque<(Timestamp, u64)>,
     linger: Duration,
@@ -62,7 +64,7 @@ impl Cgroups {
     pub(super) fn with_limits(limits: &Limits) -> Self {
         Self {
             by_id: FairTable::with_capacity_max(limits.cgroups_max),
-            containers: Map::default(),
+            containers: Index::default(),
             removed: VecDeque::new(),
             linger: limits.cgroup_linger,
         }
@@ -147,8 +149,8 @@ impl Cgroups {
         self.by_id.get(&id).map_or_else(|| workload_of(&CgroupIdentity::default(), id), |c| c.workload)
     }
 
-    pub(super) fn held_and_evicted(&self) -> (u64, u64) {
-        (self.by_id.len() as u64, self.by_id.evicted())
+    pub(super) fn usage(&self) -> Usage {
+        self.by_id.usage()
     }
 
     fn forget(&mut self, id: u64) {

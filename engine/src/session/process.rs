@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::attribution::Originator;
-use super::table::FairTable;
 use crate::actor::FileId;
+use crate::bounded::FairTable;
+use crate::counters::Usage;
 use crate::input::ProcessStarted;
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -234,8 +235,8 @@ impl Processes {
         changed
     }
 
-    pub(super) fn held_and_evicted(&self) -> (u64, u64) {
-        (self.by_pid.len() as u64, self.by_pid.evicted())
+    pub(super) fn usage(&self) -> Usage {
+        self.by_pid.usage()
     }
 
     fn children_lineage(&mut self, parent_pid: u32) -> Option<Arc<[Box<str>]>> {

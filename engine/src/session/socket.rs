@@ -6,8 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use super::Room;
 use super::attribution::Whence;
 use super::flow::{Flow, WAIT};
-use super::table::FairTable;
+use crate::bounded::FairTable;
 use crate::contact::{Bytes, Transport};
+use crate::counters::{BoundedTable, Counters, Usage};
 use crate::input::{Direction, Payload, SocketId, SocketOpened};
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -29,7 +30,9 @@ pub(super) struct Sockets {
     waits_max: usize,
     loopback_contacts: bool,
     serial: u64,
-    pub(super) unknown: u64,
+    unknown: u64,
+    /// Flows that ended early: their socket had too many peers, or too many flows waited.
+    flows_cut: u64,
 }
 
 /// One socket. Without flows: accepted, a server's, or one that stays inside its host.
@@ -46,12 +49,13 @@ impl Sockets {
     pub(super) fn with_limits(limits: &Limits) -> Self {
         Self {
             by_id: FairTable::with_capacity_max(limits.sockets_max),
-            listening: FairTable::with_capacity_max(limits.sockets_max / 4),
+            listening: FairTable::with_capacity_max(limits.listening_ports_max()),
             waits: VecDeque::new(),
             waits_max: limits.sockets_max.saturating_mul(4),
             loopback_contacts: limits.loopback_contacts,
             serial: 0,
             unknown: 0,
+            flows_cut: 0,
         }
     }
 
@@ -187,8 +191,13 @@ impl Sockets {
         self.waits.clear();
     }
 
-    pub(super) fn held_and_evicted(&self) -> (u64, u64) {
-        (self.by_id.len() as u64, self.by_id.evicted())
+    /// Writes its own figures into the counters.
+    pub(super) fn count(&self, counters: &mut Counters) {
+        counters.set(BoundedTable::Sockets, self.by_id.usage());
+        counters.set(BoundedTable::ListeningPorts, self.listening.usage());
+        let flows = Usage { held: 0, evicted: self.flows_cut, refused: 0 };
+        counters.set(BoundedTable::SocketFlows, flows);
+        counters.sockets_unknown = self.unknown;
     }
 
     fn put(
@@ -269,6 +278,7 @@ impl Sockets {
             return;
         }
         if socket.flows.len() >= FLOWS_PER_SOCKET_MAX {
+            self.flows_cut += 1;
             let mut oldest = socket.flows.remove(0);
             oldest.flush(now, &mut room.desk);
             oldest.close(now, None, (None, false), &mut room.desk);
@@ -292,6 +302,7 @@ impl Sockets {
             && let Some(socket) = self.by_id.get_mut(&id)
             && let Some(flow) = socket.flows.iter_mut().find(|flow| flow.serial == serial)
         {
+            self.flows_cut += 1;
             flow.flush(now, &mut room.desk);
         }
         self.waits.push_back((now + WAIT, id, serial));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::actor::{Actor, Process};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::counters::{BoundedTable, Usage};
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::finding::{Finding, FindingState};
 use beaconwatch_engine::input::Input;
@@ -94,6 +95,11 @@ impl Scene {
         while let Some(finding) = self.engine.poll() {
             self.findings.push(finding);
         }
+    }
+
+    /// What a table holds, and what its bound cost.
+    pub(crate) fn table(&self, table: BoundedTable) -> Usage {
+        self.engine.counters().table(table)
     }
 
     pub(crate) fn opened(&self) -> Vec<&Finding> {

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use beaconwatch_crds::beacon_node::{AgentInfo, BeaconNodeStatus, CONDITION_READY, HookState, Loss};
+use beaconwatch_crds::beacon_node::{
+    AgentInfo, BeaconNodeStatus, CONDITION_READY, FullTable, HookState, Loss,
+};
 use beaconwatch_crds::units::TimeText;
+use beaconwatch_engine::counters::BoundedTable;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff;
 
@@ -52,6 +55,12 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
         sees: Some(hook.shows.to_owned()),
         error: hook.error.clone(),
     });
+    let full = status.engine.tables().filter(|(_, usage)| usage.evicted > 0 || usage.refused > 0);
+    let full = full.map(|(table, usage)| FullTable {
+        table: table.as_str().to_owned(),
+        evicted: count(usage.evicted),
+        refused: count(usage.refused),
+    });
     let mut invisible: Vec<&str> = status.hooks.iter().filter_map(|hook| hook.invisible).collect();
     invisible.dedup();
     BeaconNodeStatus {
@@ -61,13 +70,14 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
             started: Some(TimeText::from_nanos(status.started.as_nanos())),
         }),
         connections_per_second: count(status.contacts_per_second.round().max(0.0) as u64),
-        conversations: count(status.engine.conversations),
+        conversations: count(status.engine.table(BoundedTable::Conversations).held),
         lost: count(status.lost()),
         losses: status
             .losses
             .iter()
             .map(|(place, number)| Loss { place: place.as_str().to_owned(), count: count(*number) })
             .collect(),
+        full_tables: full.collect(),
         cannot_see: (!invisible.is_empty()).then(|| invisible.join("; ")),
         hooks: hooks.collect(),
         capabilities: crate::doctor::capabilities(),

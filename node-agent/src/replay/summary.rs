@@ -4,8 +4,9 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::detection::AlertThreshold;
-use beaconwatch_engine::engine::{Counters, Engine};
+use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::finding::Severity;
 use beaconwatch_engine::policy::{Detectors, Mode, Policy, PolicyId, Thresholds, WorkloadSelector};
 use beaconwatch_engine::time::Timestamp;
@@ -88,7 +89,7 @@ impl Summary {
                 "spanning {} ({from} .. {to} UTC), {}, {} held at the end",
                 span_text(last.secs_since(first)),
                 count_of(self.hosts as u64, "host"),
-                count_of(self.counters.conversations, "conversation"),
+                count_of(self.counters.table(BoundedTable::Conversations).held, "conversation"),
             )?;
         }
         self.write_coverage(f)?;
@@ -112,19 +113,25 @@ impl Summary {
 impl Summary {
     /// What was not judged in full, line by line; nothing if all was.
     fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use BoundedTable::{Conversations, Destinations, Findings, OpenContacts, Pods, Signatures, Sockets};
         let lost = &self.counters;
+        let of = |table| lost.table(table);
+        let conversations = of(Conversations);
         for (count, noun, what) in [
             (self.strangers, "contact", "left out: of originators outside --home"),
             (lost.lost, "record", "lost where the traffic was recorded"),
-            (lost.conversations_evicted, "conversation", "given up for others: those with least evidence"),
+            (conversations.evicted, "conversation", "given up for others: those with least evidence"),
             (
-                lost.conversations_refused,
+                conversations.refused,
                 "contact",
                 "to ever new destinations without a conversation of their own: their host holds its share of them",
             ),
-            (lost.sockets_evicted, "connection", "forgotten before they ended: too many were open"),
-            (lost.pods_refused, "pod", "without a place"),
-            (lost.findings_refused, "finding", "not told: too many were open"),
+            (of(Sockets).evicted, "connection", "forgotten before they ended: too many were open"),
+            (of(OpenContacts).evicted, "connection", "without their totals: too many were open"),
+            (of(Pods).refused, "pod", "without a place"),
+            (of(Signatures).refused, "contact", "not learned from: too many behaviours are known"),
+            (of(Destinations).evicted, "destination", "forgotten for others, of the same workload"),
+            (of(Findings).refused, "finding", "not told: too many were open"),
         ] {
             if count > 0 {
                 writeln!(f, "  {} {what}", count_of(count, noun))?;

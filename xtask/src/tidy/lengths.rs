@@ -71,7 +71,7 @@ fn lines_of(item: &impl Spanned) -> usize {
     span.end().line - span.start().line + 1
 }
 
-fn is_cfg_test(attribute: &syn::Attribute) -> bool {
+pub(super) fn is_cfg_test(attribute: &syn::Attribute) -> bool {
     attribute.path().is_ident("cfg")
         && attribute.parse_args::<syn::Path>().is_ok_and(|argument| argument.is_ident("test"))
 }

@@ -1,7 +1,7 @@
 use super::scene::*;
 use crate::actor::{Actor, ExecutableOrigin, FileId};
 use crate::contact::Transport;
-use crate::engine::Counters;
+use crate::counters::Counters;
 use crate::input::{Event, ProcessStarted};
 use crate::time::Timestamp;
 use std::sync::Arc;

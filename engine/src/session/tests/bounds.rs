@@ -1,6 +1,6 @@
 use super::scene::*;
 use crate::contact::{Bytes, Transport};
-use crate::engine::Counters;
+use crate::counters::{BoundedTable, Counters};
 use crate::input::{Direction, Event, ProcessStarted, SocketId};
 use crate::limits::Limits;
 
@@ -118,9 +118,10 @@ fn any_stream_keeps_every_bound_and_gives_the_same_twice() {
     for seed in 0..20 {
         let (lines, counters) = run(seed, &limits, 4000);
         assert!(lines.len() > 200);
-        assert!(counters.sockets <= 50 && counters.processes <= 40 && counters.cgroups <= 30);
-        assert!(counters.names <= 20);
-        assert!(counters.sockets_evicted > 0 && counters.processes_evicted > 0);
+        let of = |table| counters.table(table);
+        assert!(of(BoundedTable::Sockets).held <= 50 && of(BoundedTable::Processes).held <= 40);
+        assert!(of(BoundedTable::Cgroups).held <= 30 && of(BoundedTable::Names).held <= 20);
+        assert!(of(BoundedTable::Sockets).evicted > 0 && of(BoundedTable::Processes).evicted > 0);
         assert_eq!((lines, counters), run(seed, &limits, 4000));
     }
 }

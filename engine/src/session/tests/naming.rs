@@ -1,5 +1,6 @@
 use super::scene::*;
 use crate::contact::{NameSource, Transport};
+use crate::counters::{BoundedTable, Counters};
 use crate::input::{Direction, Event};
 use crate::limits::Limits;
 
@@ -161,7 +162,7 @@ fn accepted_connections_and_servers_are_no_contacts() {
     scene.sent(2, &dns_answer(1, "a.example", [192, 0, 2, 1]));
     scene.wait_ms(5000);
     assert_eq!(scene.said(), [""; 0]);
-    let mut counters = crate::engine::Counters::default();
+    let mut counters = Counters::default();
     scene.sessions.count(&mut counters);
-    assert_eq!((counters.sockets_unknown, counters.sockets), (0, 1));
+    assert_eq!((counters.sockets_unknown, counters.table(BoundedTable::Sockets).held), (0, 1));
 }

@@ -109,30 +109,21 @@ fn lost_at(source: &Source<'_>, place: LossPlace) -> u64 {
 }
 
 fn entries(source: &Source<'_>, to: &mut Samples<'_>) {
-    let engine = &source.status.engine;
-    to.count(&["conversations"], engine.conversations);
-    to.count(&["sockets"], engine.sockets);
-    to.count(&["processes"], engine.processes);
-    to.count(&["cgroups"], engine.cgroups);
-    to.count(&["names"], engine.names);
-    to.count(&["pods"], engine.pods);
-    to.count(&["findings"], engine.findings_open);
+    for (table, usage) in source.status.engine.tables() {
+        to.count(&[table.as_str()], usage.held);
+    }
 }
 
 fn evicted(source: &Source<'_>, to: &mut Samples<'_>) {
-    let engine = &source.status.engine;
-    to.count(&["conversations"], engine.conversations_evicted);
-    to.count(&["sockets"], engine.sockets_evicted);
-    to.count(&["processes"], engine.processes_evicted);
-    to.count(&["cgroups"], engine.cgroups_evicted);
-    to.count(&["names"], engine.names_evicted);
+    for (table, usage) in source.status.engine.tables() {
+        to.count(&[table.as_str()], usage.evicted);
+    }
 }
 
 fn refused(source: &Source<'_>, to: &mut Samples<'_>) {
-    let engine = &source.status.engine;
-    to.count(&["conversations"], engine.conversations_refused);
-    to.count(&["pods"], engine.pods_refused);
-    to.count(&["findings"], engine.findings_refused);
+    for (table, usage) in source.status.engine.tables() {
+        to.count(&[table.as_str()], usage.refused);
+    }
 }
 
 fn unknown(source: &Source<'_>, to: &mut Samples<'_>) {

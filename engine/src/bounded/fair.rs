@@ -6,15 +6,18 @@
 use core::hash::Hash;
 use std::collections::VecDeque;
 
-use crate::collections::Map;
+use super::{Index, Ranking};
+use crate::counters::Usage;
 
 /// A bounded map with fair eviction.
 #[derive(Debug)]
 pub(crate) struct FairTable<K, V> {
-    slots: Map<K, Slot<V>>,
-    scopes: Map<u64, Scope<K>>,
-    /// The scope that gave up an entry last; it goes on as long as it holds more than its share.
-    victim: u64,
+    /// Bounded by `entries_max`.
+    slots: Index<K, Slot<V>>,
+    /// Bounded by the slots: a scope that holds none is not there. Oldest first; entries whose serial is not the slot's
+    /// are stale.
+    queues: Index<u64, VecDeque<(K, u64)>>,
+    ranking: Ranking<u64>,
     entries_max: usize,
     entries_per_scope_max: usize,
     serial: u64,
@@ -28,13 +31,6 @@ struct Slot<V> {
     serial: u64,
 }
 
-#[derive(Debug)]
-struct Scope<K> {
-    live: usize,
-    /// Oldest first; entries whose serial is not the slot's are stale.
-    queue: VecDeque<(K, u64)>,
-}
-
 impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
     /// An empty table for `entries_max` entries.
     pub(crate) fn with_capacity_max(entries_max: usize) -> Self {
@@ -44,9 +40,9 @@ impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
     /// An empty table for `entries_max` entries, of which one scope has at most `entries_per_scope_max`.
     pub(crate) fn with_scope_max(entries_max: usize, entries_per_scope_max: usize) -> Self {
         Self {
-            slots: Map::default(),
-            scopes: Map::default(),
-            victim: 0,
+            slots: Index::default(),
+            queues: Index::default(),
+            ranking: Ranking::default(),
             entries_max: entries_max.max(1),
             entries_per_scope_max: entries_per_scope_max.max(1),
             serial: 0,
@@ -66,14 +62,19 @@ impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
         self.slots.len()
     }
 
-    /// Entries given up because the table was full.
-    pub(crate) fn evicted(&self) -> u64 {
-        self.evicted
+    /// Entries held, and those given up because the table or a scope's share of it was full.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage { held: self.slots.len() as u64, evicted: self.evicted, refused: 0 }
     }
 
     /// Every entry, in no order: for work whose result does not depend on it.
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.slots.values_mut().map(|slot| &mut slot.value)
+    }
+
+    /// Every entry, in no order: for work whose result does not depend on it.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
+        self.slots.values().map(|slot| &slot.value)
     }
 
     /// Every entry, in no order: for work whose result does not depend on it.
@@ -84,19 +85,16 @@ impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
     /// Puts an entry in, as the newest of its scope; one of the same key is replaced. Returns what had to go for it.
     pub(crate) fn insert(&mut self, key: K, scope: u64, value: V) -> Option<(K, V)> {
         self.remove(&key);
-        let held = self.scopes.get(&scope).map_or(0, |s| s.live);
-        let gone = if held >= self.entries_per_scope_max {
+        let gone = if self.ranking.held(scope) >= self.entries_per_scope_max {
             self.evict_from(scope)
         } else if self.slots.len() >= self.entries_max {
-            let victim = self.choose_victim();
-            self.evict_from(victim)
+            self.ranking.most().and_then(|(most, _)| self.evict_from(most))
         } else {
             None
         };
         self.serial += 1;
-        let entry = self.scopes.entry(scope).or_insert_with(|| Scope { live: 0, queue: VecDeque::new() });
-        entry.live += 1;
-        entry.queue.push_back((key, self.serial));
+        self.queues.entry(scope).or_default().push_back((key, self.serial));
+        self.ranking.more(scope);
         self.slots.insert(key, Slot { value, scope, serial: self.serial });
         gone
     }
@@ -104,28 +102,19 @@ impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.slots.remove(key)?;
-        let Some(scope) = self.scopes.get_mut(&slot.scope) else { return Some(slot.value) };
-        scope.live = scope.live.saturating_sub(1);
-        if scope.live == 0 {
-            self.scopes.remove(&slot.scope);
-        } else if scope.queue.len() > 2 * scope.live + 32 {
+        self.ranking.less(slot.scope);
+        let live = self.ranking.held(slot.scope);
+        if live == 0 {
+            self.queues.remove(&slot.scope);
+        } else if let Some(queue) = self.queues.get_mut(&slot.scope).filter(|q| q.len() > 2 * live + 32) {
             let slots = &self.slots;
-            scope.queue.retain(|(key, serial)| slots.get(key).is_some_and(|s| s.serial == *serial));
+            queue.retain(|(key, serial)| slots.get(key).is_some_and(|s| s.serial == *serial));
         }
         Some(slot.value)
     }
 
-    fn choose_victim(&mut self) -> u64 {
-        let share = self.slots.len() / self.scopes.len().max(1);
-        if self.scopes.get(&self.victim).is_none_or(|scope| scope.live <= share) {
-            let most = self.scopes.iter().map(|(id, scope)| (scope.live, *id)).max();
-            self.victim = most.map_or(0, |(_, id)| id);
-        }
-        self.victim
-    }
-
     fn evict_from(&mut self, scope: u64) -> Option<(K, V)> {
-        while let Some((key, serial)) = self.scopes.get_mut(&scope)?.queue.pop_front() {
+        while let Some((key, serial)) = self.queues.get_mut(&scope)?.pop_front() {
             if self.slots.get(&key).is_some_and(|slot| slot.serial == serial) {
                 self.evicted += 1;
                 return self.remove(&key).map(|value| (key, value));
@@ -151,7 +140,7 @@ mod tests {
             table.insert(key, 200, "busy");
         }
         assert_eq!((table.get(&1), table.get(&2), table.len()), (Some(&"quiet"), Some(&"new"), 6));
-        assert_eq!(table.evicted(), 981);
+        assert_eq!(table.usage().evicted, 981);
     }
 
     #[test]
@@ -172,6 +161,6 @@ mod tests {
             table.remove(&(key % 32));
         }
         assert_eq!(table.len(), 1);
-        assert!(table.scopes[&7].queue.len() <= 34);
+        assert!(table.queues[&7].len() <= 34);
     }
 }

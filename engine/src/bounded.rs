@@ -1,0 +1,16 @@
+//! Tables that have a bound and count what it costs: the only maps that engine state may hold, which `cargo xtask
+//! tidy` sees to.
+//!
+//! By what happens at the bound: [`BoundedMap`] refuses whoever is new, [`FairTable`] forgets the oldest entry of the
+//! scope that holds most. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
+//! what they hold.
+
+mod fair;
+mod index;
+mod map;
+mod ranking;
+
+pub(crate) use fair::FairTable;
+pub(crate) use index::{Index, OrderedIndex};
+pub(crate) use map::{BoundedMap, Inserted};
+pub(crate) use ranking::Ranking;
