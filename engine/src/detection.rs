@@ -135,8 +135,8 @@ impl Detection {
     }
 
     /// A signature known before the start.
-    pub fn learn(&mut self, entry: BaselineEntry) {
-        for (workload, signature) in identity::baseline_signatures(&entry) {
+    pub fn learn(&mut self, entry: BaselineEntry, w: &Workloads) {
+        for (workload, signature) in identity::baseline_signatures(&entry, w.inside()) {
             self.population.learn(workload, signature);
         }
     }

@@ -82,8 +82,9 @@ impl Engine {
                 self.sessions.want_digests(by_digest);
                 self.detection.set_policies(policies);
             }
-            Input::Baseline(entry) => self.detection.learn(*entry),
+            Input::Baseline(entry) => self.detection.learn(*entry, &self.workloads),
             Input::Reputation(list) => self.detection.set_reputation(list),
+            Input::Networks(networks) => self.workloads.set_networks(networks),
             Input::Lost { place: _, count } => {
                 self.counters.lost = self.counters.lost.saturating_add(count);
                 self.detection.lost(now, count);

@@ -12,7 +12,7 @@ mod table;
 
 pub(crate) use denominators::{Denominators, Vote};
 pub(crate) use levels::{Circumstances, Levels, Replicas, levels_of, producer_consumer_ratio};
-pub(crate) use place::{is_external, is_private, scope_of};
+pub(crate) use place::{is_external, scope_of};
 pub(crate) use sentences::sentence;
 pub(crate) use table::{Scope, TERMS, level_name};
 

@@ -32,6 +32,8 @@ pub enum Input {
     Baseline(Box<BaselineEntry>),
     /// Destinations that user-supplied lists name.
     Reputation(Arc<crate::reputation::ReputationList>),
+    /// Networks of the cluster, besides private ones and those that its own pods show.
+    Networks(Arc<[crate::inside::Network]>),
     /// Something was lost before it reached the engine.
     Lost {
         /// Where.
@@ -54,6 +56,7 @@ impl Input {
             | Self::Policies(_)
             | Self::Baseline(_)
             | Self::Reputation(_)
+            | Self::Networks(_)
             | Self::Lost { .. } => None,
         }
     }

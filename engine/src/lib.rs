@@ -17,6 +17,7 @@ pub mod engine;
 mod evidence;
 pub mod finding;
 pub mod input;
+pub mod inside;
 pub mod limits;
 pub mod names;
 mod numeric;

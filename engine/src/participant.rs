@@ -10,6 +10,7 @@ use crate::bounded::BoundedMap;
 use crate::collections::{Entry, hash_of};
 use crate::conversation::Originator;
 use crate::counters::Usage;
+use crate::inside::Inside;
 use crate::policy::PolicySet;
 use crate::workload::Workloads;
 
@@ -33,6 +34,8 @@ pub(crate) struct Participant {
     pub(crate) pod: Option<Arc<Pod>>,
     /// Runs in a container or pod, or on a node whose pods are known, so that private addresses are the cluster's own.
     pub(crate) in_cluster: bool,
+    /// What lies inside the cluster.
+    pub(crate) inside: Arc<Inside>,
     /// Belongs to the node itself, as far as is known.
     pub(crate) is_node: bool,
     /// Index of the governing policy.
@@ -104,20 +107,27 @@ fn look_up<'p>(
     epoch: (u32, u32),
 ) -> &'p Participant {
     let pod = workloads.pod_of(actor).cloned();
+    let inside = Arc::clone(workloads.inside());
     match entry {
-        Entry::Vacant(entry) => entry.insert(participant(actor, pod, policies, epoch)),
+        Entry::Vacant(entry) => entry.insert(participant(actor, pod, policies, (epoch, inside))),
         Entry::Occupied(entry) => {
             let entry = entry.into_mut();
             // A container stays its pod's, also after the pod was deleted.
             let before = entry.pod.take().filter(|_| actor.container.is_some());
             let destinations = entry.destinations;
-            *entry = Participant { destinations, ..participant(actor, pod.or(before), policies, epoch) };
+            *entry =
+                Participant { destinations, ..participant(actor, pod.or(before), policies, (epoch, inside)) };
             entry
         }
     }
 }
 
-fn participant(actor: &Actor, pod: Option<Arc<Pod>>, policies: &PolicySet, epoch: (u32, u32)) -> Participant {
+fn participant(
+    actor: &Actor,
+    pod: Option<Arc<Pod>>,
+    policies: &PolicySet,
+    (epoch, inside): ((u32, u32), Arc<Inside>),
+) -> Participant {
     let originator = originator(actor);
     let executable = executable_hash(actor);
     let workload =
@@ -133,6 +143,7 @@ fn participant(actor: &Actor, pod: Option<Arc<Pod>>, policies: &PolicySet, epoch
         scope,
         is_job: job,
         in_cluster: pod.is_some() || actor.container.is_some() || pods_are_known(epoch),
+        inside,
         is_node: pod.is_none() && actor.container.is_none(),
         pod,
         policy,
@@ -141,7 +152,7 @@ fn participant(actor: &Actor, pod: Option<Arc<Pod>>, policies: &PolicySet, epoch
     }
 }
 
-/// Some pod was announced: this is a node of a cluster.
+/// Some pod was announced, or networks of the cluster were named: this is a node of one.
 fn pods_are_known((pod_changes, _): (u32, u32)) -> bool {
     pod_changes > 0
 }

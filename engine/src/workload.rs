@@ -9,6 +9,7 @@ use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::collections::hash_of;
 use crate::counters::{BoundedTable, Counters};
 use crate::input::WorkloadChange;
+use crate::inside::{Inside, Network};
 use crate::limits::Limits;
 
 /// Known pods, bounded.
@@ -19,6 +20,9 @@ pub struct Workloads {
     by_address: BoundedMap<IpAddr, Arc<str>>,
     /// Pods held by namespace and owner. Bounded by the pods.
     by_owner: Index<u64, Vec<Arc<str>>>,
+    /// Networks of the cluster, as somebody named them.
+    networks: Arc<[Network]>,
+    inside: Arc<Inside>,
     changes: u32,
 }
 
@@ -31,6 +35,8 @@ impl Workloads {
             by_container: BoundedMap::with_max(limits.pod_containers_max()),
             by_address: BoundedMap::with_max(limits.pod_addresses_max()),
             by_owner: Index::default(),
+            networks: Arc::default(),
+            inside: Arc::default(),
             changes: 0,
         }
     }
@@ -56,13 +62,28 @@ impl Workloads {
         }
     }
 
-    /// The pod of an actor: by pod uid, else by container id, else by source address.
+    /// The pod of an actor: by pod uid, else by container id, else by source address. A uid that no pod has stands in
+    /// the way of neither: the cgroups of a static pod carry the hash of its configuration.
     #[must_use]
     pub fn pod_of(&self, actor: &Actor) -> Option<&Arc<Pod>> {
-        let by_uid = actor.pod_uid.as_ref();
-        let by_container = || actor.container.as_ref().and_then(|id| self.by_container.get(id));
-        let by_address = || actor.address.as_ref().and_then(|ip| self.by_address.get(ip));
-        by_uid.or_else(by_container).or_else(by_address).and_then(|uid| self.pods.get(uid))
+        let held = |uid: &Arc<str>| self.pods.get(uid);
+        let by_uid = actor.pod_uid.as_ref().and_then(held);
+        let by_container =
+            || actor.container.as_ref().and_then(|id| self.by_container.get(id)).and_then(held);
+        let by_address = || actor.address.as_ref().and_then(|ip| self.by_address.get(ip)).and_then(held);
+        by_uid.or_else(by_container).or_else(by_address)
+    }
+
+    /// The networks of the cluster from now on, besides those that its pods show.
+    pub fn set_networks(&mut self, networks: Arc<[Network]>) {
+        self.changes = self.changes.wrapping_add(1);
+        self.networks = networks;
+        self.look_inside();
+    }
+
+    /// What lies inside the cluster.
+    pub(crate) fn inside(&self) -> &Arc<Inside> {
+        &self.inside
     }
 
     /// Whether a pod that is held has this address for itself.
@@ -90,7 +111,7 @@ impl Workloads {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Self { pods, by_container, by_address, by_owner: _, changes: _ } = self;
+        let Self { pods, by_container, by_address, by_owner: _, networks: _, inside: _, changes: _ } = self;
         counters.set(BoundedTable::Pods, pods.usage());
         counters.set(BoundedTable::PodContainers, by_container.usage());
         counters.set(BoundedTable::PodAddresses, by_address.usage());
@@ -110,6 +131,14 @@ impl Workloads {
         for address in pod.addresses.iter().filter(|_| !pod.host_network) {
             self.by_address.insert(*address, Arc::clone(&uid));
         }
+        if self.inside.lacks(&pod) {
+            self.look_inside();
+        }
+    }
+
+    /// Pods that are gone show nothing any more, once another one shows something new.
+    fn look_inside(&mut self) {
+        self.inside = Arc::new(Inside::of(&self.networks, self.pods.values().map(Arc::as_ref)));
     }
 
     fn delete(&mut self, uid: &Arc<str>) {
@@ -133,4 +162,41 @@ impl Workloads {
 
 fn owner_hash(pod: &Pod) -> u64 {
     hash_of(&(&pod.namespace, &pod.owner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pod(uid: &str, container: &str, address: &str) -> Arc<Pod> {
+        Arc::new(Pod {
+            uid: uid.into(),
+            name: uid.into(),
+            containers: Arc::from([(Arc::from(container), Box::from("app"))]),
+            addresses: Arc::from([address.parse().unwrap()]),
+            ..Pod::default()
+        })
+    }
+
+    #[test]
+    fn a_uid_that_no_pod_has_stands_in_the_way_of_nothing() {
+        let mut workloads = Workloads::with_limits(&Limits::default());
+        for pod in [pod("a", "c1", "10.0.0.1"), pod("b", "c2", "10.0.0.2")] {
+            workloads.handle(WorkloadChange::Applied(pod));
+        }
+        let pod_of = |uid: Option<&str>, container: Option<&str>, address: Option<&str>| {
+            let actor = Actor {
+                pod_uid: uid.map(Arc::from),
+                container: container.map(Arc::from),
+                address: address.map(|ip| ip.parse().unwrap()),
+                ..Actor::default()
+            };
+            workloads.pod_of(&actor).map(|pod| pod.name.to_string())
+        };
+        assert_eq!(pod_of(Some("a"), Some("c2"), Some("10.0.0.2")).as_deref(), Some("a"));
+        assert_eq!(pod_of(Some("f5e0"), Some("c1"), Some("10.0.0.2")).as_deref(), Some("a"));
+        assert_eq!(pod_of(Some("f5e0"), Some("c9"), Some("10.0.0.2")).as_deref(), Some("b"));
+        assert_eq!(pod_of(Some("f5e0"), Some("c9"), Some("10.0.0.9")), None);
+        assert_eq!(pod_of(None, None, None), None);
+    }
 }

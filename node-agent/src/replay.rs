@@ -35,7 +35,6 @@ mod summary;
 mod tally;
 
 pub use feed::{Feed, Taken};
-pub use home::Network;
 pub use inputs::FileKind;
 pub use span::LeftOut;
 pub use summary::{Summary, default_policy};
@@ -161,6 +160,9 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
             recording.iter_mut().for_each(RecordingSource::leave_out_policies);
             at_begin(Input::Policies(Arc::new(policies(args)?)));
         }
+    }
+    if !args.cluster_network.is_empty() {
+        at_begin(Input::Networks(args.cluster_network.clone().into()));
     }
     if let Some(recording) = recording {
         let bytes = recording.bytes_total();

@@ -7,9 +7,10 @@ use crate::collections::hash_of;
 use crate::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use crate::conversation::{Conversation, ConversationKey, Originator};
 use crate::detector::dns::{DnsPayload, registered_domain};
-use crate::evidence::{is_private, scope_of};
+use crate::evidence::scope_of;
 use crate::finding::{FindingId, FindingKind};
 use crate::input::BaselineEntry;
+use crate::inside::Inside;
 use crate::participant::{Participant, WorkloadKey, path_hash, workload_key};
 use crate::population::{Sighting, SignatureKey};
 
@@ -89,35 +90,42 @@ fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
     let dns = c.dns.is_some();
     let to = &c.destination;
     let port = if dns { DNS_PORT } else { to.port };
-    let place = Place { port, transport: to.transport, in_cluster: participant.in_cluster };
+    let inside = participant.in_cluster.then_some(&*participant.inside);
+    let place = Place { port, transport: to.transport, inside };
     let class = destination_class(to.name.as_deref(), to.address, place);
     SignatureKey(hash_of(&(participant.workload, participant.executable, class)))
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct Place<'a> {
     port: u16,
     transport: Transport,
-    in_cluster: bool,
+    /// What lies inside the actor's cluster; `None`: it is in none.
+    inside: Option<&'a Inside>,
 }
 
-/// A destination as a baseline knows it: by name; private addresses of a cluster by port, since pods come and
+/// A destination as a baseline knows it: by name; addresses inside the cluster by port, since pods come and
 /// go; other addresses by themselves.
-fn destination_class(name: Option<&str>, address: Option<IpAddr>, place: Place) -> u64 {
-    let Place { port, transport, in_cluster } = place;
+fn destination_class(name: Option<&str>, address: Option<IpAddr>, place: Place<'_>) -> u64 {
+    let Place { port, transport, inside } = place;
     let transport = if port == DNS_PORT { Transport::Udp } else { transport };
     match (name, address) {
         (Some(name), _) => hash_of(&(1_u8, name, port, transport)),
-        (None, Some(address)) if in_cluster && is_private(address) => hash_of(&(2_u8, port, transport)),
+        (None, Some(address)) if inside.is_some_and(|inside| inside.holds(address)) => {
+            hash_of(&(2_u8, port, transport))
+        }
         (None, address) => hash_of(&(3_u8, address, port, transport)),
     }
 }
 
 /// The signatures of a baseline entry: under each of its names, and under its address.
-pub(super) fn baseline_signatures(entry: &BaselineEntry) -> Vec<(WorkloadKey, SignatureKey)> {
+pub(super) fn baseline_signatures(
+    entry: &BaselineEntry,
+    inside: &Inside,
+) -> Vec<(WorkloadKey, SignatureKey)> {
     let workload = workload_key(&entry.namespace, &entry.owner);
     let executable = path_hash(&entry.executable);
-    let place = Place { port: entry.port, transport: entry.transport, in_cluster: true };
+    let place = Place { port: entry.port, transport: entry.transport, inside: Some(inside) };
     let by_name = entry.names.iter().map(|name| destination_class(Some(name), None, place));
     let by_address = entry.address.map(|_| destination_class(None, entry.address, place));
     by_name

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::place::is_private;
 use super::table::{Scope, index_of};
 use crate::actor::{ExecutableOrigin, Pod, Process};
 use crate::checkpoint::{Reader, Saved, Writer};
@@ -12,6 +11,7 @@ use crate::detector::beacon;
 use crate::detector::dns::Payload;
 use crate::detector::ports::PortFit;
 use crate::finding::{RhythmKind, Term};
+use crate::inside::is_private;
 use crate::participant::{Participant, is_job, replica_hash};
 use crate::population::{Standing, Standings};
 use crate::protocol::AppProtocol;

@@ -1,7 +1,5 @@
 //! Where a destination lies: inside the cluster, or outside.
 
-use core::net::IpAddr;
-
 use super::table::Scope;
 use crate::contact::{Destination, NameSource};
 use crate::conversation::Conversation;
@@ -11,7 +9,7 @@ use crate::participant::Participant;
 pub(crate) fn scope_of(c: &Conversation, participant: &Participant) -> Scope {
     if c.dns.is_some() {
         Scope::Dns
-    } else if participant.in_cluster && is_inside(&c.destination) {
+    } else if participant.in_cluster && is_inside(&c.destination, participant) {
         Scope::Internal
     } else if participant.in_cluster || c.actor.process.is_some() {
         Scope::External
@@ -22,33 +20,16 @@ pub(crate) fn scope_of(c: &Conversation, participant: &Participant) -> Scope {
 
 /// The destination lies outside the cluster, or the host.
 pub(crate) fn is_external(destination: &Destination, participant: &Participant) -> bool {
-    !(participant.in_cluster && is_inside(destination))
+    !(participant.in_cluster && is_inside(destination, participant))
 }
 
-fn is_inside(destination: &Destination) -> bool {
+fn is_inside(destination: &Destination, participant: &Participant) -> bool {
     if destination.name_source == Some(NameSource::Proxy) {
         return false;
     }
     match (&destination.name, destination.address) {
-        (_, Some(address)) => is_private(address),
+        (_, Some(address)) => participant.inside.holds(address),
         (Some(name), None) => name.ends_with(".local") || !name.contains('.'),
         (None, None) => false,
-    }
-}
-
-/// An address that nobody on the Internet answers for.
-pub(crate) fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || (a == 100 && (64..128).contains(&b))
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local()
-        }
     }
 }

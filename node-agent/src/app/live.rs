@@ -43,7 +43,9 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     let (mut ebpf, hooks) = Ebpf::load(&args.kernel.options()).context("watch this kernel")?;
     let first = [Input::Policies(Arc::clone(&policies)), Input::Reputation(lists)];
-    for input in first.into_iter().skip(usize::from(args.kubernetes)) {
+    let networks = args.cluster_network.clone();
+    let networks = (!networks.is_empty()).then(|| Input::Networks(networks.into()));
+    for input in first.into_iter().skip(usize::from(args.kubernetes)).chain(networks) {
         sender.send((clock.now(), input)).context("start the engine")?;
     }
     let rings = ringbuf::spawn(&mut ebpf, clock, sender.clone()).context("read the kernel's rings")?;

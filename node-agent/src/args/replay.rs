@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
+use beaconwatch_engine::inside::Network;
 use beaconwatch_engine::time::Timestamp;
 use clap::{ArgGroup, Args, ValueEnum};
-
-use crate::replay::Network;
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -76,6 +75,11 @@ pub struct ReplayArgs {
     /// repeated. Pods are always judged.
     #[arg(long, value_name = "NETWORK")]
     pub home: Vec<Network>,
+
+    /// Network of the cluster whose traffic this is, such as 2001:db8:1::/48; may be repeated. Destinations there are
+    /// inside, as private ones and those that its own pods show are anyway.
+    #[arg(long, value_name = "NETWORK")]
+    pub cluster_network: Vec<Network>,
 
     /// Instead of findings: why the conversations of SRC with DST did or did not become findings, term by term. SRC is
     /// an address, a pod, an owner, an executable or a container; DST a name or an address.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use beaconwatch_engine::inside::Network;
 use clap::{Args, ValueEnum};
 
 use crate::ebpf::EbpfOptions;
@@ -58,6 +59,10 @@ pub struct RunArgs {
     /// changes.
     #[arg(long = "reputation", value_name = "DIR|FILE")]
     pub reputation: Vec<PathBuf>,
+    /// Network of the cluster (pods, services, nodes), such as 2001:db8:1::/48; may be repeated. Destinations there are
+    /// inside, as private ones and those that this node's pods show are anyway.
+    #[arg(long, value_name = "NETWORK")]
+    pub cluster_network: Vec<Network>,
     /// Watch loopback destinations too.
     #[arg(long)]
     pub loopback: bool,

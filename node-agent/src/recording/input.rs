@@ -12,6 +12,7 @@ use beaconwatch_engine::input::{
     BaselineEntry, Direction, Event, Input, LossPlace, Payload, ProcessStarted, SocketId, SocketOpened,
     WorkloadChange,
 };
+use beaconwatch_engine::inside::Network;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::reputation::{Entry, ReputationList};
@@ -28,6 +29,7 @@ choices!(Input {
     6 => Baseline(entry),
     7 => Reputation(list),
     8 => Lost { place, count },
+    9 => Networks(networks),
 });
 
 choices!(Event {
@@ -159,6 +161,17 @@ impl Wire for ActorKey {
 
     fn take(from: &mut Cursor<'_>) -> Option<Self> {
         u64::take(from).map(Self)
+    }
+}
+
+impl Wire for Network {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.parts().put(out);
+    }
+
+    fn take(from: &mut Cursor<'_>) -> Option<Self> {
+        let (address, length) = Wire::take(from)?;
+        Self::of(address, length)
     }
 }
 

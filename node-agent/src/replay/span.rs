@@ -81,6 +81,7 @@ fn is_traffic(input: &Input) -> bool {
         | Input::Digest { .. }
         | Input::Policies(_)
         | Input::Baseline(_)
-        | Input::Reputation(_) => false,
+        | Input::Reputation(_)
+        | Input::Networks(_) => false,
     }
 }

@@ -10,6 +10,7 @@ use beaconwatch_engine::input::{
     BaselineEntry, Direction, Event, Input, LossPlace, Payload, ProcessStarted, SocketId, SocketOpened,
     WorkloadChange,
 };
+use beaconwatch_engine::inside::Network;
 use beaconwatch_engine::policy::{Exception, Policy, PolicyId, PolicySet, Requirement};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
@@ -182,7 +183,7 @@ fn policy() -> Policy {
 }
 
 fn random_input(r: &mut Random) -> Input {
-    match r.below(16) {
+    match r.below(17) {
         0 => Input::Contact(Box::new(random_contact(r))),
         1 => Input::ContactEnd(ContactEnd {
             id: r.number(),
@@ -221,6 +222,7 @@ fn random_input(r: &mut Random) -> Input {
             list.add_network("own", r.address().ip(), 24);
             Input::Reputation(Arc::new(list))
         }
+        9 => Input::Networks(Network::of(r.address().ip(), 24).into_iter().collect()),
         _ => Input::Event(random_event(r)),
     }
 }

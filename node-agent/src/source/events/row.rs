@@ -18,6 +18,7 @@ pub(super) enum Field {
     OwnerName,
     OwnerReplicas,
     PodStart,
+    PodAddress,
     Container,
     Executable,
     Origin,
@@ -44,7 +45,7 @@ pub(super) enum Field {
     LookupsVisible,
 }
 
-const FIELDS: usize = 34;
+const FIELDS: usize = 35;
 
 impl Field {
     fn by_name(name: &[u8]) -> Option<Self> {
@@ -59,6 +60,7 @@ impl Field {
             b"k8s.owner.name" => Self::OwnerName,
             b"k8s.owner.replicas" => Self::OwnerReplicas,
             b"k8s.pod.start_time_unix_nano" => Self::PodStart,
+            b"k8s.pod.ip" => Self::PodAddress,
             b"container.id" => Self::Container,
             b"process.executable.path" => Self::Executable,
             b"process.executable.origin" => Self::Origin,

@@ -24,6 +24,7 @@ pub(super) fn of_event(row: &Row<'_>) -> Option<Arc<Pod>> {
         owner: owner(row),
         replicas: row.get(Field::OwnerReplicas).and_then(value::unsigned).and_then(|n| u32::try_from(n).ok()),
         started: row.get(Field::PodStart).and_then(value::unsigned).map(Timestamp::from_nanos),
+        addresses: row.get(Field::PodAddress).and_then(value::address).into_iter().collect(),
         containers,
         ..Pod::default()
     }))
