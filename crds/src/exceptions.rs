@@ -51,7 +51,9 @@ pub struct ExceptionMatch {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "executables_schema")]
     pub executables: Vec<String>,
-    /// SHA-256 digests of executables, in hexadecimal, with or without the prefix `sha256:`.
+    /// SHA-256 digests of executables, in hexadecimal, with or without the prefix `sha256:`. They match only where the
+    /// agent may open executables of other processes, which the default install may not (`SYS_PTRACE` in the chart's
+    /// `agent.capabilities` allows it).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "digests_schema")]
     pub digests: Vec<String>,

@@ -51,10 +51,12 @@ pub enum Kind {
     Payload = 10,
     /// [`Socket`] with `state`: found open by the start-up walk. Not in a ring; read from an iterator.
     SocketSnapshot = 11,
+    /// [`Exec`] without file name and arguments: found running by the start-up walk. Not in a ring either.
+    ProcessSnapshot = 12,
 }
 
 /// One more than the highest [`Kind`]: the length of the map `LOST`.
-pub const KINDS: u32 = 12;
+pub const KINDS: u32 = 13;
 
 impl Kind {
     /// Every kind that a ring can lose, in order.
@@ -86,6 +88,7 @@ impl Kind {
             9 => Self::SocketBurst,
             10 => Self::Payload,
             11 => Self::SocketSnapshot,
+            12 => Self::ProcessSnapshot,
             _ => return None,
         })
     }
@@ -113,9 +116,12 @@ pub struct Cgroup {
     pub header: Header,
     /// Bytes of path that follow.
     pub path_len: u32,
-    /// Zero.
-    pub padding: u32,
+    /// Names of the path that lead to the agent's root (0: that is the kernel's), or [`OUTSIDE_OF_ROOT`].
+    pub root_level: u32,
 }
+
+/// Of a cgroup that is not below the agent's root.
+pub const OUTSIDE_OF_ROOT: u32 = u32::MAX;
 
 /// An `execve`; path components, file name and arguments follow.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -151,8 +157,8 @@ pub struct Exec {
     pub filename_len: u32,
     /// Bytes of arguments after that, each ended by NUL (the last may be cut).
     pub args_len: u32,
-    /// Zero.
-    pub padding: u32,
+    /// Thread group id in the pid namespace of whoever reads the start-up walk; 0 if unknown, and in other records.
+    pub reader_pid: u32,
 }
 
 /// Bits of [`Exec::flags`].

@@ -8,7 +8,7 @@ pub mod event;
 pub mod map;
 
 /// Version of everything in this crate.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// ELF section of the kernel object that holds [`ABI_VERSION`], four bytes in the object's byte order.
 pub const ABI_SECTION: &str = ".beaconwatch.abi";

@@ -9,6 +9,7 @@ use core::ptr;
 
 use aya_ebpf::Global;
 use aya_ebpf::helpers::generated::{bpf_get_current_ancestor_cgroup_id, bpf_probe_read_kernel};
+use node_agent_common::event::OUTSIDE_OF_ROOT;
 
 /// Offset of a field that this kernel does not have.
 pub(crate) const ABSENT: u32 = u32::MAX;
@@ -26,17 +27,26 @@ globals!(
     TASK_PID: u32,
     TASK_MM: u32,
     TASK_LOGINUID: u32,
+    TASK_CRED: u32,
+    TASK_THREAD_PID: u32,
     TASK_CGROUPS: u32,
     TASK_START: u32,
     TASK_EXIT_CODE: u32,
     TASK_SIGNAL: u32,
     TASK_GROUP_LEADER: u32,
     SIGNAL_LIVE: u32,
+    CRED_UID: u32,
+    PID_LEVEL: u32,
+    PID_NUMBERS: u32,
+    MM_EXE_FILE: u32,
     MM_ARG_START: u32,
     MM_ARG_END: u32,
     CSS_SET_DFL_CGRP: u32,
     CGROUP_KN: u32,
     CGROUP_ROOT: u32,
+    CGROUP_LEVEL: u32,
+    CGROUP_ANCESTORS: u32,
+    CGROUP_ANCESTOR_IDS: u32,
     CGROUP_ROOT_HIERARCHY_ID: u32,
     KERNFS_NODE_ID: u32,
     BPRM_FILENAME: u32,
@@ -82,6 +92,8 @@ globals!(
 globals!(
     // Id of the cgroup in or below which processes are reported; 0: all.
     SCOPE_CGROUP: u64,
+    // Id of the cgroup that the agent sees as the root; 0: it is the kernel's.
+    ROOT_CGROUP: u64,
     // Payload programs are attached: UDP counts are true.
     PAYLOAD_ON: u32,
 );
@@ -126,6 +138,33 @@ pub(crate) unsafe fn cgroup_id(cgroup: u64) -> u64 {
         let node: u64 = read(cgroup, CGROUP_KN.load());
         read(node, KERNFS_NODE_ID.load())
     }
+}
+
+/// How many names of a cgroup's path lead to the agent's root; [`OUTSIDE_OF_ROOT`] if none do.
+#[inline(always)]
+pub(crate) unsafe fn root_level(cgroup: u64) -> u32 {
+    let wanted = ROOT_CGROUP.load();
+    let (ancestors, ids) = (CGROUP_ANCESTORS.load(), CGROUP_ANCESTOR_IDS.load());
+    if wanted == 0 || (ancestors == ABSENT && ids == ABSENT) {
+        return 0;
+    }
+    // SAFETY: probe reads.
+    unsafe {
+        let own: u32 = read(cgroup, CGROUP_LEVEL.load());
+        let mut level = 1;
+        while level < LEVELS_MAX as u32 && level <= own {
+            let id: u64 = if ancestors == ABSENT {
+                read(cgroup, ids + level * 8)
+            } else {
+                cgroup_id(read(cgroup, ancestors + level * 8))
+            };
+            if id == wanted {
+                return level;
+            }
+            level += 1;
+        }
+    }
+    OUTSIDE_OF_ROOT
 }
 
 /// Cgroups are not nested deeper than this where containers run.

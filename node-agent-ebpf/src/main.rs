@@ -8,6 +8,7 @@
 #![feature(asm_experimental_arch)]
 
 mod emit;
+mod executable;
 mod kernel;
 mod maps;
 mod probes {
@@ -21,6 +22,7 @@ mod probes {
     mod post_bind;
     mod sendmsg;
     mod sock_release;
+    mod task;
     mod task_file;
     mod tcp_state;
 

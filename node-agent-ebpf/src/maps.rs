@@ -35,6 +35,9 @@ pub(crate) struct ExecScratch {
 }
 #[btf_map]
 pub(crate) static EXEC_SCRATCH: PerCpuArray<ExecScratch, 1> = PerCpuArray::new();
+/// The same of the start-up walk, which an `execve` may interrupt.
+#[btf_map]
+pub(crate) static WALK_SCRATCH: PerCpuArray<ExecScratch, 1> = PerCpuArray::new();
 
 /// Where a cgroup record is put together: one place per program.
 #[repr(C)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use beaconwatch_engine::contact::{Bytes, Transport};
-use beaconwatch_engine::input::{Direction, Event, Payload, SocketId, SocketOpened};
+use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use node_agent_common::event::{self, Header, Kind, established, family, transport};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -39,6 +39,8 @@ pub struct Decoded {
     pub boot_ns: u64,
     /// Cgroup that it is about; 0 if unknown.
     pub cgroup: u64,
+    /// Of a new cgroup: names of its path that lead to the agent's root; 0 in all else.
+    pub root_level: u32,
     /// What.
     pub event: Event,
 }
@@ -52,6 +54,15 @@ pub struct FoundSocket {
     pub state: u8,
 }
 
+/// A process found by the start-up walk.
+#[derive(Clone, Debug)]
+pub struct FoundProcess {
+    /// As an event, without arguments yet.
+    pub started: ProcessStarted,
+    /// Its id under the agent's own `/proc`; 0 if unknown.
+    pub reader_pid: u32,
+}
+
 /// Decodes one record of a ring.
 ///
 /// # Errors
@@ -62,14 +73,16 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     // The ring may hold more than the record uses.
     let bytes =
         usize::try_from(header.len).ok().and_then(|len| bytes.get(..len)).ok_or(DecodeError::Short)?;
+    let mut root_level = 0;
     let event = match Kind::from_number(header.kind).ok_or(DecodeError::Kind)? {
         Kind::CgroupCreated => {
             let record: event::Cgroup = fixed(bytes)?;
             let path = tail::<event::Cgroup>(bytes, 0, record.path_len)?;
+            root_level = record.root_level;
             Event::CgroupCreated { cgroup: header.cgroup, path: text(path) }
         }
         Kind::CgroupRemoved => Event::CgroupRemoved { cgroup: header.cgroup },
-        Kind::Exec => process::exec(bytes)?,
+        Kind::Exec => Event::ProcessStarted(Box::new(process::exec(bytes)?)),
         Kind::Fork => process::fork(bytes)?,
         Kind::Exit => {
             let record: event::Exit = fixed(bytes)?;
@@ -92,9 +105,9 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
             Event::SocketBurst { socket: SocketId(record.socket), bytes }
         }
         Kind::Payload => payload(bytes)?,
-        Kind::SocketSnapshot => return Err(DecodeError::Kind),
+        Kind::SocketSnapshot | Kind::ProcessSnapshot => return Err(DecodeError::Kind),
     };
-    Ok(Decoded { boot_ns: header.time_ns, cgroup: header.cgroup, event })
+    Ok(Decoded { boot_ns: header.time_ns, cgroup: header.cgroup, root_level, event })
 }
 
 /// Decodes the output of the iterator over sockets: whole records, one after the other.
@@ -109,6 +122,26 @@ pub fn decode_sockets(bytes: &[u8]) -> Result<Vec<FoundSocket>, DecodeError> {
         let mut opened = opened(&record)?;
         opened.snapshot = true;
         found.push(FoundSocket { opened, state: record.state });
+    }
+    Ok(found)
+}
+
+/// Decodes the output of the iterator over processes: whole records, one after the other.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_processes(mut bytes: &[u8]) -> Result<Vec<FoundProcess>, DecodeError> {
+    let mut found = Vec::new();
+    while !bytes.is_empty() {
+        let header: Header = fixed(bytes)?;
+        let len = usize::try_from(header.len).map_err(|_| DecodeError::Length)?;
+        if header.kind != Kind::ProcessSnapshot as u32 || len < size_of::<Header>() {
+            return Err(DecodeError::Kind);
+        }
+        let (record, rest) = bytes.split_at_checked(len).ok_or(DecodeError::Short)?;
+        found.push(process::found(record)?);
+        bytes = rest;
     }
     Ok(found)
 }

@@ -32,6 +32,10 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 /// `/proc/PID/stat` counts in hundredths of a second.
 const TICK_NS: u64 = 10_000_000;
 
+/// Said where executables of other processes cannot be opened.
+pub(crate) const NOT_KNOWN: &str = "digests of executables are not known, and exceptions by match.digests never match \
+                                    (needs CAP_SYS_PTRACE, in the chart agent.capabilities)";
+
 /// Asks for digests.
 #[derive(Debug)]
 pub struct Digests {

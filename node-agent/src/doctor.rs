@@ -9,7 +9,10 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::args::DoctorArgs;
+use crate::digest::NOT_KNOWN;
 use crate::ebpf::{Ebpf, EbpfError, HookReport, HookState};
+use crate::source::snapshot;
+use crate::status::OlderProcesses;
 
 /// Every hook works.
 const EVERYTHING: u8 = 0;
@@ -30,6 +33,7 @@ struct Diagnosis {
     kernel: String,
     rights: String,
     cgroups: Option<String>,
+    older: OlderProcesses,
     hooks: Vec<HookReport>,
     invisible: Vec<String>,
     failure: Option<String>,
@@ -41,17 +45,21 @@ impl Diagnosis {
             std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
         let rights = rights();
         match loaded {
-            Ok((ebpf, hooks)) => {
+            Ok((mut ebpf, hooks)) => {
+                let walk = snapshot::take(&ebpf.cgroup_root().clone(), ebpf.take_older());
+                let older = OlderProcesses { found: walk.processes, nameless: walk.nameless };
                 let root = ebpf.cgroup_root();
                 let cgroups = format!("{} ({:?})", root.path.display(), root.layout).to_lowercase();
                 let mut invisible: Vec<String> = Vec::new();
                 let of_hooks = hooks.iter().filter_map(HookReport::invisible);
-                for text in of_hooks.chain(root.limits()) {
-                    if !invisible.iter().any(|known| known == text) {
-                        invisible.push(text.to_owned());
+                let digests = (!may_trace()).then_some(NOT_KNOWN);
+                let texts = of_hooks.chain(root.limits()).chain(digests).map(str::to_owned);
+                for text in texts.chain(older.limit()) {
+                    if !invisible.contains(&text) {
+                        invisible.push(text);
                     }
                 }
-                Self { kernel, rights, cgroups: Some(cgroups), hooks, invisible, failure: None }
+                Self { kernel, rights, cgroups: Some(cgroups), older, hooks, invisible, failure: None }
             }
             Err(error) => {
                 let failure = crate::app::chain(&error);
@@ -59,6 +67,7 @@ impl Diagnosis {
                     kernel,
                     rights,
                     cgroups: None,
+                    older: OlderProcesses::default(),
                     hooks: Vec::new(),
                     invisible: Vec::new(),
                     failure: Some(failure),
@@ -95,6 +104,11 @@ impl Diagnosis {
         let _ = writeln!(text, "Rights   {}", self.rights);
         if let Some(cgroups) = &self.cgroups {
             let _ = writeln!(text, "Cgroups  {cgroups}");
+        }
+        if self.failure.is_none() {
+            let OlderProcesses { found, nameless } = self.older;
+            let named = found.saturating_sub(nameless);
+            let _ = writeln!(text, "Running  {found} processes, {named} with their executable");
         }
         for report in &self.hooks {
             let (mark, what) = match &report.state {
@@ -133,6 +147,7 @@ impl Diagnosis {
             .collect();
         let report = json!({
             "kernel": self.kernel, "rights": self.rights, "cgroups": self.cgroups, "hooks": hooks,
+            "processes": {"running": self.older.found, "withoutExecutable": self.older.nameless},
             "invisible": self.invisible, "summary": self.summary(),
         });
         format!("{report:#}\n")
@@ -155,6 +170,12 @@ pub fn capabilities() -> Vec<String> {
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let mask = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or(0);
     CAPABILITIES.iter().filter(|(_, bit)| mask >> bit & 1 == 1).map(|(name, _)| (*name).to_owned()).collect()
+}
+
+/// Whether executables of processes of other users can be opened.
+#[must_use]
+pub fn may_trace() -> bool {
+    capabilities().iter().any(|name| name == "SYS_PTRACE")
 }
 
 fn rights() -> String {

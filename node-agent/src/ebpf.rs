@@ -105,10 +105,17 @@ pub enum EbpfError {
     NothingAttached(String),
 }
 
+/// Iterators over what is older than the agent, each to be read once; `None` if it could not be loaded, or was taken.
+#[derive(Debug, Default)]
+pub(crate) struct Older {
+    pub(crate) processes: Option<File>,
+    pub(crate) sockets: Option<File>,
+}
+
 /// The loaded object. Dropping it detaches everything.
 pub struct Ebpf {
     object: aya::Ebpf,
-    sockets: Option<File>,
+    older: Older,
     root: CgroupRoot,
     scope: Option<String>,
     /// Keeps the kernel's run time measurement on.
@@ -149,6 +156,7 @@ impl Ebpf {
         }
         loader.override_global("PAYLOAD_ON", &payload_on, true);
         loader.override_global("SCOPE_CGROUP", &scope_cgroup, true);
+        loader.override_global("ROOT_CGROUP", &namespace, true);
         let mut object = loader.load(bytes).map_err(|error| EbpfError::Load(Box::new(error)))?;
 
         let directory = scope.as_ref().map_or(&root.path, |scope| &scope.directory);
@@ -159,11 +167,14 @@ impl Ebpf {
         if !reports.iter().any(|report| report.state == HookState::Attached) {
             return Err(EbpfError::NothingAttached(attach::first_reason(&reports)));
         }
-        let sockets = attach::open_iterator(&mut object);
+        let older = Older {
+            processes: attach::open_iterator(&mut object, hooks::PROCESSES),
+            sockets: attach::open_iterator(&mut object, hooks::SOCKETS),
+        };
         let run_time =
             if options.run_time { aya::sys::enable_stats(aya::sys::Stats::RunTime).ok() } else { None };
         let scope = scope.map(|scope| scope.path);
-        Ok((Self { object, sockets, root, scope, _run_time: run_time }, reports))
+        Ok((Self { object, older, root, scope, _run_time: run_time }, reports))
     }
 
     /// The cgroup2 hierarchy that the programs are attached to.
@@ -184,9 +195,9 @@ impl Ebpf {
         counters::read(&self.object)
     }
 
-    /// The iterator over open sockets, to be read once; `None` if it could not be loaded, or was taken.
-    pub(crate) fn take_sockets(&mut self) -> Option<File> {
-        self.sockets.take()
+    /// The iterators over what is older than the agent.
+    pub(crate) fn take_older(&mut self) -> Older {
+        std::mem::take(&mut self.older)
     }
 
     /// A map, to be read by somebody else; `None` if it was taken.

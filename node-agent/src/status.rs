@@ -23,6 +23,10 @@ pub struct AgentStatus {
     pub losses: Vec<(LossPlace, u64)>,
     /// Hooks of the kernel, in the order in which they are attached.
     pub hooks: Vec<HookStatus>,
+    /// Processes that are older than the agent.
+    pub older: OlderProcesses,
+    /// What stays invisible for another reason than a hook's, each in a few words.
+    pub limits: Vec<String>,
     /// Policies in force.
     pub policies: Vec<PolicyStatus>,
     /// Why the last change of the policies was not taken; `None` if it was.
@@ -52,6 +56,25 @@ pub struct HookStatus {
     pub run_time_ns: u64,
 }
 
+/// Processes that ran before the agent did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OlderProcesses {
+    /// Found when the agent started.
+    pub found: u64,
+    /// Those of them whose executable stays unknown.
+    pub nameless: u64,
+}
+
+impl OlderProcesses {
+    /// What is not known of them, in a few words; `None` if every one has its executable.
+    #[must_use]
+    pub fn limit(&self) -> Option<String> {
+        let Self { found, nameless } = *self;
+        (nameless > 0)
+            .then(|| format!("{nameless} of {found} processes older than the agent have no executable"))
+    }
+}
+
 /// One policy in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyStatus {
@@ -66,6 +89,19 @@ impl AgentStatus {
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.losses.iter().map(|(_, count)| count).sum()
+    }
+
+    /// What stays invisible, and why, each once.
+    #[must_use]
+    pub fn invisible(&self) -> Vec<String> {
+        let of_hooks = self.hooks.iter().filter_map(|hook| hook.invisible).map(str::to_owned);
+        let mut all: Vec<String> = Vec::new();
+        for limit in of_hooks.chain(self.limits.iter().cloned()).chain(self.older.limit()) {
+            if !all.contains(&limit) {
+                all.push(limit);
+            }
+        }
+        all
     }
 
     /// The agent is of use: it attached something, or does not need to, and has policies to judge by.
@@ -107,5 +143,20 @@ mod tests {
         assert!(!board.latest().ready());
         board.publish(AgentStatus { taken, hooks: vec![hook(false), hook(true)], ..AgentStatus::default() });
         assert!(board.latest().ready());
+    }
+
+    #[test]
+    fn what_stays_invisible_is_said_once_and_processes_without_a_name_are_counted() {
+        let hook = |invisible| HookStatus { invisible, ..HookStatus::default() };
+        let status = AgentStatus {
+            hooks: vec![hook(Some("no names")), hook(None), hook(Some("no names"))],
+            limits: vec!["no v1".to_owned()],
+            older: OlderProcesses { found: 90, nameless: 3 },
+            ..AgentStatus::default()
+        };
+        let expect = ["no names", "no v1", "3 of 90 processes older than the agent have no executable"];
+        assert_eq!(status.invisible(), expect);
+        let older = OlderProcesses { found: 90, nameless: 0 };
+        assert_eq!(AgentStatus { older, ..AgentStatus::default() }.invisible(), Vec::<String>::new());
     }
 }

@@ -9,7 +9,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use node_agent_common::event::{CGROUP_PATH_MAX, Cgroup, Kind};
 
 use crate::emit::{fill_header, output};
-use crate::kernel::{CGROUP_ROOT, CGROUP_ROOT_HIERARCHY_ID, at_most, cgroup_id, read};
+use crate::kernel::{CGROUP_ROOT, CGROUP_ROOT_HIERARCHY_ID, at_most, cgroup_id, read, root_level};
 use crate::maps::{CGROUP_PATHS, CGROUP_SCRATCH, IDENTITY};
 
 #[inline(always)]
@@ -34,7 +34,7 @@ unsafe fn emit(ctx: &BtfTracePointContext, kind: Kind, place: u32) {
         let len = size_of::<Cgroup>() as u64 + at_most::<{ CGROUP_PATH_MAX as i32 }>(path_len);
         fill_header(&raw mut (*scratch).record.header, kind, id, len as u32);
         (*scratch).record.path_len = path_len as u32;
-        (*scratch).record.padding = 0;
+        (*scratch).record.root_level = root_level(cgroup);
         if matches!(kind, Kind::CgroupCreated) {
             let _ = CGROUP_PATHS.insert(&id, &(*scratch).path, 0);
         }

@@ -1,7 +1,7 @@
 //! Records of the kernel's rings: whatever the bytes are, decoding ends and gives no more than there was.
 #![no_main]
 
-use beaconwatch_agent::decode::{decode, decode_sockets};
+use beaconwatch_agent::decode::{decode, decode_processes, decode_sockets};
 use beaconwatch_engine::input::Event;
 use libfuzzer_sys::fuzz_target;
 
@@ -14,4 +14,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     let _ = decode_sockets(bytes);
+    let _ = decode_processes(bytes);
 });

@@ -61,8 +61,7 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
         evicted: count(usage.evicted),
         refused: count(usage.refused),
     });
-    let mut invisible: Vec<&str> = status.hooks.iter().filter_map(|hook| hook.invisible).collect();
-    invisible.dedup();
+    let invisible = status.invisible();
     BeaconNodeStatus {
         agent: Some(AgentInfo {
             version: crate::VERSION.to_owned(),

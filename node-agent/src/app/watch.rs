@@ -28,6 +28,8 @@ pub(super) struct Watch {
     clock: NodeClock,
     started: Timestamp,
     hooks: Vec<HookReport>,
+    /// Executables of other processes can be opened.
+    may_trace: bool,
     rings: Arc<RingCounters>,
     losses: BTreeMap<LossPlace, u64>,
     policies: Arc<PolicySet>,
@@ -50,6 +52,7 @@ impl Watch {
             clock,
             started: now,
             hooks,
+            may_trace: crate::doctor::may_trace(),
             rings,
             losses: BTreeMap::new(),
             policies: Arc::default(),
@@ -125,6 +128,8 @@ impl Watch {
             engine: counters,
             losses: self.losses(),
             hooks: hooks.collect(),
+            older: self.rings.older(),
+            limits: self.limits(ebpf),
             policies: self.policies_in_force(),
             policies_error: None,
             kubernetes: kubernetes(engine),
@@ -152,6 +157,14 @@ impl Watch {
         let queue = losses.entry(LossPlace::InputQueue).or_default();
         *queue = (*queue).max(self.rings.queue_full.load(Ordering::Relaxed));
         losses.into_iter().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// What stays invisible although every hook works.
+    fn limits(&self, ebpf: &Ebpf) -> Vec<String> {
+        let by_digest =
+            self.policies.policies.iter().flat_map(|p| &p.exceptions).any(|e| !e.digests.is_empty());
+        let digests = (by_digest && !self.may_trace).then(|| crate::digest::NOT_KNOWN.to_owned());
+        ebpf.cgroup_root().limits().map(str::to_owned).into_iter().chain(digests).collect()
     }
 
     fn policies_in_force(&self) -> Vec<PolicyStatus> {

@@ -5,11 +5,21 @@ use beaconwatch_engine::input::{Event, ProcessStarted};
 use beaconwatch_engine::time::Timestamp;
 use node_agent_common::event::{Exec, Fork, exec_flags};
 
-use super::{DecodeError, fixed, tail, text};
+use super::{DecodeError, FoundProcess, fixed, tail, text};
 
 /// A process called `execve`.
-pub(super) fn exec(bytes: &[u8]) -> Result<Event, DecodeError> {
+pub(super) fn exec(bytes: &[u8]) -> Result<ProcessStarted, DecodeError> {
+    process(bytes, &fixed(bytes)?)
+}
+
+/// A process was found running.
+pub(super) fn found(bytes: &[u8]) -> Result<FoundProcess, DecodeError> {
     let record: Exec = fixed(bytes)?;
+    let started = ProcessStarted { snapshot: true, ..process(bytes, &record)? };
+    Ok(FoundProcess { started, reader_pid: record.reader_pid })
+}
+
+fn process(bytes: &[u8], record: &Exec) -> Result<ProcessStarted, DecodeError> {
     let names = tail::<Exec>(bytes, 0, record.path_len)?;
     let filename = tail::<Exec>(bytes, record.path_len, record.filename_len)?;
     let args_at = record.path_len.checked_add(record.filename_len).ok_or(DecodeError::Length)?;
@@ -17,7 +27,7 @@ pub(super) fn exec(bytes: &[u8]) -> Result<Event, DecodeError> {
     let has = |flag: u32| record.flags & flag != 0;
     let executable = path(names, has(exec_flags::PATH_CUT));
     let filename = text(filename);
-    Ok(Event::ProcessStarted(Box::new(ProcessStarted {
+    Ok(ProcessStarted {
         pid: record.pid,
         start_ns: record.start_ns,
         parent_pid: record.parent_pid,
@@ -35,7 +45,7 @@ pub(super) fn exec(bytes: &[u8]) -> Result<Event, DecodeError> {
         uid: record.uid,
         login_uid: (record.login_uid != u32::MAX).then_some(record.login_uid),
         snapshot: false,
-    })))
+    })
 }
 
 /// A new process.

@@ -33,7 +33,7 @@ fn exec(path: &[u8], filename: &[u8], args: &[u8], flags: u32) -> Vec<u8> {
         path_len: u32::try_from(path.len()).unwrap(),
         filename_len: u32::try_from(filename.len()).unwrap(),
         args_len: u32::try_from(args.len()).unwrap(),
-        padding: 0,
+        reader_pid: 0,
     };
     record(fixed.as_bytes(), &[path, filename, args].concat())
 }
@@ -150,7 +150,8 @@ fn payload_is_the_bytes_in_use_and_says_how_long_it_was() {
         received: 1,
         gap_before: 1,
     };
-    let Decoded { boot_ns, cgroup, event } = decode(&record(fixed.as_bytes(), b"hello")).unwrap();
+    let Decoded { boot_ns, cgroup, root_level: _, event } =
+        decode(&record(fixed.as_bytes(), b"hello")).unwrap();
     assert_eq!((boot_ns, cgroup), (7, 42));
     let Event::Payload(payload) = event else { panic!("{event:?}") };
     assert_eq!((&*payload.bytes, payload.wire_len), (&b"hello"[..], 900));
@@ -164,6 +165,25 @@ fn sockets_of_the_snapshot_come_one_after_the_other() {
     assert_eq!(found.len(), 2);
     assert!(found[1].opened.snapshot && found[1].state == 1);
     assert_eq!(decode_sockets(&one[1..]).unwrap_err(), DecodeError::Short);
+}
+
+#[test]
+fn processes_of_the_snapshot_come_one_after_the_other_however_long_they_are() {
+    let found = |path: &[u8], reader_pid: u32| {
+        let mut bytes = exec(path, b"", b"", exec_flags_all());
+        bytes[16..20].copy_from_slice(&(Kind::ProcessSnapshot as u32).to_ne_bytes());
+        let reader_pid_at = size_of::<event::Exec>() - 4;
+        bytes[reader_pid_at..reader_pid_at + 4].copy_from_slice(&reader_pid.to_ne_bytes());
+        bytes.truncate(bytes.len() - 16);
+        bytes
+    };
+    let both = [found(b"sh\0bin\0", 3), found(b"", 0)].concat();
+    let processes = decode_processes(&both).unwrap();
+    let said: Vec<_> =
+        processes.iter().map(|p| (&*p.started.executable, p.reader_pid, p.started.snapshot)).collect();
+    assert_eq!(said, [("/bin/sh", 3, true), ("", 0, true)]);
+    assert_eq!(decode_processes(&both[..both.len() - 1]).unwrap_err(), DecodeError::Short);
+    assert_eq!(decode_processes(&exec(b"", b"", b"", 0)).unwrap_err(), DecodeError::Kind);
 }
 
 /// Every byte of every kind of record, set to values that lengths and kinds do not like.
@@ -184,6 +204,7 @@ fn a_damaged_record_is_refused_or_decoded_but_never_more_than_there_is() {
                 }
                 let _ = decode(&damaged[..at]);
                 let _ = decode_sockets(&damaged);
+                let _ = decode_processes(&damaged);
             }
         }
     }

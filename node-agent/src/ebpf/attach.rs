@@ -82,10 +82,9 @@ fn other_type() -> Box<dyn Error + Send + Sync> {
     "the program in the object is of another type".into()
 }
 
-/// Opens the iterator over sockets, if it was loaded. Nothing runs until it is read.
-pub(super) fn open_iterator(object: &mut aya::Ebpf) -> Option<File> {
-    let hook = HOOKS.iter().find(|hook| hook.kind == HookKind::Iterator)?;
-    let program: &mut Iter = object.program_mut(hook.name)?.try_into().ok()?;
+/// Opens an iterator, if it was loaded. Nothing runs until it is read.
+pub(super) fn open_iterator(object: &mut aya::Ebpf, name: &str) -> Option<File> {
+    let program: &mut Iter = object.program_mut(name)?.try_into().ok()?;
     let link = program.attach().ok()?;
     program.take_link(link).ok()?.into_file().ok()
 }

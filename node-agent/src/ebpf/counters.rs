@@ -45,9 +45,12 @@ impl EbpfCounters {
 /// The ring that a kind of record goes through.
 fn place_of(kind: Kind) -> LossPlace {
     match kind {
-        Kind::CgroupCreated | Kind::CgroupRemoved | Kind::Exec | Kind::Fork | Kind::Exit => {
-            LossPlace::IdentityRing
-        }
+        Kind::CgroupCreated
+        | Kind::CgroupRemoved
+        | Kind::Exec
+        | Kind::Fork
+        | Kind::Exit
+        | Kind::ProcessSnapshot => LossPlace::IdentityRing,
         Kind::SocketOpened
         | Kind::SocketListening
         | Kind::SocketClosed

@@ -15,7 +15,7 @@ pub enum HookKind {
     PacketSent,
     /// Packets that come.
     PacketReceived,
-    /// Iterator over open files, read once at start.
+    /// Iterator over processes or their open files, read once at start.
     Iterator,
 }
 
@@ -33,6 +33,11 @@ pub struct Hook {
     /// Offsets that it needs.
     pub needs: &'static [Group],
 }
+
+/// The iterator over processes.
+pub(super) const PROCESSES: &str = "task";
+/// The iterator over open files, which tells of sockets.
+pub(super) const SOCKETS: &str = "task_file";
 
 /// Every hook, in the order in which they are attached: who, then where to, then what.
 pub const HOOKS: &[Hook] = &[
@@ -79,7 +84,15 @@ pub const HOOKS: &[Hook] = &[
         needs: &[Group::Socket, Group::Tcp],
     },
     Hook {
-        name: "task_file",
+        name: PROCESSES,
+        kind: HookKind::Iterator,
+        shows: "processes that are older than the agent: file, user, parent",
+        without: "processes that are older than the agent have no executable where /proc does not name it to the \
+                  agent (another user's, or one with capabilities that the agent lacks)",
+        needs: &[Group::Task, Group::File, Group::Cgroup],
+    },
+    Hook {
+        name: SOCKETS,
         kind: HookKind::Iterator,
         shows: "sockets that are older than the agent, with their owners",
         without: "connections and servers that are older than the agent are not followed",

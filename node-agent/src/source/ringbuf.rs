@@ -20,11 +20,13 @@ use node_agent_common::map::{CGROUP_PATHS, FLOW_RING, IDENTITY_RING, PAYLOAD_RIN
 use crate::clock::NodeClock;
 use crate::decode::{DecodeError, Decoded, decode};
 use crate::ebpf::counters::read_lost;
-use crate::ebpf::{CgroupRoot, Ebpf, EbpfCounters, EbpfError};
+use crate::ebpf::{CgroupRoot, Ebpf, EbpfCounters, EbpfError, Older};
 use crate::queue::InputSender;
-use crate::source::snapshot;
+use crate::source::snapshot::{self, Walk};
+use crate::status::OlderProcesses;
 
 mod cgroups;
+mod tree;
 
 use cgroups::KnownCgroups;
 
@@ -52,6 +54,21 @@ pub struct RingCounters {
     pub out_of_scope: AtomicU64,
     /// Inputs made by the start-up walk.
     pub snapshot: AtomicU64,
+    /// Processes that it found.
+    pub processes_found: AtomicU64,
+    /// Those of them whose executable stays unknown.
+    pub processes_nameless: AtomicU64,
+}
+
+impl RingCounters {
+    /// Processes that the start-up walk found.
+    #[must_use]
+    pub fn older(&self) -> OlderProcesses {
+        OlderProcesses {
+            found: self.processes_found.load(Ordering::Relaxed),
+            nameless: self.processes_nameless.load(Ordering::Relaxed),
+        }
+    }
 }
 
 /// The running source.
@@ -93,7 +110,7 @@ pub fn spawn(ebpf: &mut Ebpf, clock: NodeClock, sender: InputSender) -> Result<R
         lost: ebpf.lost_map().ok_or(EbpfError::Map("LOST"))?,
         known: KnownCgroups::with(ebpf.take_map(CGROUP_PATHS), ebpf.scope()),
         root: ebpf.cgroup_root().clone(),
-        sockets: ebpf.take_sockets(),
+        older: ebpf.take_older(),
         clock,
         sender,
         counters: Arc::clone(&counters),
@@ -122,7 +139,7 @@ struct Source {
     lost: PerCpuArray<MapData, u64>,
     known: KnownCgroups,
     root: CgroupRoot,
-    sockets: Option<std::fs::File>,
+    older: Older,
     clock: NodeClock,
     sender: InputSender,
     counters: Arc<RingCounters>,
@@ -157,7 +174,11 @@ impl Source {
     /// between; a socket that both saw is new, and told by its record.
     fn tell_snapshot(&mut self) {
         let walked = self.clock.boot_ns();
-        let events = snapshot::take(&self.root, self.sockets.take());
+        let Walk { events, own, processes, nameless } =
+            snapshot::take(&self.root, std::mem::take(&mut self.older));
+        self.known.see_own(&own);
+        self.counters.processes_found.store(processes, Ordering::Relaxed);
+        self.counters.processes_nameless.store(nameless, Ordering::Relaxed);
         self.read();
         let begin = self.clock.wall(self.pending.first().map_or(walked, |first| first.boot_ns.min(walked)));
         let opened = |decoded: &Decoded| {
@@ -168,7 +189,7 @@ impl Source {
             let is_new = opened(&decoded).is_some_and(|socket| new.contains(&socket));
             if !is_new && self.known.admits(decoded.cgroup, &decoded.event) {
                 self.counters.snapshot.fetch_add(1, Ordering::Relaxed);
-                self.send(begin, Input::Event(decoded.event));
+                self.send(begin, Input::Event(self.known.in_node(decoded.event)));
             }
         }
     }
@@ -204,17 +225,18 @@ impl Source {
     }
 
     fn hand_over(&mut self, decoded: Decoded) {
-        let Decoded { boot_ns, cgroup, event } = decoded;
+        let Decoded { boot_ns, cgroup, root_level, event } = decoded;
+        let event = self.known.of_record(event, root_level);
         self.counters.records.fetch_add(1, Ordering::Relaxed);
         let now = self.clock.wall(boot_ns);
         if !matches!(event, Event::CgroupCreated { .. } | Event::CgroupRemoved { .. })
             && let Some(path) = self.known.repair(cgroup)
         {
             self.counters.cgroups_repaired.fetch_add(1, Ordering::Relaxed);
-            self.send(now, Input::Event(Event::CgroupCreated { cgroup, path }));
+            self.send(now, Input::Event(self.known.in_node(Event::CgroupCreated { cgroup, path })));
         }
         if self.known.admits(cgroup, &event) {
-            self.send(now, Input::Event(event));
+            self.send(now, Input::Event(self.known.in_node(event)));
         } else {
             self.counters.out_of_scope.fetch_add(1, Ordering::Relaxed);
         }

@@ -12,37 +12,89 @@ use std::path::Path;
 use beaconwatch_engine::contact::Transport;
 use beaconwatch_engine::input::Event;
 
-use crate::decode::{Decoded, FoundSocket, decode_sockets};
-use crate::ebpf::CgroupRoot;
+use crate::decode::{DecodeError, Decoded, FoundSocket, decode_processes, decode_sockets};
+use crate::ebpf::{CgroupRoot, Older};
 
 mod process;
 
 /// Cgroups taken.
 const CGROUPS_MAX: usize = 65_536;
+/// Bytes of the process list taken: more than 100 000 processes.
+const PROCESSES_BYTES_MAX: u64 = 32 << 20;
 /// Bytes of the socket list taken: some 95 000 sockets.
 const SOCKETS_BYTES_MAX: u64 = 8 << 20;
 /// State of a listening TCP socket, and of one that is not connected (`net/tcp_states.h`).
 const TCP_LISTEN: u8 = 10;
 const TCP_CLOSE: u8 = 7;
 
+/// What was found.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// As events: cgroups, processes, sockets.
+    pub(crate) events: Vec<Decoded>,
+    /// Path of the cgroup that the agent itself runs in, below its root.
+    pub(crate) own: Box<str>,
+    /// Processes among them.
+    pub(crate) processes: u64,
+    /// Processes whose executable stays unknown.
+    pub(crate) nameless: u64,
+}
+
 /// Walks cgroups, processes and sockets.
-pub(crate) fn take(root: &CgroupRoot, sockets: Option<File>) -> Vec<Decoded> {
+pub(crate) fn take(root: &CgroupRoot, older: Older) -> Walk {
     let mut events = Vec::new();
     let mut cgroup_of: HashMap<u32, u64> = HashMap::new();
     walk(&root.path, &mut events, &mut cgroup_of);
-    events.extend(process::all(&cgroup_of));
-    if let Some(sockets) = sockets {
-        let mut bytes = Vec::new();
-        let read = sockets.take(SOCKETS_BYTES_MAX).read_to_end(&mut bytes);
-        match read
-            .map_err(|error| error.to_string())
-            .and_then(|_| decode_sockets(&bytes).map_err(|error| error.to_string()))
-        {
-            Ok(found) => events.extend(found_sockets(found)),
-            Err(error) => tracing::warn!(error, "cannot list the sockets that are already open"),
+    let own = own_path(&events, cgroup_of.get(&std::process::id()));
+    let cgroups: HashSet<u64> = events.iter().map(|decoded| decoded.cgroup).collect();
+    let listed = read(older.processes, PROCESSES_BYTES_MAX, "processes", decode_processes);
+    let mut processes = match listed {
+        Some(found) if !found.is_empty() => process::with_arguments(found),
+        Some(_) | None => process::of_proc(&cgroup_of),
+    };
+    // Seen from inside a cgroup namespace, what is outside of it is not watched.
+    processes.retain(|process| root.whole || cgroups.contains(&process.cgroup));
+    let nameless = processes.iter().filter(|process| process.executable.is_empty()).count() as u64;
+    let count = processes.len() as u64;
+    events.extend(processes.into_iter().map(|process| Decoded {
+        boot_ns: 0,
+        cgroup: process.cgroup,
+        root_level: 0,
+        event: Event::ProcessStarted(Box::new(process)),
+    }));
+    if let Some(found) = read(older.sockets, SOCKETS_BYTES_MAX, "open sockets", decode_sockets) {
+        events.extend(found_sockets(found));
+    }
+    Walk { events, own, processes: count, nameless }
+}
+
+fn own_path(events: &[Decoded], own: Option<&u64>) -> Box<str> {
+    let path_of = |decoded: &Decoded| match &decoded.event {
+        Event::CgroupCreated { cgroup, path } if Some(cgroup) == own => Some(path.clone()),
+        _ => None,
+    };
+    events.iter().find_map(path_of).unwrap_or_default()
+}
+
+/// Everything that an iterator says; `None` if there is none, or if it fails, which is said.
+fn read<T>(
+    iterator: Option<File>,
+    bytes_max: u64,
+    what: &str,
+    decode: fn(&[u8]) -> Result<Vec<T>, DecodeError>,
+) -> Option<Vec<T>> {
+    let mut bytes = Vec::new();
+    let read = iterator?.take(bytes_max).read_to_end(&mut bytes);
+    let decoded = read
+        .map_err(|error| error.to_string())
+        .and_then(|_| decode(&bytes).map_err(|error| error.to_string()));
+    match decoded {
+        Ok(found) => Some(found),
+        Err(error) => {
+            tracing::warn!(error, "cannot list the {what} that are older than the agent");
+            None
         }
     }
-    events
 }
 
 /// Every cgroup, parents first, and the processes in it.
@@ -68,7 +120,12 @@ fn walk(root: &Path, events: &mut Vec<Decoded>, cgroup_of: &mut HashMap<u32, u64
             }
         }
         let path = if path.is_empty() { "/".into() } else { path.into_boxed_str() };
-        events.push(Decoded { boot_ns: 0, cgroup, event: Event::CgroupCreated { cgroup, path } });
+        events.push(Decoded {
+            boot_ns: 0,
+            cgroup,
+            root_level: 0,
+            event: Event::CgroupCreated { cgroup, path },
+        });
     }
 }
 
@@ -102,7 +159,7 @@ fn found_sockets(found: Vec<FoundSocket>) -> Vec<Decoded> {
             }
             _ => continue,
         };
-        events.push(Decoded { boot_ns: 0, cgroup, event });
+        events.push(Decoded { boot_ns: 0, cgroup, root_level: 0, event });
     }
     events
 }

@@ -10,6 +10,10 @@ mod figures;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod nested;
+#[cfg(test)]
+mod older;
+#[cfg(test)]
 mod processes;
 #[cfg(test)]
 mod scene;

@@ -43,6 +43,8 @@ pub const METRICS: &[Metric] = &[
     by(&["hook"], "beaconwatch_agent_hook_run_seconds_total", Counter, "Time spent in the hook's program, where the kernel measures it, seconds.",
         |s, to| for hook in s.status.hooks.iter().filter(|hook| hook.runs > 0) { to.add(&[hook.name], seconds(hook.run_time_ns)); }),
 
+    by(&["executable"], "beaconwatch_agent_older_processes", Gauge, "Processes that ran before the agent did, by whether their executable is known.", older_processes),
+
     plain("beaconwatch_agent_inputs_total", Counter, "Inputs that the engine handled: kernel records, pods, policies.",
         |s, to| to.count(&[], s.status.engine.inputs)),
     plain("beaconwatch_agent_inputs_late_total", Counter, "Inputs that came with an earlier time than one before, and were given that one's.",
@@ -106,6 +108,12 @@ const PLACES: [LossPlace; 6] = [
 
 fn lost_at(source: &Source<'_>, place: LossPlace) -> u64 {
     source.status.losses.iter().filter(|(at, _)| *at == place).map(|(_, count)| count).sum()
+}
+
+fn older_processes(source: &Source<'_>, to: &mut Samples<'_>) {
+    let older = source.status.older;
+    to.count(&["known"], older.found.saturating_sub(older.nameless));
+    to.count(&["unknown"], older.nameless);
 }
 
 fn entries(source: &Source<'_>, to: &mut Samples<'_>) {

@@ -6,6 +6,8 @@ use aya::maps::{HashMap as KernelHashMap, Map, MapData};
 use beaconwatch_engine::input::Event;
 use node_agent_common::map::CgroupPath;
 
+use super::tree::Tree;
+
 /// Cgroups remembered; then the removed ones are forgotten.
 const KNOWN_MAX: usize = 65_536;
 
@@ -20,6 +22,7 @@ pub(super) struct KnownCgroups {
     /// With slashes at both ends; everything is wanted if `None`.
     scope: Option<String>,
     known: HashMap<u64, Known>,
+    tree: Tree,
 }
 
 impl KnownCgroups {
@@ -27,7 +30,24 @@ impl KnownCgroups {
     pub(super) fn with(paths: Option<Map>, scope: Option<&str>) -> Self {
         let paths = paths.and_then(|map| KernelHashMap::try_from(map).ok());
         let scope = scope.map(|scope| format!("{}/", scope.trim_end_matches('/')));
-        Self { paths, scope, known: HashMap::new() }
+        Self { paths, scope, known: HashMap::new(), tree: Tree::default() }
+    }
+
+    /// The cgroup that the agent itself runs in.
+    pub(super) fn see_own(&mut self, path: &str) {
+        self.tree.see_own(path);
+    }
+
+    /// An event of a record, with paths relative to the agent's root.
+    pub(super) fn of_record(&mut self, event: Event, root_level: u32) -> Event {
+        let Event::CgroupCreated { cgroup, path } = event else { return event };
+        Event::CgroupCreated { cgroup, path: self.tree.of_record(path, root_level) }
+    }
+
+    /// The same as the engine wants it: relative to the node's root.
+    pub(super) fn in_node(&self, event: Event) -> Event {
+        let Event::CgroupCreated { cgroup, path } = event else { return event };
+        Event::CgroupCreated { cgroup, path: self.tree.in_node(path) }
     }
 
     /// The path of a cgroup that no record told of, if the kernel still has it.
@@ -38,6 +58,7 @@ impl KnownCgroups {
         let path = self.paths.as_ref().and_then(|paths| paths.get(&cgroup, 0).ok());
         let path = path.as_ref().and_then(|path| path.split(|byte| *byte == 0).next());
         let path = path.filter(|path| !path.is_empty()).map(|path| Box::from(String::from_utf8_lossy(path)));
+        let path = path.map(|path| self.tree.of_kept(path));
         self.remember(cgroup, path.as_deref());
         path
     }
