@@ -17,7 +17,7 @@ use crate::finding::Finding;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::policy::PolicyId;
-use crate::session::{SessionOutput, Sessions};
+use crate::session::{Sandbox, SessionOutput, Sessions};
 use crate::time::Timestamp;
 use crate::workload::Workloads;
 
@@ -120,6 +120,17 @@ impl Engine {
     /// The next finding state, if there is one.
     pub fn poll(&mut self) -> Option<Finding> {
         self.outputs.pop_front()
+    }
+
+    /// Sandboxes that run now, with their pods as far as they are known: what is inside of them is not seen.
+    #[must_use]
+    pub fn sandboxes(&self) -> Vec<(Sandbox, Option<Arc<Pod>>)> {
+        let with_pod = |sandbox: Sandbox| {
+            let (pod_uid, container) = (sandbox.pod_uid.clone(), sandbox.container.clone());
+            let pod = self.workloads.pod_of(&Actor { pod_uid, container, ..Actor::default() }).cloned();
+            (sandbox, pod)
+        };
+        self.sessions.sandboxes().into_iter().map(with_pod).collect()
     }
 
     /// The next actor, fresh in contact, whose executable's digest a policy may ask for: to be answered with

@@ -21,6 +21,7 @@ mod flow;
 mod origin;
 mod process;
 mod query;
+mod sandbox;
 mod socket;
 
 use std::sync::Arc;
@@ -29,6 +30,8 @@ use attribution::{Attribution, Whence};
 use flow::Flow;
 use process::ProcessId;
 use socket::Sockets;
+
+pub use sandbox::{Sandbox, SandboxRuntime};
 
 use crate::actor::{Actor, FileId};
 use crate::contact::{Contact, ContactEnd};
@@ -127,6 +130,12 @@ impl Sessions {
     /// [`Sessions::poll_digest_wanted`].
     pub fn want_digests(&mut self, wanted: bool) {
         self.attribution.want_digests(wanted);
+    }
+
+    /// Sandboxes that run now: what is inside of them is not seen.
+    #[must_use]
+    pub fn sandboxes(&self) -> Vec<Sandbox> {
+        self.attribution.sandboxes()
     }
 
     /// The next actor, fresh in contact, whose executable's digest is wanted.

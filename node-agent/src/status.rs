@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::LossPlace;
 use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::session::SandboxRuntime;
 use beaconwatch_engine::time::Timestamp;
 
 /// A snapshot of the agent.
@@ -25,6 +26,8 @@ pub struct AgentStatus {
     pub hooks: Vec<HookStatus>,
     /// Processes that are older than the agent.
     pub older: OlderProcesses,
+    /// Sandboxes whose inside is not seen, by runtime.
+    pub sandboxes: Vec<(SandboxRuntime, u64)>,
     /// What stays invisible for another reason than a hook's, each in a few words.
     pub limits: Vec<String>,
     /// Policies in force.

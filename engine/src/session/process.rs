@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::attribution::Originator;
+use super::sandbox::{SandboxRuntime, served_by};
 use crate::actor::FileId;
 use crate::bounded::FairTable;
 use crate::counters::Usage;
@@ -39,6 +40,8 @@ pub(super) struct Image {
     /// When the kernel executed it, or the start-up walk found it.
     pub(super) executed: Timestamp,
     pub(super) snapshot: bool,
+    /// It serves a sandbox.
+    sandbox: Option<SandboxRuntime>,
     /// A container runtime at work: what it starts enters the container from outside.
     pub(super) runtime: bool,
 }
@@ -136,6 +139,7 @@ impl Processes {
         } = event;
         let id = ProcessId { pid, start_ns };
         let runtime = is_runtime(&executable, &filename, &args);
+        let sandbox = served_by(&executable, &args);
         let args =
             cut(args, if self.by_pid.len() < CROWDED { ARGS_BYTES_MAX } else { ARGS_BYTES_MAX_CROWDED });
         let image = Arc::new(Image {
@@ -147,6 +151,7 @@ impl Processes {
             args: args.into(),
             executed,
             snapshot,
+            sandbox,
             runtime,
         });
         if let Some(known) = self.by_pid.get_mut(&pid).filter(|k| same(k.id, id)) {
@@ -187,6 +192,12 @@ impl Processes {
         let Some(record) = self.by_pid.get_mut(&pid).filter(|r| !r.exited) else { return };
         record.exited = true;
         self.exited.push_back((now + self.linger, record.id));
+    }
+
+    /// Cgroups of the processes that serve sandboxes now, in no order.
+    pub(super) fn sandboxes(&self) -> impl Iterator<Item = (u64, SandboxRuntime)> {
+        let live = self.by_pid.values().filter(|record| !record.exited);
+        live.filter_map(|record| Some((record.cgroup, record.image.as_ref()?.sandbox?)))
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {

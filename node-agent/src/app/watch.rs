@@ -11,6 +11,7 @@ use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
+use super::sandboxes::{self, Sandboxed};
 use crate::clock::NodeClock;
 use crate::ebpf::{Ebpf, HookReport, HookState};
 use crate::source::ringbuf::RingCounters;
@@ -121,6 +122,7 @@ impl Watch {
             }
         });
         let counters = engine.counters();
+        let sandboxed = engine.sandboxes();
         let status = AgentStatus {
             started: self.started,
             taken: now,
@@ -129,7 +131,8 @@ impl Watch {
             losses: self.losses(),
             hooks: hooks.collect(),
             older: self.rings.older(),
-            limits: self.limits(ebpf),
+            sandboxes: sandboxes::count(&sandboxed),
+            limits: self.limits(ebpf, &sandboxed),
             policies: self.policies_in_force(),
             policies_error: None,
             kubernetes: kubernetes(engine),
@@ -160,11 +163,11 @@ impl Watch {
     }
 
     /// What stays invisible although every hook works.
-    fn limits(&self, ebpf: &Ebpf) -> Vec<String> {
+    fn limits(&self, ebpf: &Ebpf, sandboxed: &[Sandboxed]) -> Vec<String> {
         let by_digest =
             self.policies.policies.iter().flat_map(|p| &p.exceptions).any(|e| !e.digests.is_empty());
         let digests = (by_digest && !self.may_trace).then(|| crate::digest::NOT_KNOWN.to_owned());
-        ebpf.cgroup_root().limits().map(str::to_owned).into_iter().chain(digests).collect()
+        ebpf.limits().map(str::to_owned).chain(digests).chain(sandboxes::limits(sandboxed)).collect()
     }
 
     fn policies_in_force(&self) -> Vec<PolicyStatus> {

@@ -207,3 +207,21 @@ fn recorded_traffic_has_its_source_address_for_an_actor() {
     assert!(Arc::ptr_eq(&first.actor, &second.actor));
     assert_ne!(first.actor_key, other.actor_key);
 }
+
+#[test]
+fn pods_whose_inside_is_not_seen_are_named_while_their_sandbox_runs() {
+    let mut scene = Scene::container();
+    scene.exec(11, 1, HOST, "/usr/bin/containerd-shim-runsc-v1");
+    assert_eq!(scene.sessions.sandboxes(), []);
+    scene.fork(102, 11, HOST);
+    scene.exec(102, 11, INSIDE, "/usr/local/bin/runsc");
+    scene.fork(103, 102, INSIDE);
+    let [sandbox] = &scene.sessions.sandboxes()[..] else { panic!("{:?}", scene.sessions.sandboxes()) };
+    assert_eq!((sandbox.runtime.as_str(), sandbox.pod_uid.as_deref()), ("gvisor", Some(POD)));
+    scene.event(Event::ProcessExited { pid: 102 });
+    scene.event(Event::ProcessExited { pid: 103 });
+    assert_eq!(scene.sessions.sandboxes(), []);
+    // A virtual machine of the host is nobody's pod.
+    scene.exec(12, 1, HOST, "/usr/bin/qemu-system-x86_64");
+    assert_eq!(scene.sessions.sandboxes(), []);
+}

@@ -45,6 +45,9 @@ pub const METRICS: &[Metric] = &[
 
     by(&["executable"], "beaconwatch_agent_older_processes", Gauge, "Processes that ran before the agent did, by whether their executable is known.", older_processes),
 
+    by(&["runtime"], "beaconwatch_agent_sandboxes", Gauge, "Sandboxes (gVisor, virtual machines) of pods and containers on this node: what is inside of them is not seen.",
+        |s, to| for (runtime, count) in &s.status.sandboxes { to.count(&[runtime.as_str()], *count); }),
+
     plain("beaconwatch_agent_inputs_total", Counter, "Inputs that the engine handled: kernel records, pods, policies.",
         |s, to| to.count(&[], s.status.engine.inputs)),
     plain("beaconwatch_agent_inputs_late_total", Counter, "Inputs that came with an earlier time than one before, and were given that one's.",
