@@ -53,7 +53,7 @@ impl Diagnosis {
                 let mut invisible: Vec<String> = Vec::new();
                 let of_hooks = hooks.iter().filter_map(HookReport::invisible);
                 let digests = (!may_trace()).then_some(NOT_KNOWN);
-                let texts = of_hooks.chain(root.limits()).chain(digests).map(str::to_owned);
+                let texts = of_hooks.chain(ebpf.limits()).chain(digests).map(str::to_owned);
                 for text in texts.chain(older.limit()) {
                     if !invisible.contains(&text) {
                         invisible.push(text);

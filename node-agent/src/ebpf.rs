@@ -14,6 +14,7 @@ mod attach;
 mod btf;
 mod cgroup_root;
 pub(crate) mod counters;
+mod first;
 mod hooks;
 mod object;
 mod offsets;
@@ -118,6 +119,10 @@ pub struct Ebpf {
     older: Older,
     root: CgroupRoot,
     scope: Option<String>,
+    /// Links of programs that run before those of others.
+    _first: Vec<std::os::fd::OwnedFd>,
+    /// Addresses may be those that somebody else made of them.
+    rewritten: bool,
     /// Keeps the kernel's run time measurement on.
     _run_time: Option<std::os::fd::OwnedFd>,
 }
@@ -161,7 +166,9 @@ impl Ebpf {
 
         let directory = scope.as_ref().map_or(&root.path, |scope| &scope.directory);
         let cgroup = File::open(directory).map_err(|_| EbpfError::NoScope { path: directory.clone() })?;
-        let reports = attach::all(&mut object, &types, &cgroup, options, &missing(&offsets));
+        let mut first = Vec::new();
+        let reports = attach::all(&mut object, &types, (&cgroup, &mut first), options, &missing(&offsets));
+        let rewritten = first.is_empty() && attach::others_look_first(&cgroup, &reports);
         drop(types);
         attach::give_memory_back();
         if !reports.iter().any(|report| report.state == HookState::Attached) {
@@ -174,13 +181,22 @@ impl Ebpf {
         let run_time =
             if options.run_time { aya::sys::enable_stats(aya::sys::Stats::RunTime).ok() } else { None };
         let scope = scope.map(|scope| scope.path);
-        Ok((Self { object, older, root, scope, _run_time: run_time }, reports))
+        Ok((Self { object, older, root, scope, _first: first, rewritten, _run_time: run_time }, reports))
     }
 
     /// The cgroup2 hierarchy that the programs are attached to.
     #[must_use]
     pub fn cgroup_root(&self) -> &CgroupRoot {
         &self.root
+    }
+
+    /// What stays invisible although every hook works, each in a few words.
+    pub fn limits(&self) -> impl Iterator<Item = &'static str> {
+        let rewritten = self.rewritten.then_some(
+            "another program sees addresses before the agent and may rewrite them (a socket load balancer): a \
+             finding may name the backend of a service instead of the service (Linux 6.17 lets the agent look first)",
+        );
+        self.root.limits().into_iter().chain(rewritten)
     }
 
     /// Path of the cgroup that is reported, if not all of them.

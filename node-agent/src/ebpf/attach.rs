@@ -2,7 +2,9 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 
+use super::first::{self, AddressHook};
 use super::{
     CgroupAttachMode, CgroupSkbAttachType, EbpfOptions, Group, HOOKS, Hook, HookKind, HookReport, HookState,
     Iter, Program,
@@ -15,7 +17,7 @@ const REASON_MAX: usize = 300;
 pub(super) fn all(
     object: &mut aya::Ebpf,
     types: &aya::Btf,
-    cgroup: &File,
+    (cgroup, links): (&File, &mut Vec<OwnedFd>),
     options: &EbpfOptions,
     missing: &[(Group, String)],
 ) -> Vec<HookReport> {
@@ -28,7 +30,7 @@ pub(super) fn all(
             } else if let Some((_, member)) = lacks {
                 HookState::Failed { reason: format!("this kernel has no {member}") }
             } else {
-                match one(object, types, cgroup, hook) {
+                match one(object, types, (cgroup, &mut *links), hook) {
                     Ok(()) => HookState::Attached,
                     Err(error) => HookState::Failed { reason: reason(error.as_ref()) },
                 }
@@ -41,7 +43,7 @@ pub(super) fn all(
 fn one(
     object: &mut aya::Ebpf,
     types: &aya::Btf,
-    cgroup: &File,
+    (cgroup, links): (&File, &mut Vec<OwnedFd>),
     hook: &Hook,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     // Links of several owners live beside each other in any mode; `AllowMultiple` is refused for links.
@@ -56,7 +58,12 @@ fn one(
         HookKind::CgroupAddress => {
             let Program::CgroupSockAddr(program) = program else { return Err(other_type()) };
             program.load()?;
-            program.attach(cgroup, mode)?;
+            let place = AddressHook::of(hook.name).ok_or("no such place for addresses")?;
+            match first::attach(program.fd()?.as_fd(), cgroup, place) {
+                Ok(link) => links.push(link),
+                // An older kernel: behind those that are there already.
+                Err(_) => drop(program.attach(cgroup, mode)?),
+            }
         }
         HookKind::CgroupSocket => {
             let Program::CgroupSock(program) = program else { return Err(other_type()) };
@@ -76,6 +83,13 @@ fn one(
         }
     }
     Ok(())
+}
+
+/// Whether others look at addresses in this cgroup besides the agent.
+pub(super) fn others_look_first(cgroup: &File, reports: &[HookReport]) -> bool {
+    let attached = |report: &&HookReport| report.state == HookState::Attached;
+    let mut hooks = reports.iter().filter(attached).filter_map(|report| AddressHook::of(report.hook.name));
+    hooks.any(|hook| first::programs(cgroup, hook) > 1)
 }
 
 fn other_type() -> Box<dyn Error + Send + Sync> {

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod balancer;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod container;
