@@ -214,7 +214,7 @@ impl Sockets {
             for mut flow in evicted.flows {
                 room.resolve(&mut flow, &evicted.whence);
                 flow.flush(now, &mut room.desk);
-                flow.close(now, None, (None, true), &mut room.desk);
+                flow.close(now, None, (None, false), &mut room.desk);
             }
         }
     }

@@ -151,3 +151,18 @@ fn a_flood_from_one_container_leaves_the_others_alone() {
     let quiet = scene.contacts.iter().rfind(|c| c.actor.cgroup == INSIDE).unwrap();
     assert_eq!(&*quiet.actor.process.as_ref().unwrap().executable, "/app/server");
 }
+
+#[test]
+fn a_socket_that_is_evicted_ends_once_and_for_all() {
+    let limits = Limits { sockets_max: 2, ..Limits::default() };
+    let mut scene = Scene::with_limits(&limits);
+    for socket in 1..=3 {
+        scene.open(socket, 0, 600, (Transport::Tcp, "203.0.113.9:443"));
+        scene.wait_ms(5000);
+    }
+    let ended: Vec<(u64, bool)> = scene.ends.iter().map(|end| (end.id, end.provisional)).collect();
+    assert_eq!(ended, [(1, false)]);
+    // What the kernel says of it later is about nobody.
+    scene.close(1, 100, 200);
+    assert_eq!(scene.ends.len(), 1);
+}
