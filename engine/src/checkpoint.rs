@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::collections::hash_of;
 
 /// Changes whenever the layout of anything that is saved does.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 const MAGIC: [u8; 4] = *b"BWCP";
 
 /// Why a checkpoint was refused.

@@ -3,8 +3,11 @@
 //!
 //! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
 
+mod destinations;
+
 use core::time::Duration;
 
+use self::destinations::{Destinations, Prevalence};
 use crate::bounded::{BoundedMap, Inserted};
 use crate::checkpoint::{Reader, Saved, Writer, saved};
 use crate::collections::Set;
@@ -46,17 +49,10 @@ pub(crate) struct Signature {
     pub(crate) vote: Vote,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Prevalence {
-    workloads: [u64; 4],
-    last: Timestamp,
-}
-
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     signatures: u32,
     known: u32,
-    destinations: u32,
     /// Destinations it turned to, as bits by hash.
     turned_to: u64,
     watched: bool,
@@ -88,8 +84,7 @@ pub(crate) struct Standings {
 }
 
 saved!(Signature { workload, first, last, replicas, day, known, unvetted, vote });
-saved!(Prevalence { workloads, last });
-saved!(Tally { signatures, known, destinations, turned_to, watched });
+saved!(Tally { signatures, known, turned_to, watched });
 
 impl Standings {
     /// This replica did it lately.
@@ -103,7 +98,7 @@ impl Standings {
 pub(crate) struct Population {
     per_workload_max: u32,
     signatures: BoundedMap<SignatureKey, Signature>,
-    destinations: BoundedMap<u64, Prevalence>,
+    destinations: Destinations,
     /// Those with a signature.
     workloads: BoundedMap<WorkloadKey, Tally>,
     /// Workloads that are watched.
@@ -127,7 +122,7 @@ impl Population {
         Self {
             per_workload_max: limits.signatures_per_workload_max,
             signatures: BoundedMap::with_max(limits.signatures_max),
-            destinations: BoundedMap::with_max(limits.destinations_max()),
+            destinations: Destinations::with_limits(limits),
             workloads: BoundedMap::with_max(limits.signatures_max),
             watched: 0,
         }
@@ -178,18 +173,7 @@ impl Population {
         if !watched {
             return;
         }
-        if let Some(prevalence) = self.destinations.get_mut(&seen.destination) {
-            prevalence.see(seen);
-        } else if tally.destinations >= self.per_workload_max {
-            self.destinations.refuse();
-        } else {
-            let mut prevalence = Prevalence { workloads: [0; 4], last: seen.at };
-            prevalence.see(seen);
-            match self.destinations.insert(seen.destination, prevalence) {
-                Inserted::New | Inserted::Known => tally.destinations += 1,
-                Inserted::Refused => {}
-            }
-        }
+        self.destinations.see(seen);
     }
 
     /// Begins a signature of a workload; false if there is no room for it.
@@ -220,12 +204,11 @@ impl Population {
             Some(_) if has_baseline => Standing::New,
             Some(_) | None => Standing::Unknown,
         };
-        let prevalence = self.destinations.get(&seen.destination);
         Standings {
             standing,
             watched: self.watched,
             replicas: signature.map_or(0, |s| s.replicas.iter().fold(0, |all, day| all | day)),
-            workloads: prevalence.map_or(0, |p| p.workloads.iter().fold(0, |n, w| n + u32::from(*w != 0))),
+            workloads: self.destinations.workloads(seen.destination),
         }
     }
 
@@ -271,10 +254,9 @@ impl Population {
     pub(crate) fn save(&self, out: &mut Writer) {
         // In the order of keys, so that equal states give equal bytes.
         let signatures: Vec<_> = self.signatures.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
-        let destinations: Vec<_> = self.destinations.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
         let workloads: Vec<_> = self.workloads.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
         signatures.save(out);
-        destinations.save(out);
+        self.destinations.in_order().save(out);
         workloads.save(out);
     }
 
@@ -292,7 +274,7 @@ impl Population {
             }
         }
         for (key, prevalence) in destinations {
-            self.destinations.insert(key, prevalence);
+            self.destinations.put(key, prevalence);
         }
         let held: Set<WorkloadKey> = self.signatures.values().map(|signature| signature.workload).collect();
         for (key, tally) in workloads.into_iter().filter(|(key, _)| held.contains(key)) {
@@ -320,7 +302,7 @@ impl Population {
             }
             keep
         });
-        self.destinations.retain(|_, prevalence| now.since(prevalence.last) < FORGOTTEN);
+        self.destinations.forget_before(now - FORGOTTEN);
         self.workloads.retain(|_, tally| tally.signatures > 0);
         self.watched = self.workloads.values().filter(|tally| tally.watched).count();
         votes
@@ -370,14 +352,5 @@ impl Signature {
     }
 }
 
-impl Prevalence {
-    fn see(&mut self, seen: &Sighting) {
-        self.last = self.last.max(seen.at);
-        let who = seen.workload.0.max(1);
-        if !self.workloads.contains(&who)
-            && let Some(free) = self.workloads.iter_mut().find(|slot| **slot == 0)
-        {
-            *free = who;
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -99,6 +99,36 @@ impl<K: Copy + Eq + Hash, V> FairTable<K, V> {
         gone
     }
 
+    /// How many entries of a scope there are.
+    pub(crate) fn held(&self, scope: u64) -> usize {
+        self.ranking.held(scope)
+    }
+
+    /// The oldest entry of a scope.
+    pub(crate) fn oldest(&mut self, scope: u64) -> Option<(&K, &V)> {
+        let queue = self.queues.get_mut(&scope)?;
+        let slots = &self.slots;
+        while queue.pop_front_if(|(key, serial)| slots.get(key).is_none_or(|s| s.serial != *serial)).is_some()
+        {
+        }
+        let (key, _) = queue.front()?;
+        self.slots.get_key_value(key).map(|(key, slot)| (key, &slot.value))
+    }
+
+    /// Gives up the oldest entry of a scope.
+    pub(crate) fn evict(&mut self, scope: u64) {
+        self.evict_from(scope);
+    }
+
+    /// Keeps what `keep` says; called in no order.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+        let gone: Vec<K> =
+            self.slots.iter().filter(|(_, slot)| !keep(&slot.value)).map(|(key, _)| *key).collect();
+        for key in &gone {
+            self.remove(key);
+        }
+    }
+
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, key: &K) -> Option<V> {
         let slot = self.slots.remove(key)?;

@@ -1,0 +1,147 @@
+//! How many workloads contact a destination.
+//!
+//! What only one workload contacts is in that workload's share, so that its flood costs itself only. What several
+//! contact is kept apart: nobody's share pays for it, and nobody's flood makes it forgotten.
+
+use core::time::Duration;
+
+use super::Sighting;
+use crate::bounded::{BoundedMap, FairTable, Inserted};
+use crate::checkpoint::saved;
+use crate::counters::Usage;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// In a full share, a destination that was contacted within this time does not give way to a new one.
+const IN_USE: Duration = Duration::from_secs(24 * 3600);
+/// The oldest so many of a full share are looked at.
+const LOOKS: usize = 8;
+
+/// Who contacts a destination, and when somebody did last.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prevalence {
+    workloads: [u64; 4],
+    last: Timestamp,
+}
+
+saved!(Prevalence { workloads, last });
+
+/// All destinations.
+#[derive(Debug)]
+pub(super) struct Destinations {
+    /// Of one workload each, which is the scope.
+    alone: FairTable<u64, Prevalence>,
+    /// Of several.
+    shared: BoundedMap<u64, Prevalence>,
+    share_max: usize,
+    refused: u64,
+}
+
+impl Destinations {
+    pub(super) fn with_limits(limits: &Limits) -> Self {
+        let half = limits.destinations_max() / 2;
+        Self {
+            alone: FairTable::with_capacity_max(half),
+            shared: BoundedMap::with_max(half),
+            share_max: usize::try_from(limits.signatures_per_workload_max).unwrap_or(usize::MAX),
+            refused: 0,
+        }
+    }
+
+    /// A workload contacts a destination.
+    pub(super) fn see(&mut self, seen: &Sighting) {
+        let (key, scope) = (seen.destination, seen.workload.0);
+        if let Some(known) = self.shared.get_mut(&key) {
+            known.see(seen);
+        } else if let Some(known) = self.alone.get_mut(&key) {
+            known.see(seen);
+            let known = *known;
+            if known.count() > 1 && self.share(key, known) {
+                self.alone.remove(&key);
+            }
+        } else if self.has_room(scope, seen.at) {
+            let mut prevalence = Prevalence { workloads: [0; 4], last: seen.at };
+            prevalence.see(seen);
+            self.alone.insert(key, scope, prevalence);
+        } else {
+            self.refused += 1;
+        }
+    }
+
+    /// Distinct workloads that contact a destination, at most 4.
+    pub(super) fn workloads(&self, destination: u64) -> u32 {
+        let known = self.shared.get(&destination).or_else(|| self.alone.get(&destination));
+        known.map_or(0, Prevalence::count)
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let (alone, shared) = (self.alone.usage(), self.shared.usage());
+        Usage {
+            held: alone.held + shared.held,
+            evicted: alone.evicted,
+            refused: self.refused + shared.refused,
+        }
+    }
+
+    /// Forgets what nobody contacted since `time`: shares have room for others again.
+    pub(super) fn forget_before(&mut self, time: Timestamp) {
+        self.alone.retain(|prevalence| prevalence.last > time);
+        self.shared.retain(|_, prevalence| prevalence.last > time);
+    }
+
+    /// All of them, in the order of keys.
+    pub(super) fn in_order(&self) -> Vec<(u64, Prevalence)> {
+        let mut all: Vec<_> = self.alone.iter().chain(self.shared.iter()).map(|(k, v)| (*k, *v)).collect();
+        all.sort_unstable_by_key(|(key, _)| *key);
+        all
+    }
+
+    /// Takes in what was saved.
+    pub(super) fn put(&mut self, key: u64, prevalence: Prevalence) {
+        if prevalence.count() < 2 || !self.share(key, prevalence) {
+            let [scope, ..] = prevalence.workloads;
+            self.alone.insert(key, scope, prevalence);
+        }
+    }
+
+    fn share(&mut self, key: u64, prevalence: Prevalence) -> bool {
+        match self.shared.insert(key, prevalence) {
+            Inserted::New | Inserted::Known => true,
+            Inserted::Refused => false,
+        }
+    }
+
+    /// Whether a share has room for one more, if need be in place of one that is no longer in use.
+    fn has_room(&mut self, scope: u64, now: Timestamp) -> bool {
+        if self.alone.held(scope) < self.share_max {
+            return true;
+        }
+        for _ in 0..LOOKS {
+            let Some((key, oldest)) = self.alone.oldest(scope).map(|(key, oldest)| (*key, *oldest)) else {
+                return true;
+            };
+            if now.since(oldest.last) >= IN_USE {
+                self.alone.evict(scope);
+                return true;
+            }
+            self.alone.insert(key, scope, oldest);
+        }
+        false
+    }
+}
+
+impl Prevalence {
+    fn see(&mut self, seen: &Sighting) {
+        self.last = self.last.max(seen.at);
+        let who = seen.workload.0.max(1);
+        if !self.workloads.contains(&who)
+            && let Some(free) = self.workloads.iter_mut().find(|slot| **slot == 0)
+        {
+            *free = who;
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.workloads.iter().fold(0, |count, who| count + u32::from(*who != 0))
+    }
+}
