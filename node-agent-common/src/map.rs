@@ -91,6 +91,8 @@ pub mod socket_flags {
     pub const ACCEPTED: u8 = 4;
     /// Sequence numbers are known from the handshake on.
     pub const SEQUENCED: u8 = 8;
+    /// A TCP connect was reported, and the kernel has not begun with it yet: it may fail before any state changes.
+    pub const ANNOUNCED: u8 = 16;
 }
 
 const _: () = assert!(size_of::<SocketState>() == 120);

@@ -102,6 +102,19 @@ pub(crate) unsafe fn emit_totals(
     }
 }
 
+/// Ends a connect that was reported and that the kernel never began with: there is no route, another program denied
+/// it, or no source address fits. Nothing else tells of it.
+#[inline(always)]
+pub(crate) unsafe fn end_announced(state: *mut SocketState, answered: u8) {
+    // SAFETY: `state` is the value of a socket's storage.
+    unsafe {
+        if (*state).flags & socket_flags::ANNOUNCED != 0 {
+            (*state).flags &= !socket_flags::ANNOUNCED;
+            emit_totals(Kind::SocketClosed, state, (0, 0), (0, 0), false, answered);
+        }
+    }
+}
+
 #[inline(always)]
 unsafe fn clear(address: *mut [u8; 16]) {
     // SAFETY: sixteen bytes of a record, eight-byte aligned.

@@ -7,12 +7,12 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::{bpf_get_netns_cookie, bpf_get_socket_cookie};
 use aya_ebpf::macros::cgroup_sock_addr;
 use aya_ebpf::programs::SockAddrContext;
-use node_agent_common::event::{Kind, family, transport};
+use node_agent_common::event::{Kind, established, family, transport};
 use node_agent_common::map::socket_flags;
 
 use crate::kernel::PAYLOAD_ON;
 use crate::maps::socket_state_or_new;
-use crate::socket::{emit_socket, field, own, put_words};
+use crate::socket::{emit_socket, end_announced, field, own, put_words};
 
 #[inline(always)]
 unsafe fn connect(ctx: &SockAddrContext, v6: bool) {
@@ -27,6 +27,8 @@ unsafe fn connect(ctx: &SockAddrContext, v6: bool) {
         if state.is_null() {
             return;
         }
+        // A connect before this one failed at once, on the same socket.
+        end_announced(state, established::NO);
         own(
             state,
             bpf_get_socket_cookie(ctx.as_ptr()),
@@ -53,6 +55,9 @@ unsafe fn connect(ctx: &SockAddrContext, v6: bool) {
         if (*state).transport == transport::UDP && PAYLOAD_ON.load() != 0 {
             (*state).pending = 1;
             return;
+        }
+        if (*state).transport == transport::TCP {
+            (*state).flags |= socket_flags::ANNOUNCED;
         }
         emit_socket(Kind::SocketOpened, state, |record| {
             (*record).family = (*state).peer_family;

@@ -1,4 +1,4 @@
-//! `sock_release`: the end of a UDP socket, with its totals.
+//! `sock_release`: the end of a UDP socket, with its totals; and of a TCP connect that failed before its state changed.
 
 use aya_ebpf::macros::cgroup_sock;
 use aya_ebpf::programs::SockContext;
@@ -6,14 +6,25 @@ use node_agent_common::event::{Kind, established, transport};
 
 use crate::kernel::PAYLOAD_ON;
 use crate::maps::socket_state;
-use crate::socket::emit_totals;
+use crate::socket::{emit_totals, end_announced, field};
+
+const TCP_CLOSE: u32 = 7;
 
 #[cgroup_sock(sock_release)]
 pub fn sock_release(ctx: SockContext) -> i32 {
     // SAFETY: the state is the socket's storage.
     unsafe {
         let state = socket_state(ctx.sock.cast());
-        if state.is_null() || (*state).transport != transport::UDP || (*state).peer_port == 0 {
+        if state.is_null() {
+            return 1;
+        }
+        if (*state).transport != transport::UDP {
+            // Where state changes are not seen, an open connection comes here too.
+            let failed = field!((*ctx.sock).state) == TCP_CLOSE;
+            end_announced(state, if failed { established::NO } else { established::UNKNOWN });
+            return 1;
+        }
+        if (*state).peer_port == 0 {
             return 1;
         }
         let counted = PAYLOAD_ON.load() != 0;

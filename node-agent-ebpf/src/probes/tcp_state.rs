@@ -14,7 +14,7 @@ use crate::kernel::{
     TCP_DATA_SEGS_OUT, TCP_RCV_NXT, TCP_SND_NXT, in_scope, load,
 };
 use crate::maps::{socket_state, socket_state_or_new};
-use crate::socket::{emit_socket, emit_totals, fill_ends, netns_of, own};
+use crate::socket::{emit_socket, emit_totals, end_announced, fill_ends, netns_of, own};
 
 const TCP_ESTABLISHED: i32 = 1;
 const TCP_SYN_SENT: i32 = 2;
@@ -57,7 +57,12 @@ unsafe fn opening(sk: u64) {
     // SAFETY: the verifier knows `sk` as a socket.
     unsafe {
         let state = socket_state(sk as *mut c_void);
-        if !state.is_null() || !in_scope() {
+        if !state.is_null() {
+            // From here on its state changes tell its end.
+            (*state).flags &= !socket_flags::ANNOUNCED;
+            return;
+        }
+        if !in_scope() {
             return;
         }
         let state = socket_state_or_new(sk as *mut c_void);
@@ -84,6 +89,7 @@ unsafe fn listening(sk: u64) {
                 return;
             }
         }
+        end_announced(state, established::NO);
         own(state, bpf_get_socket_cookie(sk as *mut c_void), netns_of(sk), u32::from(transport::TCP));
         (*state).flags |= socket_flags::LISTENER;
         emit_socket(Kind::SocketListening, state, |record| fill_ends(record, sk));

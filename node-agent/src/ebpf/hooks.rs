@@ -143,8 +143,8 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         name: "sock_release",
         kind: HookKind::CgroupSocket,
-        shows: "ends of UDP sockets, with their bytes each way",
-        without: "no sizes or durations of UDP conversations",
+        shows: "ends of UDP sockets, with their bytes each way, and of TCP connections that failed at once",
+        without: "no sizes or durations of UDP conversations, and TCP connections without a route stay open",
         needs: &[],
     },
     Hook {

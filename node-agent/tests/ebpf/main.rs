@@ -8,6 +8,8 @@ mod clients;
 #[cfg(test)]
 mod container;
 #[cfg(test)]
+mod failed_connects;
+#[cfg(test)]
 mod figures;
 #[cfg(test)]
 mod load;

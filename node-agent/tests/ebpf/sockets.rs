@@ -12,11 +12,11 @@ use beaconwatch_engine::input::{Direction, Event, Input, Payload, SocketId};
 use crate::container::question;
 use crate::scene::{ANSWER, CLOSES, REFUSES, REPEATS, SERVER, SERVER_V6, Scene, WAITS, Watch};
 
-fn id(socket: &impl AsFd) -> SocketId {
+pub(crate) fn id(socket: &impl AsFd) -> SocketId {
     SocketId(rustix::net::sockopt::socket_cookie(socket).unwrap())
 }
 
-fn socket_of(input: &Input) -> Option<SocketId> {
+pub(crate) fn socket_of(input: &Input) -> Option<SocketId> {
     let Input::Event(event) = input else { return None };
     match event {
         Event::SocketOpened(opened) => Some(opened.socket),
