@@ -3,6 +3,9 @@
 //! [`standing`].
 
 mod classes;
+mod coverage;
+mod programmed;
+mod reports;
 mod selection;
 pub mod standing;
 
@@ -19,8 +22,11 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::{Resource, ResourceExt};
 
 use self::classes::Classes;
+pub use self::coverage::Coverage;
+use self::coverage::Coverages;
+use self::reports::Reports;
 use crate::policy::{PolicyKind, id_of};
-use crate::silent_nodes::{SilentNode, is_marked};
+use crate::silent_nodes::SilentNode;
 
 /// Key of a namespaced object: namespace and name.
 pub type Key = (String, String);
@@ -37,7 +43,7 @@ pub enum Change<K> {
 }
 
 /// A policy that agents can run, or why they cannot.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Compiled {
     /// It can be run.
     Yes(Arc<Policy>),
@@ -58,15 +64,6 @@ pub struct KnownPolicy {
     pub version: Option<String>,
     /// What it compiles to.
     pub compiled: Compiled,
-}
-
-/// A node's last report.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The report; `None`: the object cannot be read.
-    pub node: Option<Arc<BeaconNode>>,
-    /// When the operator last saw it change, on the operator's clock: nodes' clocks need not agree.
-    pub changed: Timestamp,
 }
 
 /// What of a finding is needed for counting and ageing.
@@ -116,10 +113,12 @@ impl AgentPods {
 pub struct Cluster {
     agent_pods: AgentPods,
     policies: BTreeMap<PolicyId, KnownPolicy>,
-    reports: BTreeMap<String, Report>,
+    reports: Reports,
     nodes: BTreeSet<String>,
     agents: BTreeMap<Key, (String, Option<String>)>,
     classes: Classes,
+    /// `None`: policies, pods or namespaces changed since the last look.
+    coverages: Option<Coverages>,
     findings: BTreeMap<Key, KnownFinding>,
 }
 
@@ -130,10 +129,11 @@ impl Cluster {
         Self {
             agent_pods,
             policies: BTreeMap::new(),
-            reports: BTreeMap::new(),
+            reports: Reports::default(),
             nodes: BTreeSet::new(),
             agents: BTreeMap::new(),
             classes: Classes::default(),
+            coverages: None,
             findings: BTreeMap::new(),
         }
     }
@@ -143,6 +143,7 @@ impl Cluster {
         match change {
             Change::Deleted(key) => {
                 self.policies.remove(&policy_id(&key));
+                self.coverages = None;
             }
             Change::Applied(object) => {
                 let compiled = match &object.0 {
@@ -155,7 +156,12 @@ impl Cluster {
                     version: object.resource_version(),
                     compiled,
                 };
-                self.policies.insert(id_of(&object), known);
+                let id = id_of(&object);
+                // Most writes are ours, and of the status only.
+                if self.policies.get(&id).is_none_or(|held| held.compiled != known.compiled) {
+                    self.coverages = None;
+                }
+                self.policies.insert(id, known);
             }
             Change::Listed => {}
         }
@@ -164,20 +170,9 @@ impl Cluster {
     /// A node's report changed.
     pub fn report(&mut self, change: Change<DeserializeGuard<BeaconNode>>, now: Timestamp) {
         match change {
-            Change::Deleted((_, name)) => {
-                self.reports.remove(&name);
-            }
+            Change::Deleted((_, name)) => self.reports.deleted(&name),
             Change::Applied(object) => {
-                let name = object.name_any();
-                let node = object.0.ok().map(Arc::new);
-                // Our own mark on it is no sign of life.
-                let reported =
-                    |node: &Option<Arc<BeaconNode>>| node.as_ref()?.status.as_ref()?.reported.clone();
-                let same = self.reports.get(&name).filter(|held| {
-                    held.node == node || (node.is_some() && reported(&held.node) == reported(&node))
-                });
-                let changed = same.map_or(now, |held| held.changed);
-                self.reports.insert(name, Report { node, changed });
+                self.reports.applied(object.name_any(), object.0.as_ref().ok(), now);
             }
             Change::Listed => {}
         }
@@ -198,31 +193,33 @@ impl Cluster {
 
     /// A namespace changed.
     pub fn namespace(&mut self, change: Change<PartialObjectMeta<Namespace>>) {
-        match change {
+        let changed = match change {
             Change::Applied(namespace) => {
                 self.classes.namespace(&namespace.name_any(), Some(namespace.labels()))
             }
             Change::Deleted((_, name)) => self.classes.namespace(&name, None),
-            Change::Listed => {}
-        }
+            Change::Listed => false,
+        };
+        self.forget_coverages(changed);
     }
 
     /// A pod changed.
     pub fn pod(&mut self, change: Change<Pod>) {
-        match change {
+        let changed = match change {
             Change::Applied(pod) => {
                 let key = key_of(&pod);
                 if self.agent_pods.has(&pod) {
                     self.agent(&key, &pod);
                 }
-                self.classes.applied(key, &pod);
+                self.classes.applied(key, &pod)
             }
             Change::Deleted(key) => {
-                self.classes.deleted(&key);
                 self.agents.remove(&key);
+                self.classes.deleted(&key)
             }
-            Change::Listed => {}
-        }
+            Change::Listed => false,
+        };
+        self.forget_coverages(changed);
     }
 
     /// A finding changed. One that cannot be read is none.
@@ -256,7 +253,7 @@ impl Cluster {
 
     /// Nodes that have a report but do not exist: the reports are left over.
     pub fn reports_without_node(&self) -> impl Iterator<Item = &String> {
-        self.reports.keys().filter(|name| !self.nodes.contains(*name))
+        self.reports.iter().map(|(name, _)| name).filter(|name| !self.nodes.contains(*name))
     }
 
     /// Nodes whose agent has not reported for `stale`, and whose report does not say so yet.
@@ -267,10 +264,19 @@ impl Cluster {
             .iter()
             .filter(|(name, report)| self.nodes.contains(*name) && now.since(report.changed) > stale);
         silent
-            .filter_map(|(name, report)| Some((name, report.node.as_deref()?)))
-            .filter(|(_, node)| !is_marked(node))
-            .map(|(name, node)| SilentNode { name: name.clone(), reason: standing::silent(node) })
+            .filter_map(|(name, report)| Some((name, report.said.as_ref()?)))
+            .filter(|(_, said)| !said.marked)
+            .map(|(name, said)| {
+                let reason = programmed::silent(said.reported.as_ref());
+                SilentNode { name: name.clone(), reason }
+            })
             .collect()
+    }
+
+    fn forget_coverages(&mut self, changed: bool) {
+        if changed {
+            self.coverages = None;
+        }
     }
 
     fn agent(&mut self, key: &Key, pod: &Pod) {

@@ -153,7 +153,7 @@ impl Watches {
                 () = sleep_until(due) => {
                     due = Instant::now() + LATEST;
                     if listed.len() == KINDS {
-                        look(&cluster, stale, retention, &outcome, &metrics);
+                        look(&mut cluster, stale, retention, &outcome, &metrics);
                     } else {
                         tracing::info!(listed = ?listed, "waiting until everything is listed");
                     }
@@ -207,13 +207,13 @@ fn apply(cluster: &mut Cluster, observed: Observed, listed: &mut BTreeSet<&'stat
     }
 }
 
-fn look(cluster: &Cluster, stale: Duration, retention: Retention, outcome: &Outcome, metrics: &Metrics) {
+fn look(cluster: &mut Cluster, stale: Duration, retention: Retention, outcome: &Outcome, metrics: &Metrics) {
     let began = Instant::now();
     let now = now();
     let standings = cluster.standings(now, stale);
     let accepted =
         cluster.policies().values().filter(|policy| matches!(policy.compiled, Compiled::Yes(_))).count();
-    let behind = standings.values().map(|standing| standing.nodes_behind.len()).sum();
+    let behind = standings.values().map(|standing| standing.nodes_behind).sum();
     metrics.looked(began.elapsed(), accepted, cluster.policies().len() - accepted, behind);
     metrics.findings(cluster.findings().values().map(|finding| finding.severity.as_str()));
     outcome.standings.send_replace(Arc::new(standings));

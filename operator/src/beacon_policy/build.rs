@@ -10,11 +10,10 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 
 use super::validate::{Exceptions, Verdict};
-use crate::cluster::standing::Standing;
+use crate::cluster::Coverage;
+use crate::cluster::standing::{LISTED_MAX, Standing};
 use crate::policy::PolicyKind;
 
-/// Lists in a status are cut to this many entries; the counts beside them are whole.
-const LISTED_MAX: usize = 32;
 /// Bytes of a condition's message that the API server takes.
 const MESSAGE_MAX: usize = 32 << 10;
 
@@ -73,16 +72,17 @@ pub fn status<K: PolicyKind>(
         said.push(selects_workloads(standing));
         exceptions.clone_from(&state.each);
     }
+    let coverage = &standing.coverage;
     let conditions = said.into_iter().map(|say| condition(say, generation, before, now)).collect();
     PolicyStatus {
         observed_generation: generation,
         conditions,
         programmed: Some(format!("{}/{}", standing.nodes_programmed, standing.nodes())),
-        behind: standing.nodes_behind.iter().take(LISTED_MAX).cloned().collect(),
+        behind: standing.first_behind.clone(),
         findings: Some(standing.findings),
-        pods_selected: Some(standing.pods_selected),
-        pods_governed: Some(standing.pods_governed),
-        overlaps: standing.overlaps.iter().take(LISTED_MAX).cloned().collect(),
+        pods_selected: Some(coverage.selected),
+        pods_governed: Some(coverage.governed),
+        overlaps: coverage.overlaps.iter().take(LISTED_MAX).cloned().collect(),
         exceptions,
     }
 }
@@ -105,7 +105,7 @@ fn programmed(verdict: &Verdict, standing: &Standing) -> Say {
         standing.nodes(),
         standing.generation
     );
-    let (status, reason, message) = match (verdict, standing.nodes_behind.first()) {
+    let (status, reason, message) = match (verdict, standing.first_behind.first()) {
         (Verdict::Refused(_) | Verdict::Unreadable(_), _) => {
             ("False", reasons::NOT_ACCEPTED, "nodes keep the last generation that was valid".to_owned())
         }
@@ -116,7 +116,7 @@ fn programmed(verdict: &Verdict, standing: &Standing) -> Say {
         ),
         (Verdict::Accepted(_), None) => ("True", reasons::PROGRAMMED, count),
         (Verdict::Accepted(_), Some(first)) => {
-            let more = standing.nodes_behind.len() - 1;
+            let more = standing.nodes_behind.saturating_sub(1);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             ("False", reasons::NODES_BEHIND, format!("{count}; {}: {}{more}", first.node, first.reason))
         }
@@ -142,19 +142,19 @@ fn exceptions_current(exceptions: &Exceptions) -> Say {
 }
 
 fn selects_workloads(standing: &Standing) -> Say {
-    let Standing { pods_selected, pods_governed, overlaps, .. } = standing;
-    let (status, reason, message) = if *pods_selected == 0 {
+    let Coverage { selected, governed, overlaps } = &*standing.coverage;
+    let (status, reason, message) = if *selected == 0 {
         ("False", reasons::NOTHING_SELECTED, "no pod matches spec.workloads".to_owned())
-    } else if *pods_governed == 0 {
+    } else if *governed == 0 {
         let governing = overlaps.iter().filter(|other| other.governs).map(|other| match &other.namespace {
             Some(namespace) => format!("{} {namespace}/{}", other.kind, other.name),
             None => format!("{} {}", other.kind, other.name),
         });
         let governing: Vec<_> = governing.collect();
-        let message = format!("all {pods_selected} pods are governed by {}", governing.join(", "));
+        let message = format!("all {selected} pods are governed by {}", governing.join(", "));
         ("False", reasons::OVERRIDDEN, message)
     } else {
-        ("True", reasons::SELECTED, format!("selects {pods_selected} pods, governs {pods_governed} of them"))
+        ("True", reasons::SELECTED, format!("selects {selected} pods, governs {governed} of them"))
     };
     Say { kind: CONDITION_SELECTS_WORKLOADS, status, reason, message }
 }

@@ -33,21 +33,24 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    pub(super) fn namespace(&mut self, name: &str, labels: Option<&BTreeMap<String, String>>) {
-        match labels {
+    /// A namespace has these labels now, or is gone. True: that changes something.
+    pub(super) fn namespace(&mut self, name: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
+        let before = match labels {
             Some(labels) => self.namespaces.insert(name.to_owned(), labels.clone()),
             None => self.namespaces.remove(name),
         };
+        before.as_ref() != labels
     }
 
-    pub(super) fn applied(&mut self, key: Key, pod: &Pod) {
+    /// A pod is as this now. True: that changes something.
+    pub(super) fn applied(&mut self, key: Key, pod: &Pod) -> bool {
         let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
         if matches!(phase, Some("Succeeded" | "Failed")) {
             return self.deleted(&key);
         }
         let class = class_of(pod);
         if self.by_pod.get(&key).is_some_and(|held| **held == class) {
-            return;
+            return false;
         }
         self.deleted(&key);
         let class = match self.counts.entry(Arc::new(class)) {
@@ -62,16 +65,19 @@ impl Classes {
             }
         };
         self.by_pod.insert(key, class);
+        true
     }
 
-    pub(super) fn deleted(&mut self, key: &Key) {
-        let Some(class) = self.by_pod.remove(key) else { return };
+    /// A pod is gone. True: it was there.
+    pub(super) fn deleted(&mut self, key: &Key) -> bool {
+        let Some(class) = self.by_pod.remove(key) else { return false };
         if let Entry::Occupied(mut held) = self.counts.entry(class) {
             *held.get_mut() -= 1;
             if *held.get() == 0 {
                 held.remove();
             }
         }
+        true
     }
 
     /// Every class, its number of pods, and the labels of its namespace.
