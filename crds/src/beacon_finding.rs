@@ -4,8 +4,9 @@
 //! A finding has no spec and no status, like an Event: it is a record, and one write stores it.
 #![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
+use beaconwatch_engine::finding::Term;
 use kube::CustomResource;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::units::TimeText;
@@ -244,8 +245,8 @@ pub struct HowMuch {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 pub struct EvidenceItem {
-    /// Which item: who, ja4, naming, port, destination, baseline, lag, population, timing, size, balance,
-    /// dns-payload, reputation.
+    /// Which item.
+    #[schemars(transform = list_terms)]
     pub term: String,
     /// Its level.
     pub level: String,
@@ -267,4 +268,10 @@ pub struct JudgedBy {
     pub name: String,
     /// Observe or Alert.
     pub mode: String,
+}
+
+/// Items are listed where they are defined, so that the list is whole.
+fn list_terms(schema: &mut Schema) {
+    let terms = Term::ALL.map(Term::as_str).join(", ");
+    schema.insert("description".to_owned(), format!("Which item: {terms}.").into());
 }

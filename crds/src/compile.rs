@@ -11,7 +11,7 @@ mod selectors;
 use core::fmt;
 use std::sync::Arc;
 
-use beaconwatch_engine::policy::{self, Policy, PolicyId};
+use beaconwatch_engine::policy::{self, Policy, PolicyId, PolicySource};
 use beaconwatch_engine::time::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
@@ -149,7 +149,7 @@ fn compile(
     }
     Ok(Policy {
         id,
-        generation: metadata.generation.unwrap_or(0),
+        source: PolicySource::Cluster { generation: metadata.generation.unwrap_or(0) },
         created: created(metadata),
         workloads,
         mode: match parts.mode {

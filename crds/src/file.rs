@@ -9,7 +9,7 @@ mod tree;
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use beaconwatch_engine::policy::{Policy, PolicySet};
+use beaconwatch_engine::policy::{Policy, PolicySet, PolicySource};
 use serde::de::DeserializeOwned;
 
 use crate::compile::{self, CompileError, FieldError};
@@ -191,11 +191,13 @@ fn compile_document(document: &Node) -> Result<Policy, CompileError> {
     if !problems.is_empty() {
         return Err(CompileError { problems });
     }
-    if kind == "BeaconPolicy" {
-        compile::beacon_policy(&typed::<BeaconPolicy>(document)?)
+    let policy = if kind == "BeaconPolicy" {
+        compile::beacon_policy(&typed::<BeaconPolicy>(document)?)?
     } else {
-        compile::cluster_beacon_policy(&typed::<ClusterBeaconPolicy>(document)?)
-    }
+        compile::cluster_beacon_policy(&typed::<ClusterBeaconPolicy>(document)?)?
+    };
+    // One that was read back from a cluster has a generation, but here it is a file's.
+    Ok(Policy { source: PolicySource::File, ..policy })
 }
 
 fn typed<T: DeserializeOwned>(document: &Node) -> Result<T, CompileError> {

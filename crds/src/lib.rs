@@ -24,8 +24,6 @@ pub use beacon_node::BeaconNode;
 pub use beacon_policy::BeaconPolicy;
 pub use cluster_beacon_policy::ClusterBeaconPolicy;
 
-/// API group of all kinds.
-pub const GROUP: &str = "beaconwatch.io";
 /// API version of all kinds.
 pub const VERSION: &str = "v1alpha1";
 /// `apiVersion` of all kinds.

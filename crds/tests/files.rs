@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use beaconwatch_crds::file::{self, PlacedPolicy};
-use beaconwatch_engine::policy::{Mode, Requirement};
+use beaconwatch_engine::actor::Actor;
+use beaconwatch_engine::policy::{Mode, PolicySource, Requirement, WorkloadSelector};
 use beaconwatch_engine::protocol::AppProtocol;
 
 const WALK_THROUGH: &str = include_str!("files/payments.yaml");
@@ -91,7 +92,10 @@ fn a_policy_read_back_from_a_cluster_is_read_too() {
         "metadata:\n  name: payments\n  namespace: payments\n  generation: 3\n  creationTimestamp: \"2026-01-02T03:04:05Z\"\n  resourceVersion: \"17\"\n",
     );
     let policies = read(&format!("{text}\nstatus: {{programmed: 2/2}}\n"));
-    assert_eq!(policies[0].policy.generation, 3);
+    assert_eq!(policies[0].policy.source, PolicySource::File);
+    let mut everything = policies[0].policy.clone();
+    everything.workloads = WorkloadSelector::default();
+    assert!(everything.selects(&Actor::default(), None), "as any policy from a file, it needs no pod");
     assert_eq!(policies[0].policy.created.as_nanos(), 1_767_323_045_000_000_000);
 }
 

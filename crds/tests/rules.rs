@@ -1,6 +1,7 @@
 //! The generated schemas use only what the reader of policy files holds files to, and every rule has a message.
 
 use beaconwatch_crds::manifest;
+use beaconwatch_engine::finding::Term;
 use serde_json::Value;
 
 /// Keywords that the reader of files checks, or that say nothing about a value.
@@ -74,4 +75,13 @@ fn every_default_is_one_that_compiles() {
         "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: all}\nspec: {}\n";
     let policies = beaconwatch_crds::file::parse("defaults.yaml".as_ref(), text).unwrap();
     assert_eq!(policies.len(), 1);
+}
+
+#[test]
+fn every_item_of_evidence_is_explained() {
+    let schema = manifest::schema("BeaconFinding").unwrap();
+    let said = schema["properties"]["why"]["items"]["properties"]["term"]["description"].as_str().unwrap();
+    let listed: Vec<&str> =
+        said.trim_start_matches("Which item: ").trim_end_matches('.').split(", ").collect();
+    assert_eq!(listed, Term::ALL.map(Term::as_str));
 }

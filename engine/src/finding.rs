@@ -262,6 +262,26 @@ impl FindingKind {
 }
 
 impl Term {
+    /// All items, in the order in which their bits are kept.
+    pub const ALL: [Self; 16] = [
+        Self::Who,
+        Self::Ja4,
+        Self::Naming,
+        Self::Port,
+        Self::Destination,
+        Self::Baseline,
+        Self::Lag,
+        Self::Population,
+        Self::Timing,
+        Self::Size,
+        Self::Balance,
+        Self::Answer,
+        Self::DnsPayload,
+        Self::Reputation,
+        Self::Protocol,
+        Self::Period,
+    ];
+
     /// `who`, `ja4`, ...
     #[must_use]
     pub const fn as_str(self) -> &'static str {

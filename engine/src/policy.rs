@@ -32,14 +32,26 @@ pub struct PolicyId {
     pub name: Arc<str>,
 }
 
+/// Where a policy comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicySource {
+    /// A file, or this program. It also holds for actors whose pod is not known.
+    File,
+    /// The API server.
+    Cluster {
+        /// `metadata.generation`.
+        generation: i64,
+    },
+}
+
 /// One compiled policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// Its name.
     pub id: PolicyId,
-    /// `metadata.generation`; 0 when from a file.
-    pub generation: i64,
-    /// `metadata.creationTimestamp`; zero when from a file.
+    /// Where it comes from.
+    pub source: PolicySource,
+    /// `metadata.creationTimestamp`; zero if it has none.
     pub created: Timestamp,
     /// Which workloads it selects.
     pub workloads: WorkloadSelector,

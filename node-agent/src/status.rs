@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::LossPlace;
-use beaconwatch_engine::policy::PolicyId;
 use beaconwatch_engine::session::SandboxRuntime;
 use beaconwatch_engine::time::Timestamp;
 
@@ -30,10 +29,10 @@ pub struct AgentStatus {
     pub sandboxes: Vec<(SandboxRuntime, u64)>,
     /// What stays invisible for another reason than a hook's, each in a few words.
     pub limits: Vec<String>,
-    /// Policies in force.
-    pub policies: Vec<PolicyStatus>,
-    /// Why the last change of the policies was not taken; `None` if it was.
-    pub policies_error: Option<String>,
+    /// Number of policies in force.
+    pub policies: usize,
+    /// A policy or policy file is wrong as it is now, and the last good ones are in force.
+    pub policies_stale: bool,
     /// What the Kubernetes side counts, by name; empty without a cluster.
     pub kubernetes: Vec<(&'static str, u64)>,
     /// Contacts a second, over the last snapshots.
@@ -76,15 +75,6 @@ impl OlderProcesses {
         (nameless > 0)
             .then(|| format!("{nameless} of {found} processes older than the agent have no executable"))
     }
-}
-
-/// One policy in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyStatus {
-    /// Its name.
-    pub id: PolicyId,
-    /// Its generation; 0 when from a file.
-    pub generation: i64,
 }
 
 impl AgentStatus {

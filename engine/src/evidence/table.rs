@@ -45,24 +45,7 @@ const fn row(name: &'static str, prior: f32, usual: f32) -> Row {
 }
 
 /// The items, in the order in which their bits are kept.
-pub(crate) const TERMS: [Term; 16] = [
-    Term::Who,
-    Term::Ja4,
-    Term::Naming,
-    Term::Port,
-    Term::Destination,
-    Term::Baseline,
-    Term::Lag,
-    Term::Population,
-    Term::Timing,
-    Term::Size,
-    Term::Balance,
-    Term::Answer,
-    Term::DnsPayload,
-    Term::Reputation,
-    Term::Protocol,
-    Term::Period,
-];
+pub(crate) const TERMS: [Term; 16] = Term::ALL;
 
 /// Place of an item in [`TERMS`].
 pub(crate) const fn index_of(term: Term) -> usize {

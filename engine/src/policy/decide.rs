@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Exception, Policy, PolicySet, Requirement, Thresholds, WorkloadSelector};
+use super::{Exception, Policy, PolicySet, PolicySource, Requirement, Thresholds, WorkloadSelector};
 use crate::actor::{Actor, Pod};
 use crate::contact::Destination;
 use crate::finding::Severity;
@@ -68,7 +68,7 @@ impl Policy {
         let here = match (&self.id.namespace, pod) {
             (None, _) => true,
             (Some(namespace), Some(pod)) => *namespace == pod.namespace,
-            (Some(_), None) => self.generation == 0,
+            (Some(_), None) => self.source == PolicySource::File,
         };
         here && self.workloads.selects(actor, pod)
     }
@@ -228,7 +228,7 @@ impl Policy {
     pub fn everything(name: &str) -> Self {
         Self {
             id: super::PolicyId { namespace: None, name: Arc::from(name) },
-            generation: 0,
+            source: PolicySource::File,
             created: Timestamp::ZERO,
             workloads: WorkloadSelector::default(),
             mode: super::Mode::default(),
@@ -250,7 +250,8 @@ mod tests {
 
     fn policy(namespace: Option<&str>, name: &str, created: u64) -> Policy {
         let id = PolicyId { namespace: namespace.map(Arc::from), name: Arc::from(name) };
-        Policy { id, generation: 1, created: Timestamp::from_nanos(created), ..Policy::everything(name) }
+        let source = PolicySource::Cluster { generation: 1 };
+        Policy { id, source, created: Timestamp::from_nanos(created), ..Policy::everything(name) }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) struct Control {
     pub(super) sender: InputSender,
     pub(super) clock: NodeClock,
     pub(super) policies: Vec<PathBuf>,
+    /// Set while policy files are wrong, and the last good ones are in force.
+    pub(super) policies_stale: Arc<AtomicBool>,
     pub(super) lists: Vec<PathBuf>,
 }
 
@@ -66,7 +68,9 @@ impl Control {
     }
 
     fn reload_policies(&self) {
-        if let Some(policies) = policies::load(&self.policies) {
+        let loaded = policies::load(&self.policies);
+        self.policies_stale.store(loaded.is_none(), Ordering::Relaxed);
+        if let Some(policies) = loaded {
             eprintln!("beaconwatch: {} policies read again", policies.policies.len());
             let _ = self.sender.send((self.clock.now(), Input::Policies(policies)));
         } else {

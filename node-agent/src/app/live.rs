@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -57,7 +57,9 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
     let (policies_files, lists) = (args.policies.clone(), args.reputation.clone());
     super::lists::watch(list_files, sender.clone(), clock)?;
-    let control = Control { rings, stop, sender, clock, policies: policies_files, lists };
+    let files_stale = Arc::new(AtomicBool::new(false));
+    let policies_stale = Arc::clone(&files_stale);
+    let control = Control { rings, stop, sender, clock, policies: policies_files, policies_stale, lists };
     control::spawn(control, args.seconds.map(Duration::from_secs))?;
     tell_start(&ebpf, &hooks, &policies, args.kubernetes);
 
@@ -74,7 +76,8 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         |finding| outputs.send(finding),
         |engine| {
             digests.answer(engine);
-            watch.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine));
+            let stale = || files_stale.load(Ordering::Relaxed) || outputs.policies_refused();
+            watch.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine), stale);
         },
     );
     drop(ebpf);

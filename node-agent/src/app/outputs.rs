@@ -80,6 +80,11 @@ impl Outputs {
         all.map(|(name, _, count)| (name.trim_start_matches("kube_"), count)).collect()
     }
 
+    /// A policy of the cluster cannot be run as it is now.
+    pub(super) fn policies_refused(&self) -> bool {
+        self.cluster.as_ref().is_some_and(|cluster| cluster.counters().objects_refused.get() > 0)
+    }
+
     /// Lets every output hand over what it holds, and says what it could not.
     pub(super) fn shutdown(self) {
         let started = Stopwatch::start();

@@ -15,7 +15,7 @@ use super::sandboxes::{self, Sandboxed};
 use crate::clock::NodeClock;
 use crate::ebpf::{Ebpf, HookReport, HookState};
 use crate::source::ringbuf::RingCounters;
-use crate::status::{AgentStatus, HookStatus, PolicyStatus, StatusBoard};
+use crate::status::{AgentStatus, HookStatus, StatusBoard};
 
 /// Time between two snapshots.
 const SNAPSHOT: Duration = Duration::from_secs(1);
@@ -98,6 +98,7 @@ impl Watch {
         engine: &Engine,
         ebpf: &Ebpf,
         kubernetes: impl Fn(&Engine) -> Vec<(&'static str, u64)>,
+        policies_stale: impl Fn() -> bool,
     ) {
         let now = self.clock.now();
         if now.since(self.last.taken) < SNAPSHOT {
@@ -133,8 +134,8 @@ impl Watch {
             older: self.rings.older(),
             sandboxes: sandboxes::count(&sandboxed),
             limits: self.limits(ebpf, &sandboxed),
-            policies: self.policies_in_force(),
-            policies_error: None,
+            policies: self.policies.policies.len(),
+            policies_stale: policies_stale(),
             kubernetes: kubernetes(engine),
             contacts_per_second: self.contacts_per_second(counters.contacts, now),
         };
@@ -168,14 +169,6 @@ impl Watch {
             self.policies.policies.iter().flat_map(|p| &p.exceptions).any(|e| !e.digests.is_empty());
         let digests = (by_digest && !self.may_trace).then(|| crate::digest::NOT_KNOWN.to_owned());
         ebpf.limits().map(str::to_owned).chain(digests).chain(sandboxes::limits(sandboxed)).collect()
-    }
-
-    fn policies_in_force(&self) -> Vec<PolicyStatus> {
-        let of = |policy: &beaconwatch_engine::policy::Policy| PolicyStatus {
-            id: policy.id.clone(),
-            generation: policy.generation,
-        };
-        self.policies.policies.iter().map(of).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

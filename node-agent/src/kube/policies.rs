@@ -10,7 +10,7 @@ use beaconwatch_crds::beacon_node::{ExceptionUse, PolicyOnNode};
 use beaconwatch_crds::compile::{self, CompileError};
 use beaconwatch_crds::units::TimeText;
 use beaconwatch_crds::{BeaconPolicy, ClusterBeaconPolicy};
-use beaconwatch_engine::policy::{Policy, PolicyId, PolicySet};
+use beaconwatch_engine::policy::{Policy, PolicyId, PolicySet, PolicySource};
 use beaconwatch_engine::time::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
@@ -104,7 +104,7 @@ impl PolicyIndex {
         all.map(|(id, held)| PolicyOnNode {
             namespace: id.namespace.as_deref().map(str::to_owned),
             name: id.name.to_string(),
-            generation: held.good.as_ref().map_or(0, |policy| policy.generation),
+            generation: held.good.as_ref().map_or(0, generation),
             error: held.error.clone(),
             alert_threshold: self.told_from.get(id).map(|bits| format!("{bits:.1}")),
             exceptions_used: self.exceptions_used(id, held),
@@ -128,6 +128,14 @@ impl PolicyIndex {
                 Some(ExceptionUse { name: name.to_owned(), last_used: TimeText::from_nanos(at.as_nanos()) })
             })
             .collect()
+    }
+}
+
+/// Its generation, as reports have it: 0 is none.
+const fn generation(policy: &Policy) -> i64 {
+    match policy.source {
+        PolicySource::File => 0,
+        PolicySource::Cluster { generation } => generation,
     }
 }
 

@@ -2,14 +2,32 @@
 
 use beaconwatch_engine::policy::{
     BalanceKnobs, BeaconKnobs, Detectors, DnsKnobs, Exception, IrcKnobs, LongConnectionKnobs, Mode, Policy,
-    PolicyId, PolicySet, PortKnobs, Requirement, RetryKnobs, Thresholds, WorkloadSelector,
+    PolicyId, PolicySet, PolicySource, PortKnobs, Requirement, RetryKnobs, Thresholds, WorkloadSelector,
 };
 
 use super::wire::{Cursor, Wire, choices, fields};
 
 fields!(PolicySet { policies });
 fields!(PolicyId { namespace, name });
-fields!(Policy { id, generation, created, workloads, mode, thresholds, detectors, exceptions });
+fields!(Policy { id, source, created, workloads, mode, thresholds, detectors, exceptions });
+
+/// The generation; 0 stands for a file, since the API server counts from 1.
+impl Wire for PolicySource {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::File => 0_i64.put(out),
+            Self::Cluster { generation } => generation.put(out),
+        }
+    }
+
+    fn take(from: &mut Cursor<'_>) -> Option<Self> {
+        Some(match i64::take(from)? {
+            0 => Self::File,
+            generation => Self::Cluster { generation },
+        })
+    }
+}
+
 choices!(Mode { 0 => Observe, 1 => Alert });
 fields!(WorkloadSelector { pod, namespace, owners, containers });
 

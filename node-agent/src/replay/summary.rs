@@ -8,7 +8,9 @@ use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::detection::AlertThreshold;
 use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::finding::Severity;
-use beaconwatch_engine::policy::{Detectors, Mode, Policy, PolicyId, Thresholds, WorkloadSelector};
+use beaconwatch_engine::policy::{
+    Detectors, Mode, Policy, PolicyId, PolicySource, Thresholds, WorkloadSelector,
+};
 use beaconwatch_engine::time::Timestamp;
 
 use super::{Feed, FindingTally, LeftOut, Tally};
@@ -202,7 +204,7 @@ fn count_of(count: u64, noun: &str) -> String {
 pub fn default_policy() -> Policy {
     Policy {
         id: PolicyId { namespace: None, name: Arc::from("default") },
-        generation: 0,
+        source: PolicySource::File,
         created: Timestamp::ZERO,
         workloads: WorkloadSelector::default(),
         mode: Mode::default(),

@@ -11,7 +11,7 @@ use beaconwatch_engine::input::{
     WorkloadChange,
 };
 use beaconwatch_engine::inside::Network;
-use beaconwatch_engine::policy::{Exception, Policy, PolicyId, PolicySet, Requirement};
+use beaconwatch_engine::policy::{Exception, Policy, PolicyId, PolicySet, PolicySource, Requirement};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
@@ -168,7 +168,7 @@ fn policy() -> Policy {
     };
     let mut policy = Policy {
         id: PolicyId { namespace: Some("payments".into()), name: "p".into() },
-        generation: -1,
+        source: PolicySource::Cluster { generation: 7 },
         created: Timestamp::from_nanos(1),
         workloads: Default::default(),
         mode: Default::default(),

@@ -69,9 +69,9 @@ pub const METRICS: &[Metric] = &[
     by(&["table"], "beaconwatch_agent_table_unknown_total", Counter, "Records that refer to an entry which is not there.", unknown),
 
     plain("beaconwatch_agent_policies", Gauge, "Policies in force.",
-        |s, to| to.count(&[], s.status.policies.len() as u64)),
-    plain("beaconwatch_agent_policies_stale", Gauge, "1 if the last change of the policies could not be taken and the ones before are still in force.",
-        |s, to| to.count(&[], u64::from(s.status.policies_error.is_some()))),
+        |s, to| to.count(&[], s.status.policies as u64)),
+    plain("beaconwatch_agent_policies_stale", Gauge, "1 if a policy, or a policy file, is wrong as it is now, and the last good ones are in force.",
+        |s, to| to.count(&[], u64::from(s.status.policies_stale))),
 
     by(&["kind", "severity", "state"], "beaconwatch_agent_findings_total", Counter, "Finding states sent to the sinks.",
         |s, to| for (kind, severity, state, count) in s.sinks.findings() { to.count(&[kind.as_str(), severity.as_str(), state.as_str()], count); }),
