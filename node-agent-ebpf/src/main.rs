@@ -38,7 +38,7 @@ use node_agent_common::ABI_VERSION;
 #[unsafe(link_section = ".beaconwatch.abi")]
 static ABI: u32 = ABI_VERSION;
 
-/// Helpers of tracing programs are for GPL-compatible ones.
+/// Helpers of tracing programs are for GPL-compatible ones. The kernel knows a list of words; Apache is not among them.
 #[unsafe(no_mangle)]
 #[unsafe(link_section = "license")]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

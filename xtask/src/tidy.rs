@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 
 mod arrows;
 mod lengths;
+mod licences;
 mod maps;
 mod modules;
 mod words;
@@ -21,6 +22,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     maps::check(&root, &files, &mut wrong)?;
     modules::check(&root, &files, &mut wrong)?;
     arrows::check(&root, &mut wrong)?;
+    licences::check(&root, &mut wrong)?;
     if wrong.is_empty() {
         return Ok(());
     }
