@@ -10,7 +10,7 @@ DENY := $(CACHE)/tools/cargo-deny-0.20.2/bin/cargo-deny
 say = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-detection fuzz build clean
+.PHONY: help demo test all-tests check bench bench-detection fuzz build clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -40,6 +40,10 @@ check: ## fmt, clippy, house rules, licences
 	@$(DENY) --log-level error check licenses bans sources
 
 test: ## Set up, then all tests; root, eBPF and cluster parts run for real where they can
+	@scripts/listing-skips.sh $(MAKE) --no-print-directory all-tests
+
+# The list of what was skipped comes last, whatever failed.
+all-tests:
 	@scripts/setup.sh rust build ebpf test fuzz
 	@cargo xtask build-ebpf
 	$(call say,tests (cold about 6 minutes to build))

@@ -12,14 +12,14 @@ cluster-demo: ## Install the chart on it, start a beaconing pod and show the fin
 	@e2e/demo.sh
 
 chart-test: chart-tools ## Lint, render and check the chart (the first time 3 minutes to build helm)
-	@cargo test --package beaconwatch-e2e --test chart
+	@scripts/listing-skips.sh cargo test --package beaconwatch-e2e --test chart
 
 chart-tools:
 	@if command -v go >/dev/null; then e2e/cluster/build.sh helm kubeconform promcheck && e2e/cluster/schemas.sh; \
-	else echo "skipped: the chart's tests need Go to build helm, kubeconform and promcheck"; fi
+	else scripts/skip.sh "tests of the chart" "Go is needed to build helm, kubeconform and promcheck"; fi
 
 # The tests of the whole workspace include those of the chart.
-test: chart-tools
+all-tests: chart-tools
 
 e2e: ## All scenarios on a real cluster: KUBECONFIG's if set, else one started and ended here (root)
 	@e2e/run.sh

@@ -2,22 +2,29 @@
 # run.sh [FILTER...]: the scenarios of e2e/tests on a real cluster. With KUBECONFIG set, on that one (its nodes must have the
 # images of e2e/images.sh; BEACONWATCH_E2E_LOAD names a command that gives it image archives, such as "kind load
 # image-archive"). Without, on one that is started here and ended at the end, whatever happens; BEACONWATCH_E2E_KEEP=1
-# leaves it up. Where its programs cannot be had it says so in one line and that is no failure.
+# leaves it up. Where no cluster can be started this is skipped; on CI that is a failure, and so is a program that
+# cannot be built.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/cluster/paths.sh"
 cd "$repository"
+[ -n "${BEACONWATCH_SKIPS:-}" ] || exec scripts/listing-skips.sh e2e/run.sh "$@"
 
 if [ -n "${KUBECONFIG:-}" ]; then
   inside=(env) load=(${BEACONWATCH_E2E_LOAD:-true})
   say "using the cluster of $KUBECONFIG"
 elif [ "$(id -u)" != 0 ] || [ ! -e $cgroups/unified/cgroup.procs ] || ! command -v go >/dev/null; then
-  say "skipped: the scenarios need root, Go and hybrid cgroups to start a cluster here, or KUBECONFIG of another"
-  exit 0
+  exec scripts/skip.sh "scenarios on a real cluster" \
+    "root, Go and hybrid cgroups are needed to start one here, or KUBECONFIG of another"
 else
   inside=("$here/enter.sh") load=("$here/load.sh")
   export BEACONWATCH_E2E_LOCAL=1 BEACONWATCH_E2E_CGROUP_PATH=/sys/fs/cgroup/unified
   [ -n "${BEACONWATCH_E2E_KEEP:-}" ] || trap '"$here/down.sh"' EXIT
-  "$here/build.sh" || { say "skipped: the pinned programs of the cluster cannot be had here (see above)"; exit 0; }
+  "$here/build.sh"
+  if [ $# -eq 0 ]; then
+    say "tests on an API server without a cluster"
+    # The whole workspace, so that features are those of `make test` and nothing is compiled twice.
+    cargo test --quiet --workspace --test on_a_real_api_server -- --ignored
+  fi
   "$here/up.sh" 2
 fi
 "$here/build.sh" helm otelcol
@@ -36,7 +43,7 @@ while IFS=$'\t' read -r test executable; do tests[$test]=$executable; done < <(
     jq -r 'select(.executable != null and .target.kind == ["test"]) | [.target.name, .executable] | @tsv')
 
 scenario() { # TEST [options of the test harness]
-  BEACONWATCH_E2E=1 "${inside[@]}" "${tests[$1]}" "${@:2}"
+  "${inside[@]}" "${tests[$1]}" --ignored "${@:2}"
 }
 
 failed=()
@@ -52,7 +59,9 @@ for test in install policies findings flood outages uninstall; do
     # A machine that was out of breath is no finding: what failed is tried once more, alone.
     mapfile -t again < <(sed -nE 's/^test (.*) \.\.\. FAILED$/\1/p' "$said")
     say "scenarios: $test: once more: ${again[*]:-all}"
-    scenario "$test" --test-threads=1 --exact "${again[@]}" || failed+=("$test")
+    outcome=passed
+    scenario "$test" --test-threads=1 --exact "${again[@]}" || { failed+=("$test"); outcome=failed; }
+    printf 'tried twice: scenarios of %s: %s (%s)\n' "$test" "${again[*]:-all}" "$outcome" >>"$BEACONWATCH_SKIPS"
   fi
   say "scenarios: $test took $((SECONDS - started)) s"
 done

@@ -31,7 +31,7 @@ if [ "$*" != rhythm ] && [ -d "$shared/datasets" ]; then cargo build --release -
 for job in "$@"; do
   echo "== $job"
   if [ "$job" != rhythm ] && [ ! -d "$shared/datasets" ]; then
-    echo "bench-detection: skipped: no labelled traffic in $shared"
+    BEACONWATCH_SKIPS= scripts/skip.sh "$job" "no labelled traffic in $shared"
     continue
   fi
   case $job in

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 agent=$target/release/beaconwatch-agent
 say() { printf 'bench: %s\n' "$*"; }
-[ "$(id -u)" = 0 ] || { say "skipped: the agent needs root"; exit 0; }
+[ "$(id -u)" = 0 ] || exec scripts/skip.sh "figures of the whole agent" "the agent needs root"
 [ -x "$agent" ] || { say "no $agent: cargo build --release --package beaconwatch-agent"; exit 1; }
 cgroups=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
 containers=128 destinations=64

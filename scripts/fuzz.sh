@@ -3,12 +3,12 @@
 # A crash is printed with its input, which stays in fuzz/artifacts/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[ -n "${BEACONWATCH_SKIPS:-}" ] || exec scripts/listing-skips.sh scripts/fuzz.sh "$@"
 seconds=${FUZZ_SECONDS:-60}
 cache=${BEACONWATCH_CACHE:-$HOME/.cache/beaconwatch}
 fuzz=$cache/tools/cargo-fuzz-0.13.2/bin/cargo-fuzz
 if ! rustup run nightly rustc --version >/dev/null 2>&1; then
-  echo "fuzz: skipped: needs a nightly toolchain (rustup toolchain install nightly)" >&2
-  exit 0
+  exec scripts/skip.sh fuzzing "no nightly toolchain (rustup toolchain install nightly)"
 fi
 export RUSTUP_TOOLCHAIN=nightly
 export CARGO_TARGET_DIR=$cache/fuzz-target   # instrumented, so apart from everything else
@@ -38,5 +38,5 @@ for crate in engine node-agent crds; do
     if [ $# -eq 0 ] || [[ " $* " == *" $target "* ]]; then jobs+=("$crate" "$target"); fi
   done < <("$fuzz" list --fuzz-dir "$crate/fuzz")
 done
-[ ${#jobs[@]} -gt 0 ] || { echo "fuzz: no targets"; exit 0; }
+[ ${#jobs[@]} -gt 0 ] || { echo "fuzz: no such target: $*"; exit 1; }
 printf '%s\n' "${jobs[@]}" | xargs -n 2 -P 2 bash -c 'run_one "$0" "$1"'

@@ -12,12 +12,13 @@ pub struct Stopped {
     started: bool,
 }
 
-/// Whether the cluster under test is the local one; one line if not.
+/// Whether the cluster under test is the local one; else the test is skipped.
 #[must_use]
+#[track_caller]
 pub fn is_ours() -> bool {
     let ours = std::env::var_os("BEACONWATCH_E2E_LOCAL").is_some();
     if !ours {
-        eprintln!("skipped: only the local cluster's API server can be stopped");
+        beaconwatch_skip::skip("only the local cluster's API server can be stopped");
     }
     ours
 }

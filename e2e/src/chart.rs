@@ -14,14 +14,15 @@ pub fn directory() -> PathBuf {
     repository().join("charts/beaconwatch")
 }
 
-/// A program that `e2e/cluster/build.sh` built, or nothing and one line that says so.
+/// A program that `e2e/cluster/build.sh` built, or nothing, and the test is skipped.
 #[must_use]
+#[track_caller]
 pub fn built_program(name: &str) -> Option<PathBuf> {
     let path = cluster_cache().join("bin").join(name);
     if path.is_file() {
         return Some(path);
     }
-    eprintln!("skipped: no {name} in {} (e2e/cluster/build.sh {name})", path.display());
+    beaconwatch_skip::skip(format!("no {} (e2e/cluster/build.sh {name})", path.display()));
     None
 }
 
@@ -33,10 +34,12 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The chart with its default values; nothing if there is no helm.
+    /// The chart with its default values; nothing if there is no helm, and the test is skipped.
     #[must_use]
+    #[track_caller]
     pub fn with_defaults() -> Option<Self> {
-        built_program("helm").map(|helm| Self { helm, settings: Vec::new() })
+        let helm = built_program("helm")?;
+        Some(Self { helm, settings: Vec::new() })
     }
 
     /// The same with one more `--set`.

@@ -261,12 +261,12 @@ fn objects_conform_to_the_schemas_of_every_served_kubernetes() -> Result<()> {
     let rendered = tempfile::NamedTempFile::new()?;
     fs::write(rendered.path(), chart.with_everything().render()?)?;
     let schemas = cluster_cache().join("schemas");
-    let Ok(versions) = fs::read_dir(&schemas) else {
-        eprintln!("skipped: no {} (e2e/cluster/schemas.sh)", schemas.display());
-        return Ok(());
-    };
+    let versions: Vec<_> = fs::read_dir(&schemas).into_iter().flatten().collect::<Result<_, _>>()?;
+    if versions.is_empty() {
+        beaconwatch_skip::skip(format!("no {} (e2e/cluster/schemas.sh)", schemas.display()));
+    }
     for version in versions {
-        let location = version?.path().join("{{.ResourceKind}}{{.KindSuffix}}.json");
+        let location = version.path().join("{{.ResourceKind}}{{.KindSuffix}}.json");
         let output = Command::new(&kubeconform)
             .args([
                 "-strict",

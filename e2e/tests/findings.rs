@@ -20,6 +20,7 @@ async fn called(server: &Server, times: usize) -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn curl_loop_in_a_deployment_is_found_and_told_with_its_owner() -> Result<()> {
     run("curl", async |scenario: &Scenario| {
         let _server = Server::start(10, 8080, Speaks::Http).await?;
@@ -53,6 +54,7 @@ fn curl_loop_in_a_deployment_is_found_and_told_with_its_owner() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn fresh_pods_of_a_cron_job_are_one_beacon() -> Result<()> {
     run("cron", async |scenario: &Scenario| {
         let server = Server::start(11, 8080, Speaks::Http).await?;
@@ -73,6 +75,7 @@ fn fresh_pods_of_a_cron_job_are_one_beacon() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn wget_from_a_writable_path_scores_higher_than_one_of_the_image() -> Result<()> {
     run("wget", async |scenario: &Scenario| {
         let _servers =
@@ -104,6 +107,7 @@ fn wget_from_a_writable_path_scores_higher_than_one_of_the_image() -> Result<()>
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn irc_bot_in_python_is_found() -> Result<()> {
     run("irc", async |scenario: &Scenario| {
         let _server = Server::start(14, 8443, Speaks::Irc { ping_every: Duration::from_secs(2) }).await?;
@@ -127,6 +131,7 @@ exec python3 /tmp/bot.py";
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn dns_beacon_is_found_by_its_domain_not_by_the_resolver() -> Result<()> {
     run("dns", async |scenario: &Scenario| {
         scenario.apply(&quick_policy("quick")).await?;
@@ -144,6 +149,7 @@ done";
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn host_network_pod_is_told_apart_from_its_node() -> Result<()> {
     run("hostnet", async |scenario: &Scenario| {
         let _server = Server::start(15, 8080, Speaks::Http).await?;
@@ -160,6 +166,7 @@ fn host_network_pod_is_told_apart_from_its_node() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn collector_receives_what_was_found_with_the_attributes_of_the_conventions() -> Result<()> {
     run("otlp", async |scenario: &Scenario| {
         let collector = Collector::start().await?;
@@ -196,6 +203,7 @@ fn collector_receives_what_was_found_with_the_attributes_of_the_conventions() ->
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn excepted_behaviour_is_not_told_and_the_policy_says_when_the_exception_was_used() -> Result<()> {
     run("excepted", async |scenario: &Scenario| {
         let server = Server::start(19, 8080, Speaks::Http).await?;
@@ -220,6 +228,7 @@ fn excepted_behaviour_is_not_told_and_the_policy_says_when_the_exception_was_use
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn ordinary_traffic_stays_silent() -> Result<()> {
     run("silent", async |scenario: &Scenario| {
         let person = Server::start(17, 8080, Speaks::Http).await?;
@@ -261,6 +270,7 @@ exec python3 /tmp/scraper.py";
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn loop_in_an_exec_session_stays_silent_where_people_debug() -> Result<()> {
     run("exec", async |scenario: &Scenario| {
         let server = Server::start(18, 8080, Speaks::Http).await?;

@@ -44,6 +44,7 @@ async fn kill(scenario: &Scenario, name: &str) -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn killed_agent_comes_back_and_goes_on_with_the_same_finding() -> Result<()> {
     run("agent-killed", async |scenario: &Scenario| {
         let server = Server::start(30, 8080, Speaks::Http).await?;
@@ -78,6 +79,7 @@ fn killed_agent_comes_back_and_goes_on_with_the_same_finding() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn another_operator_takes_over_from_a_killed_one() -> Result<()> {
     run("operator-killed", async |scenario: &Scenario| {
         let leases: Api<Lease> = Api::namespaced(scenario.client.clone(), release::NAMESPACE);
@@ -91,6 +93,7 @@ fn another_operator_takes_over_from_a_killed_one() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn finding_made_while_the_api_server_is_away_is_written_once_when_it_is_back() -> Result<()> {
     if !apiserver::is_ours() {
         return Ok(());
@@ -123,6 +126,7 @@ fn finding_made_while_the_api_server_is_away_is_written_once_when_it_is_back() -
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn record_made_while_the_collector_is_away_reaches_it_once_when_it_is_back() -> Result<()> {
     run("collector-away", async |scenario: &Scenario| {
         let _server = Server::start(32, 8080, Speaks::Http).await?;

@@ -14,6 +14,7 @@ use kube::{Client, Config, ResourceExt};
 use serde_json::json;
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn policy_is_accepted_and_programmed_on_every_node() -> Result<()> {
     run("programmed", async |scenario: &Scenario| {
         scenario.apply(&pod("anything", "sleep 100000")).await?;
@@ -29,6 +30,7 @@ fn policy_is_accepted_and_programmed_on_every_node() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn changed_policy_is_programmed_again() -> Result<()> {
     run("changed", async |scenario: &Scenario| {
         scenario.apply(&quick_policy("quick")).await?;
@@ -41,6 +43,7 @@ fn changed_policy_is_programmed_again() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn wrong_policies_are_refused_in_words_that_help() -> Result<()> {
     run("refused", async |scenario: &Scenario| {
         let policy = |spec: &str| {
@@ -66,6 +69,7 @@ fn wrong_policies_are_refused_in_words_that_help() -> Result<()> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn status_names_a_selector_without_pods_and_an_expired_exception() -> Result<()> {
     run("status", async |scenario: &Scenario| {
         let policy = "
@@ -119,6 +123,7 @@ async fn as_agent(scenario: &Scenario) -> Result<(Client, String)> {
 }
 
 #[test]
+#[ignore = "a scenario on a cluster: make e2e"]
 fn agent_may_write_for_its_own_node_and_for_no_other() -> Result<()> {
     run("denied", async |scenario: &Scenario| {
         let (agent, own) = as_agent(scenario).await?;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use beaconwatch_agent::replay::observations::write_observations;
+use beaconwatch_skip::{skip, without_data};
 
 /// Exact, expected, differing, missing and additional records of a protocol.
 type Tally = (u64, u64, u64, u64, u64);
@@ -21,8 +22,7 @@ fn datasets() -> Option<PathBuf> {
 #[test]
 fn the_labelled_captures_are_read_as_their_oracles_read_them() {
     let Some(datasets) = datasets() else {
-        println!("skipped: no labelled captures (BEACONWATCH_SHARED is not set, and ../shared is not there)");
-        return;
+        return without_data("no labelled captures in $BEACONWATCH_SHARED or ../shared");
     };
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("observations");
     fs::create_dir_all(&out).unwrap();
@@ -46,8 +46,7 @@ fn the_labelled_captures_are_read_as_their_oracles_read_them() {
         .arg(&figures)
         .output();
     let Ok(scored) = scored else {
-        println!("skipped: python3 is needed to compare with the oracles");
-        return;
+        return skip("python3 is needed to compare with the oracles");
     };
     let report = String::from_utf8_lossy(&scored.stdout).into_owned();
     println!("{report}");

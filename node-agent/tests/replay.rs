@@ -228,10 +228,7 @@ fn input_of_another_format_is_not_taken_for_silence() {
 fn a_pipe_is_read_once_and_whole() {
     let dir = Directory::of("pipe");
     let pipe = dir.0.join("pipe");
-    if !std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
-        println!("skipped: no mkfifo on this machine");
-        return;
-    }
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let writing = pipe.clone();
     let writer = std::thread::spawn(move || std::fs::write(writing, format!("{EVENT}\n").repeat(5000)));
     let read = summary(&["--events", pipe.to_str().unwrap()]).unwrap();

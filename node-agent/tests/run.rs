@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use beaconwatch_skip::skip;
+
 const AGENT: &str = env!("CARGO_BIN_EXE_beaconwatch-agent");
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -22,13 +24,14 @@ spec:
     beacon: {minimumSpan: 5s}
 ";
 
-/// False, with one line, where the kernel cannot be watched.
+/// False where the kernel cannot be watched.
+#[track_caller]
 fn can_watch() -> bool {
     let output = Command::new(AGENT).arg("doctor").output().unwrap();
     let can = matches!(output.status.code(), Some(0 | 3));
     if !can {
         let said = String::from_utf8_lossy(&output.stdout);
-        eprintln!("skipped: {}", said.lines().find(|line| line.starts_with("Nothing")).unwrap_or("no eBPF"));
+        skip(said.lines().find(|line| line.starts_with("Nothing")).unwrap_or("no eBPF"));
     }
     can
 }
@@ -133,16 +136,25 @@ fn sighup_reads_policies_again_and_a_bad_file_keeps_the_last_good_one() {
     }
     let directory = Directory::of("reload");
     let policy = directory.file("policy.yaml", POLICY);
-    let agent = Agent::start(&policy, &[]);
+    let agent = Agent::spawn(&policy, &[]);
+    let line = agent.wait_for("metrics at http://");
+    let address = line.split("http://").nth(1).unwrap().trim_end_matches("/metrics").to_owned();
+    let stale = |expected: &str| {
+        let line = format!("\nbeaconwatch_agent_policies_stale {expected}\n");
+        until(|| get(&address, "/metrics").filter(|page| page.contains(&line)));
+    };
+    stale("0");
     agent.signal("-HUP");
     agent.wait_for("1 policies read again");
     std::fs::write(&policy, "kind: Nonsense\n").unwrap();
     agent.signal("-HUP");
     agent.wait_for("policy.yaml");
     agent.wait_for("the last good policies stay in force");
+    stale("1");
     std::fs::write(&policy, POLICY).unwrap();
     agent.signal("-HUP");
     agent.wait_for("1 policies read again");
+    stale("0");
     agent.stop("-TERM");
 }
 

@@ -16,6 +16,7 @@ use beaconwatch_agent::status::{AgentStatus, HookStatus, StatusBoard};
 use beaconwatch_engine::finding::{Finding, FindingState};
 use beaconwatch_engine::input::LossPlace;
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_skip::skip;
 use tokio::runtime::Runtime;
 
 fn in_state(state: FindingState) -> Arc<Finding> {
@@ -183,8 +184,7 @@ fn every_metric_is_on_the_page_once() {
 #[test]
 fn promtool_has_nothing_to_say_about_the_page() {
     let Some(promtool) = promtool() else {
-        eprintln!("skipped: no promtool (package prometheus)");
-        return;
+        return skip("no promtool (package prometheus)");
     };
     let mut sinks = Sinks::default();
     let _waiting = sinks.attach(SinkName::Otlp, 10);

@@ -15,8 +15,8 @@ use beaconwatch_agent::ebpf::EbpfOptions;
 use crate::container::{self, Mode};
 use crate::scene::{SERVER, Scene, Watch};
 
-/// Asks for the figures; the value is the number of rounds.
-const ASKED: &str = "BEACONWATCH_BENCH_ROUNDS";
+/// Number of rounds.
+const ROUNDS: &str = "BEACONWATCH_BENCH_ROUNDS";
 /// Says to a process of this bench what to do.
 const ROLE: &str = "BEACONWATCH_BENCH_ROLE";
 const PORT: u16 = 7000;
@@ -25,11 +25,9 @@ const ANSWER: usize = 200;
 const SECONDS: f64 = 1.5;
 
 #[test]
+#[ignore = "`cargo xtask bench-ebpf` runs it"]
 fn figures() {
-    let Ok(rounds) = std::env::var(ASKED) else {
-        println!("skipped: figures are made by `cargo xtask bench-ebpf`");
-        return;
-    };
+    let rounds = std::env::var(ROUNDS).expect("the number of rounds");
     let scene = Scene::with_rooms(1);
     std::fs::create_dir(scene.cgroup("bench")).unwrap();
     let mut server = start(&scene, None, "serve");
@@ -127,7 +125,7 @@ fn start(scene: &Scene, room: Option<u8>, role: &str) -> Child {
             .args(["-c", "echo 0 > \"$0\" && exec \"$@\""])
             .arg(procs)
             .arg(std::env::current_exe().unwrap())
-            .args(["figures::process", "--exact", "--nocapture"])
+            .args(["figures::process", "--ignored", "--exact", "--nocapture"])
             .env(ROLE, role)
             .stdout(Stdio::piped())
             .spawn()
@@ -146,8 +144,9 @@ fn start(scene: &Scene, room: Option<u8>, role: &str) -> Child {
 
 /// Not a test: a process of the bench.
 #[test]
+#[ignore = "the bench starts it"]
 fn process() {
-    let Ok(role) = std::env::var(ROLE) else { return };
+    let role = std::env::var(ROLE).expect("what to do");
     if role == "agent" {
         let watch = Watch::with_queue(&EbpfOptions::default(), 4096).expect("the bench needs eBPF");
         std::thread::sleep(Duration::from_secs(1));

@@ -15,6 +15,7 @@ use beaconwatch_agent::ebpf::{CgroupRoot, Ebpf, EbpfError, EbpfOptions, HookRepo
 use beaconwatch_agent::source::ringbuf::{self, RingHandle};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_skip::skip;
 
 /// Server's addresses, in a namespace of their own.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -30,16 +31,17 @@ pub(crate) const REFUSES: u16 = 9009;
 /// Bytes of an answer.
 pub(crate) const ANSWER: usize = 1000;
 
-/// Loads the object, or prints why the test is skipped.
+/// Loads the object; `None` if the test is skipped.
+#[track_caller]
 pub(crate) fn load(options: &EbpfOptions) -> Option<(Ebpf, Vec<HookReport>)> {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: loading eBPF programs needs root");
+        skip("loading eBPF programs needs root");
         return None;
     }
     match Ebpf::load(options) {
         Ok(loaded) => Some(loaded),
         Err(error @ (EbpfError::BuiltWithout | EbpfError::NoBtf(_) | EbpfError::NoCgroup2)) => {
-            println!("skipped: {error}");
+            skip(error);
             None
         }
         Err(error) => panic!("{}", chain(&error)),
@@ -250,7 +252,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; `None` if that cannot be (the reason is printed).
+    /// Begins to watch; `None` if that cannot be.
     pub(crate) fn begin(options: &EbpfOptions) -> Option<Self> {
         Self::with_queue(options, 1 << 20)
     }

@@ -17,6 +17,7 @@ use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::protocol::{self, Carrier, Detail, FlowParser, Observation};
 use beaconwatch_engine::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_skip::skip;
 
 use crate::scene::{SERVER, Scene, Watch, load};
 
@@ -48,11 +49,11 @@ pub(crate) struct Client {
 }
 
 impl Stage {
-    /// Begins to watch; `None` if programs are missing or the kernel cannot be watched (the reason is printed).
+    /// Begins to watch; `None` if programs are missing or the kernel cannot be watched.
     pub(crate) fn set(programs: &[&str]) -> Option<Self> {
         let missing: Vec<&str> = programs.iter().copied().filter(|program| !is_installed(program)).collect();
         if !missing.is_empty() {
-            println!("skipped: not installed: {} (scripts/setup.sh test)", missing.join(", "));
+            skip(format!("not installed: {} (scripts/setup.sh test)", missing.join(", ")));
             return None;
         }
         load(&EbpfOptions::default())?;

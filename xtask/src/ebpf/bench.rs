@@ -9,7 +9,7 @@ pub(in crate::ebpf) fn run(rounds: u32) -> anyhow::Result<()> {
     eprintln!("bench-ebpf: {rounds} rounds take about {} minutes", 1 + rounds / 4);
     let status = Command::new("cargo")
         .args(["test", "--release", "--package", "beaconwatch-agent", "--test", "ebpf"])
-        .args(["figures::figures", "--", "--exact", "--nocapture"])
+        .args(["figures::figures", "--", "--ignored", "--exact", "--nocapture"])
         .env("BEACONWATCH_BENCH_ROUNDS", rounds.to_string())
         .current_dir(super::root()?)
         .status()

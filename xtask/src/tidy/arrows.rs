@@ -13,7 +13,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("beaconwatch-crds", &["beaconwatch-engine"]),
     ("beaconwatch-operator", &["beaconwatch-crds", "beaconwatch-engine"]),
     ("beaconwatch-agent", &["node-agent-common", "beaconwatch-engine", "beaconwatch-crds"]),
-    ("beaconwatch-e2e", &["beaconwatch-crds"]),
+    ("beaconwatch-e2e", &["beaconwatch-crds", "beaconwatch-skip"]),
+    ("beaconwatch-skip", &[]),
     ("xtask", &["beaconwatch-crds", "beaconwatch-engine", "beaconwatch-agent"]),
 ];
 

@@ -95,8 +95,7 @@ fn dump(browser: &str, page: &std::path::Path, screenshot: Option<&std::path::Pa
 #[test]
 fn a_browser_shows_the_page_and_runs_nothing_in_it() {
     let Some(browser) = browser() else {
-        println!("skipped: no chromium on this machine");
-        return;
+        return beaconwatch_skip::skip("no chromium on this machine");
     };
     let finding = example();
     let directory = std::env::temp_dir().join(format!("beaconwatch-page-{}", std::process::id()));
