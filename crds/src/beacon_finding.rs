@@ -86,7 +86,7 @@ use crate::units::TimeText;
 pub struct BeaconFindingRecord {
     /// One sentence: who does what, how often, since when.
     pub summary: String,
-    /// Identity of the finding, 16 hexadecimal digits. The same behaviour of another replica, or after a restart,
+    /// Identity of the finding, 32 hexadecimal digits. The same behaviour of another replica, or after a restart,
     /// has the same.
     pub finding_id: String,
     /// Kind of behaviour: Beacon, Unbalanced, DnsBeacon, DnsTunnel, Irc, LongConnection, UnexpectedPort,

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::collections::hash_of;
+use crate::identity::{self, Alone, Id};
 use crate::time::Timestamp;
 
 /// Where an executable came from, relative to the image of its container.
@@ -146,18 +146,28 @@ pub struct Actor {
 /// What keeps an actor's conversations apart from others': container (else source address) and executable.
 /// Two processes of one executable in one container are one actor to the detectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ActorKey(pub u64);
+pub struct ActorKey(pub Id);
 
 impl Actor {
-    /// The key of [`ActorKey`]; costs a hash of a few strings, so keep it beside the shared actor.
+    /// Its key; costs a hash of a few strings, so keep it beside the shared actor.
     #[must_use]
     pub fn key(&self) -> ActorKey {
-        let executable = self.process.as_ref().map(|p| &p.executable);
+        let executable = self.process.as_ref().map(|p| &*p.executable);
+        ActorKey(identity::actor(self.alone(), executable))
+    }
+
+    /// What tells it from others, whatever runs there: the best that is known without its pod.
+    pub(crate) fn alone(&self) -> Alone<'_> {
         match (&self.container, self.cgroup) {
-            (Some(container), _) => ActorKey(hash_of(&(1_u8, container, executable))),
-            (None, 0) => ActorKey(hash_of(&(2_u8, &self.address, executable))),
-            (None, cgroup) => ActorKey(hash_of(&(3_u8, cgroup, executable))),
+            (Some(container), _) => Alone::Container(container),
+            (None, 0) => Alone::Address(self.address),
+            (None, cgroup) => Alone::Cgroup(cgroup),
         }
+    }
+
+    /// Path of its executable; `None` if unknown.
+    pub(crate) fn executable(&self) -> Option<&str> {
+        self.process.as_ref().map(|process| &*process.executable).filter(|path| !path.is_empty())
     }
 }
 

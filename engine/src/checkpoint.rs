@@ -13,7 +13,9 @@ use thiserror::Error;
 use crate::collections::hash_of;
 
 /// Changes whenever the layout of anything that is saved does.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
+/// Up to here identities were hashes that no other version can make again.
+const UNSPECIFIED_IDENTITIES: u32 = 6;
 const MAGIC: [u8; 4] = *b"BWCP";
 
 /// Why a checkpoint was refused.
@@ -22,6 +24,15 @@ pub enum CheckpointError {
     /// Not a checkpoint.
     #[error("reading a checkpoint: these bytes are none")]
     Foreign,
+    /// Of a version before identities were specified: nothing in it can be recognised.
+    #[error(
+        "reading a checkpoint: it is of version {found}, in which identities were made in another way; conversations \
+         and baselines begin anew, this once"
+    )]
+    Identities {
+        /// Its version.
+        found: u32,
+    },
     /// Of another version of the engine.
     #[error("reading a checkpoint: it is of version {found}, this engine reads {}", VERSION)]
     Version {
@@ -52,6 +63,9 @@ pub(crate) fn open(bytes: &[u8]) -> Result<Reader<'_>, CheckpointError> {
         return Err(CheckpointError::Foreign);
     }
     let found = u32::load(&mut reader).ok_or(CheckpointError::Damaged)?;
+    if found <= UNSPECIFIED_IDENTITIES {
+        return Err(CheckpointError::Identities { found });
+    }
     if found != VERSION {
         return Err(CheckpointError::Version { found });
     }
@@ -260,6 +274,8 @@ mod tests {
         let mut newer = bytes.clone();
         newer[4] = 9;
         assert!(matches!(open(&newer), Err(CheckpointError::Version { found: 9 })));
+        newer[4] = 6;
+        assert!(matches!(open(&newer), Err(CheckpointError::Identities { found: 6 })));
         for cut in 8..bytes.len() {
             assert!(matches!(open(&bytes[..cut]), Err(CheckpointError::Damaged)), "{cut}");
         }

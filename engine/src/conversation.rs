@@ -19,6 +19,7 @@ use crate::actor::{Actor, ActorKey};
 use crate::checkpoint::saved;
 use crate::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::detector::dns::DnsPayload;
+use crate::identity::Id;
 use crate::numeric::{class_size, size_class};
 use crate::protocol::AppProtocol;
 use crate::rhythm::{Modal, SizeBet, Tracker, Train};
@@ -26,11 +27,11 @@ use crate::time::Timestamp;
 
 /// Identity of a conversation: actor (or the workload, for jobs), destination, port, transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ConversationKey(pub(crate) u64);
+pub(crate) struct ConversationKey(pub(crate) Id);
 
 /// Whose share of the table a conversation takes: its container, else its cgroup or source address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Originator(pub(crate) u64);
+pub(crate) struct Originator(pub(crate) Id);
 
 /// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
 /// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
@@ -205,7 +206,7 @@ impl Conversation {
         }
         // A name may stand for many addresses: the first one stays, so that a finding does not wander.
         if let Some(spread) = &mut self.spread {
-            spread.contact(contact);
+            spread.contact(self.key, contact);
             if self.destination.port != contact.destination.port {
                 self.destination.port = 0;
             }
@@ -232,7 +233,7 @@ impl Conversation {
             ContactKind::Connect { established } => self.answer(*established),
             ContactKind::Burst => self.bursts = self.bursts.saturating_add(1),
             ContactKind::DnsQuery(question) => {
-                self.dns.get_or_insert_default().question(contact.start, question);
+                self.dns.get_or_insert_default().question(self.key, contact.start, question);
             }
         }
         let modal = contact.bytes.is_some_and(|bytes| self.count_size(bytes));

@@ -29,6 +29,7 @@ use crate::detector::dns;
 use crate::engine::LOOK_AHEAD;
 use crate::evidence::Denominators;
 use crate::finding::Finding;
+use crate::identity::Secret;
 use crate::input::BaselineEntry;
 use crate::limits::Limits;
 use crate::participant::Participants;
@@ -127,6 +128,19 @@ impl Detection {
     /// Where policies with a budget of alarms tell from, as far as they have judged anything.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
         self.budgets.in_force()
+    }
+
+    /// What keeps others from steering the identities of conversations, as long as there are none.
+    pub fn set_secret(&mut self, secret: Secret) {
+        if self.table.len() == 0 {
+            self.participants.set_secret(secret);
+        }
+    }
+
+    /// The secret in force.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.participants.secret()
     }
 
     /// The destination lists in force from now on.
@@ -331,7 +345,7 @@ impl Detection {
         }
         let connect = matches!(contact.kind, ContactKind::Connect { established: None });
         let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
-        self.open.insert(contact.id, originator.0, open);
+        self.open.insert(contact.id, originator.0.bits(), open);
     }
 
     /// Forgets what is idle, looks at connections that are still open, and ages what ages by the day.

@@ -14,6 +14,7 @@ use crate::contact::Destination;
 use crate::counters::Counters;
 use crate::detection::{AlertThreshold, Detection, Explanation};
 use crate::finding::Finding;
+use crate::identity::Secret;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::policy::PolicyId;
@@ -89,6 +90,7 @@ impl Engine {
                 self.counters.lost = self.counters.lost.saturating_add(count);
                 self.detection.lost(now, count);
             }
+            Input::Secret(secret) => self.detection.set_secret(secret),
         }
         now
     }
@@ -187,6 +189,12 @@ impl Engine {
         detection.restore(&mut checkpoint::open(bytes)?)?;
         self.detection = detection;
         Ok(())
+    }
+
+    /// The secret in force; all zeros where none was ever given.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.detection.secret()
     }
 
     /// What was counted so far.

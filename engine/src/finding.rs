@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
 use crate::contact::{Bytes, Destination};
+use crate::identity::Id;
 use crate::policy::{Mode, PolicyId};
 use crate::protocol::AppProtocol;
 use crate::text::gap_range;
 use crate::time::Timestamp;
 
 /// Identity of a finding: (workload, executable, destination, kind). The same behaviour seen again, by another
-/// replica, or after a restart, has the same id.
+/// replica, after a restart, or by another version, has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FindingId(pub u64);
+pub struct FindingId(pub Id);
 
 impl core::fmt::Display for FindingId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:016x}", self.0)
+        self.0.fmt(f)
     }
 }
 
@@ -216,7 +217,25 @@ pub struct Finding {
     /// Records that were lost inside the window, by whatever place.
     pub lost: u64,
     /// Replicas of the workload that do this, and how many there are, if known.
-    pub replicas: Option<(u32, u32)>,
+    pub replicas: Option<ReplicaCount>,
+}
+
+/// How many replicas of a workload do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaCount {
+    /// So many do this ...
+    pub doing: u32,
+    /// ... of so many that can be compared.
+    pub of: u32,
+    /// More may: there are too many to remember each.
+    pub at_least: bool,
+}
+
+impl core::fmt::Display for ReplicaCount {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { doing, of, at_least } = self;
+        write!(f, "{}{doing} of {of}", if *at_least { "at least " } else { "" })
+    }
 }
 
 impl Severity {

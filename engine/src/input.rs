@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::{FileId, Pod};
 use crate::contact::{Bytes, Contact, ContactEnd, Transport};
+use crate::identity::Secret;
 use crate::policy::PolicySet;
 use crate::time::Timestamp;
 
@@ -41,6 +42,9 @@ pub enum Input {
         /// How many records.
         count: u64,
     },
+    /// What keeps others from steering the identities of conversations. Before the first contact; later it changes
+    /// nothing.
+    Secret(Secret),
 }
 
 impl Input {
@@ -57,7 +61,8 @@ impl Input {
             | Self::Baseline(_)
             | Self::Reputation(_)
             | Self::Networks(_)
-            | Self::Lost { .. } => None,
+            | Self::Lost { .. }
+            | Self::Secret(_) => None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod detector;
 pub mod engine;
 mod evidence;
 pub mod finding;
+pub mod identity;
 pub mod input;
 pub mod inside;
 pub mod limits;

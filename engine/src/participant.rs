@@ -7,16 +7,25 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey, Owner, Pod};
 use crate::bounded::BoundedMap;
-use crate::collections::{Entry, hash_of};
-use crate::conversation::Originator;
+use crate::collections::Entry;
+use crate::conversation::{ConversationKey, Originator};
 use crate::counters::Usage;
+use crate::identity::{self, Id, Peer, Secret};
 use crate::inside::Inside;
 use crate::policy::PolicySet;
 use crate::workload::Workloads;
 
 /// Identity of a workload: namespace and owner; for an actor without pod, its container, cgroup or address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct WorkloadKey(pub(crate) Id);
+
+/// Identity of a replica of a workload: its pod; for an actor without pod, as for its workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct WorkloadKey(pub(crate) u64);
+pub(crate) struct ReplicaKey(pub(crate) Id);
+
+/// Identity of an executable, by its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ExecutableKey(pub(crate) Id);
 
 /// One actor, as the detectors see it.
 #[derive(Clone, Debug)]
@@ -24,13 +33,15 @@ pub(crate) struct Participant {
     pub(crate) workload: WorkloadKey,
     pub(crate) originator: Originator,
     /// What identifies the originator among the replicas of its workload: its pod, else itself.
-    pub(crate) replica: u64,
-    /// Hash of the path of the executable; 0 if unknown.
-    pub(crate) executable: u64,
+    pub(crate) replica: ReplicaKey,
+    /// `None`: unknown.
+    pub(crate) executable: Option<ExecutableKey>,
     /// Belongs to a job.
     pub(crate) is_job: bool,
     /// What keeps its conversations apart: the actor, or workload and executable for jobs.
-    pub(crate) scope: u64,
+    pub(crate) scope: Id,
+    /// Of the aggregate of its executable.
+    pub(crate) aggregate: ConversationKey,
     pub(crate) pod: Option<Arc<Pod>>,
     /// Runs in a container or pod, or on a node whose pods are known, so that private addresses are the cluster's own.
     pub(crate) in_cluster: bool,
@@ -48,17 +59,28 @@ pub(crate) struct Participant {
 /// Actors seen lately.
 #[derive(Debug)]
 pub(crate) struct Participants {
+    secret: Secret,
     known: BoundedMap<ActorKey, Participant>,
     policies_epoch: u32,
 }
 
 impl Participants {
     pub(crate) fn with_max(max: usize) -> Self {
-        Self { known: BoundedMap::with_max(max), policies_epoch: 0 }
+        Self { secret: Secret::default(), known: BoundedMap::with_max(max), policies_epoch: 0 }
     }
 
     pub(crate) fn usage(&self) -> Usage {
         self.known.usage()
+    }
+
+    /// The secret that keeps conversations apart.
+    pub(crate) fn secret(&self) -> Secret {
+        self.secret
+    }
+
+    /// Another secret, before anybody is known.
+    pub(crate) fn set_secret(&mut self, secret: Secret) {
+        self.secret = secret;
     }
 
     /// Policies changed: everybody's is looked up again.
@@ -90,11 +112,22 @@ impl Participants {
         // Everything here can be looked up again, so forgetting is cheap and rare.
         match self.known.entry_or_start_over(key) {
             Entry::Occupied(entry) if entry.get().epoch == epoch => entry.into_mut(),
-            entry @ (Entry::Occupied(_) | Entry::Vacant(_)) => {
-                look_up(entry, actor, workloads, policies, epoch)
-            }
+            entry @ (Entry::Occupied(_) | Entry::Vacant(_)) => look_up(
+                entry,
+                actor,
+                workloads,
+                &Surroundings { policies, epoch, secret: self.secret, inside: workloads.inside() },
+            ),
         }
     }
+}
+
+/// What the look-up of an actor depends on besides its pod.
+struct Surroundings<'a> {
+    policies: &'a PolicySet,
+    epoch: (u32, u32),
+    secret: Secret,
+    inside: &'a Arc<Inside>,
 }
 
 /// Makes what is known of an actor, or makes it anew.
@@ -103,47 +136,45 @@ fn look_up<'p>(
     entry: Entry<'p, ActorKey, Participant>,
     actor: &Actor,
     workloads: &Workloads,
-    policies: &PolicySet,
-    epoch: (u32, u32),
+    around: &Surroundings<'_>,
 ) -> &'p Participant {
     let pod = workloads.pod_of(actor).cloned();
-    let inside = Arc::clone(workloads.inside());
     match entry {
-        Entry::Vacant(entry) => entry.insert(participant(actor, pod, policies, (epoch, inside))),
+        Entry::Vacant(entry) => entry.insert(participant(actor, pod, around)),
         Entry::Occupied(entry) => {
             let entry = entry.into_mut();
             // A container stays its pod's, also after the pod was deleted.
             let before = entry.pod.take().filter(|_| actor.container.is_some());
             let destinations = entry.destinations;
-            *entry =
-                Participant { destinations, ..participant(actor, pod.or(before), policies, (epoch, inside)) };
+            *entry = Participant { destinations, ..participant(actor, pod.or(before), around) };
             entry
         }
     }
 }
 
-fn participant(
-    actor: &Actor,
-    pod: Option<Arc<Pod>>,
-    policies: &PolicySet,
-    (epoch, inside): ((u32, u32), Arc<Inside>),
-) -> Participant {
+fn participant(actor: &Actor, pod: Option<Arc<Pod>>, around: &Surroundings<'_>) -> Participant {
+    let Surroundings { policies, epoch, secret, inside } = *around;
     let originator = originator(actor);
-    let executable = executable_hash(actor);
+    let executable = actor.executable().map(executable_key);
     let workload =
         pod.as_ref().map_or(WorkloadKey(originator.0), |pod| workload_key(&pod.namespace, &pod.owner));
     let job = pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
-    let scope = if job { hash_of(&(workload, executable)) } else { actor.key().0 };
+    let scope = if job {
+        identity::scope_of_job(secret, workload.0, executable.map(|executable| executable.0))
+    } else {
+        identity::scope_of_actor(secret, actor.key().0)
+    };
     let policy = policies.governing(actor, pod.as_deref());
     Participant {
         workload,
         originator: if job { Originator(workload.0) } else { originator },
-        replica: pod.as_deref().map_or(originator.0, replica_hash),
+        replica: pod.as_deref().map_or(ReplicaKey(originator.0), |pod| replica_key(&pod.uid)),
         executable,
         scope,
+        aggregate: ConversationKey(identity::conversation(scope, Peer::Aggregate)),
         is_job: job,
         in_cluster: pod.is_some() || actor.container.is_some() || pods_are_known(epoch),
-        inside,
+        inside: Arc::clone(inside),
         is_node: pod.is_none() && actor.container.is_none(),
         pod,
         policy,
@@ -159,12 +190,17 @@ fn pods_are_known((pod_changes, _): (u32, u32)) -> bool {
 
 /// The key of a workload of Kubernetes.
 pub(crate) fn workload_key(namespace: &str, owner: &Owner) -> WorkloadKey {
-    WorkloadKey(hash_of(&(namespace, owner)))
+    WorkloadKey(identity::workload(namespace, &owner.kind, &owner.name))
 }
 
-/// What stands for a pod among its siblings.
-pub(crate) fn replica_hash(pod: &Pod) -> u64 {
-    hash_of(&pod.uid)
+/// The key of a pod among those of its workload.
+pub(crate) fn replica_key(pod_uid: &str) -> ReplicaKey {
+    ReplicaKey(identity::replica(pod_uid))
+}
+
+/// The key of an executable with this path.
+pub(crate) fn executable_key(path: &str) -> ExecutableKey {
+    ExecutableKey(identity::executable(path))
 }
 
 /// Pods of jobs come and go with each run, so the owner stands for them.
@@ -172,19 +208,6 @@ pub(crate) fn is_job(owner: &Owner) -> bool {
     matches!(&*owner.kind, "CronJob" | "Job")
 }
 
-pub(crate) fn executable_hash(actor: &Actor) -> u64 {
-    actor.process.as_ref().map_or(0, |process| path_hash(&process.executable))
-}
-
-/// Hash of a path; 0 for an empty one.
-pub(crate) fn path_hash(path: &str) -> u64 {
-    if path.is_empty() { 0 } else { hash_of(&path) }
-}
-
 pub(crate) fn originator(actor: &Actor) -> Originator {
-    Originator(match (&actor.container, actor.cgroup) {
-        (Some(container), _) => hash_of(&(1_u8, container)),
-        (None, 0) => hash_of(&(2_u8, &actor.address)),
-        (None, cgroup) => hash_of(&(3_u8, cgroup)),
-    })
+    Originator(identity::alone(actor.alone()))
 }

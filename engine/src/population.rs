@@ -4,22 +4,29 @@
 //! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
 
 mod destinations;
+mod replicas;
 
 use core::time::Duration;
 
 use self::destinations::{Destinations, Prevalence};
+pub(crate) use self::replicas::ReplicaSet;
 use crate::bounded::{BoundedMap, Inserted};
 use crate::checkpoint::{Reader, Saved, Writer, saved};
 use crate::collections::Set;
 use crate::counters::{BoundedTable, Counters};
 use crate::evidence::Vote;
+use crate::identity::Id;
 use crate::limits::Limits;
-use crate::participant::WorkloadKey;
+use crate::participant::{ReplicaKey, WorkloadKey};
 use crate::time::Timestamp;
 
 /// Identity of a signature: (workload, executable, destination class, port).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SignatureKey(pub(crate) u64);
+pub(crate) struct SignatureKey(pub(crate) Id);
+
+/// Identity of a destination alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DestinationKey(pub(crate) Id);
 
 /// What the baseline says of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,14 +42,12 @@ pub(crate) enum Standing {
 }
 
 /// A signature.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Signature {
     workload: WorkloadKey,
     first: Timestamp,
     last: Timestamp,
-    /// Replicas that did it, as bits by hash: today and yesterday.
-    replicas: [u64; 2],
-    day: u32,
+    replicas: ReplicaSet,
     known: bool,
     unvetted: bool,
     /// Its levels, as counted among the evidence's denominators.
@@ -63,10 +68,9 @@ struct Tally {
 pub(crate) struct Sighting {
     pub(crate) at: Timestamp,
     pub(crate) workload: WorkloadKey,
-    pub(crate) replica: u64,
+    pub(crate) replica: ReplicaKey,
     pub(crate) signature: SignatureKey,
-    /// Hash of the destination alone.
-    pub(crate) destination: u64,
+    pub(crate) destination: DestinationKey,
     /// The workload's own traffic is watched for certain: it is a pod or a process, not just an address.
     pub(crate) certain: bool,
 }
@@ -75,23 +79,14 @@ pub(crate) struct Sighting {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Standings {
     pub(crate) standing: Standing,
-    /// Replicas that did it lately, as bits by hash.
-    replicas: u64,
     /// Distinct workloads that turned to the destination, at most 4.
     pub(crate) workloads: u32,
     /// Distinct workloads that are watched.
     pub(crate) watched: usize,
 }
 
-saved!(Signature { workload, first, last, replicas, day, known, unvetted, vote });
+saved!(Signature { workload, first, last, replicas, known, unvetted, vote });
 saved!(Tally { signatures, known, turned_to, watched });
-
-impl Standings {
-    /// This replica did it lately.
-    pub(crate) fn does(&self, replica: u64) -> bool {
-        self.replicas & (1 << (replica % 64)) != 0
-    }
-}
 
 /// Signatures and destinations.
 #[derive(Debug)]
@@ -164,7 +159,7 @@ impl Population {
             signature.see(seen);
         }
         let Some(tally) = self.workloads.get_mut(&seen.workload) else { return };
-        tally.turned_to |= 1 << (seen.destination % 64);
+        tally.turned_to |= 1 << (seen.destination.0.bits() % 64);
         let watched = seen.certain || tally.turned_to.count_ones() >= WATCHED_DESTINATIONS;
         if watched && !tally.watched {
             tally.watched = true;
@@ -207,9 +202,13 @@ impl Population {
         Standings {
             standing,
             watched: self.watched,
-            replicas: signature.map_or(0, |s| s.replicas.iter().fold(0, |all, day| all | day)),
             workloads: self.destinations.workloads(seen.destination),
         }
+    }
+
+    /// The replicas that did it lately.
+    pub(crate) fn replicas(&self, signature: SignatureKey) -> Option<&ReplicaSet> {
+        self.signatures.get(&signature).map(|s| &s.replicas)
     }
 
     /// Workloads that are watched; where no pods are known, hosts.
@@ -239,7 +238,7 @@ impl Population {
             return;
         }
         let age = now.since(entry.first);
-        let settled = age >= SETTLED_ALONE || (age >= SETTLED && entry.replicas() >= 2);
+        let settled = age >= SETTLED_ALONE || (age >= SETTLED && entry.replicas.at_least() >= 2);
         if !settled {
             return;
         }
@@ -253,7 +252,8 @@ impl Population {
     /// Writes everything that was learned.
     pub(crate) fn save(&self, out: &mut Writer) {
         // In the order of keys, so that equal states give equal bytes.
-        let signatures: Vec<_> = self.signatures.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
+        let signatures: Vec<_> =
+            self.signatures.in_order().into_iter().map(|(k, v)| (*k, v.clone())).collect();
         let workloads: Vec<_> = self.workloads.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
         signatures.save(out);
         self.destinations.in_order().save(out);
@@ -263,7 +263,7 @@ impl Population {
     /// Reads it back, and gives the votes of the signatures. Beyond the bounds in force, the rest is left out.
     pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Option<Vec<Vote>> {
         let signatures: Vec<(SignatureKey, Signature)> = Saved::load(from)?;
-        let destinations: Vec<(u64, Prevalence)> = Saved::load(from)?;
+        let destinations: Vec<(DestinationKey, Prevalence)> = Saved::load(from)?;
         let workloads: Vec<(WorkloadKey, Tally)> = Saved::load(from)?;
         let mut votes = Vec::new();
         for (key, signature) in signatures {
@@ -315,8 +315,7 @@ impl Signature {
             workload,
             first,
             last: first,
-            replicas: [0; 2],
-            day: 0,
+            replicas: ReplicaSet::default(),
             known: false,
             unvetted: false,
             vote: Vote::default(),
@@ -328,27 +327,8 @@ impl Signature {
             self.first = seen.at;
         }
         let day = u32::try_from(seen.at.as_nanos() / DAY_NS).unwrap_or(u32::MAX);
-        if day > self.day {
-            let [today, _] = self.replicas;
-            self.replicas = [0, if day - self.day == 1 { today } else { 0 }];
-            self.day = day;
-        }
-        let [today, _] = &mut self.replicas;
-        *today |= 1 << (seen.replica % 64);
+        self.replicas.see(seen.replica, day);
         self.last = self.last.max(seen.at);
-    }
-
-    /// Distinct replicas of today and yesterday, by linear counting in 64 bits.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "at most 64 bits are counted"
-    )]
-    fn replicas(&self) -> u32 {
-        let [today, yesterday] = self.replicas;
-        let zeros = (today | yesterday).count_zeros();
-        if zeros == 0 { 64 } else { (64.0 * (64.0 / zeros as f32).ln()).round().max(1.0) as u32 }
     }
 }
 

@@ -71,7 +71,8 @@ mod tests {
     #[test]
     fn what_is_put_off_or_cancelled_is_due_once_or_never() {
         let mut timers = Timers::default();
-        let (one, other) = (Deadline::FindingIdle(FindingId(1)), Deadline::FindingIdle(FindingId(2)));
+        let (one, other) =
+            (Deadline::FindingIdle(FindingId(1.into())), Deadline::FindingIdle(FindingId(2.into())));
         for secs in (0..1000).rev() {
             timers.set(Timestamp::from_secs_f64(f64::from(secs)), one);
         }

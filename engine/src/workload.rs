@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, ContainerId, Pod};
 use crate::bounded::{BoundedMap, Index, Inserted};
-use crate::collections::hash_of;
 use crate::counters::{BoundedTable, Counters};
 use crate::input::WorkloadChange;
 use crate::inside::{Inside, Network};
 use crate::limits::Limits;
+use crate::participant::{ReplicaKey, WorkloadKey, replica_key, workload_key};
 
 /// Known pods, bounded.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub struct Workloads {
     pods: BoundedMap<Arc<str>, Arc<Pod>>,
     by_container: BoundedMap<ContainerId, Arc<str>>,
     by_address: BoundedMap<IpAddr, Arc<str>>,
-    /// Pods held by namespace and owner. Bounded by the pods.
-    by_owner: Index<u64, Vec<Arc<str>>>,
+    /// Pods held of each workload. Bounded by the pods.
+    by_workload: Index<WorkloadKey, Vec<(ReplicaKey, Arc<str>)>>,
     /// Networks of the cluster, as somebody named them.
     networks: Arc<[Network]>,
     inside: Arc<Inside>,
@@ -34,7 +34,7 @@ impl Workloads {
             pods: BoundedMap::with_max(limits.pods_max),
             by_container: BoundedMap::with_max(limits.pod_containers_max()),
             by_address: BoundedMap::with_max(limits.pod_addresses_max()),
-            by_owner: Index::default(),
+            by_workload: Index::default(),
             networks: Arc::default(),
             inside: Arc::default(),
             changes: 0,
@@ -47,10 +47,10 @@ impl Workloads {
         self.changes
     }
 
-    /// Pods of the same owner that are held, the pod itself among them.
-    pub fn siblings(&self, pod: &Pod) -> impl Iterator<Item = &Arc<Pod>> {
-        let uids = self.by_owner.get(&owner_hash(pod)).map(Vec::as_slice).unwrap_or_default();
-        uids.iter().filter_map(|uid| self.pods.get(uid))
+    /// Pods of a workload that are held.
+    pub(crate) fn replicas(&self, workload: WorkloadKey) -> impl Iterator<Item = (ReplicaKey, &Pod)> {
+        let held = self.by_workload.get(&workload).map(Vec::as_slice).unwrap_or_default();
+        held.iter().filter_map(|(replica, uid)| Some((*replica, &**self.pods.get(uid)?)))
     }
 
     /// Takes a change; beyond the bound a new pod is refused and counted.
@@ -111,7 +111,8 @@ impl Workloads {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Self { pods, by_container, by_address, by_owner: _, networks: _, inside: _, changes: _ } = self;
+        let Self { pods, by_container, by_address, by_workload: _, networks: _, inside: _, changes: _ } =
+            self;
         counters.set(BoundedTable::Pods, pods.usage());
         counters.set(BoundedTable::PodContainers, by_container.usage());
         counters.set(BoundedTable::PodAddresses, by_address.usage());
@@ -124,7 +125,8 @@ impl Workloads {
             Inserted::New | Inserted::Known => {}
             Inserted::Refused => return,
         }
-        self.by_owner.entry(owner_hash(&pod)).or_default().push(Arc::clone(&uid));
+        let replicas = self.by_workload.entry(workload_of(&pod)).or_default();
+        replicas.push((replica_key(&uid), Arc::clone(&uid)));
         for (container, _) in pod.containers.iter() {
             self.by_container.insert(Arc::clone(container), Arc::clone(&uid));
         }
@@ -143,10 +145,11 @@ impl Workloads {
 
     fn delete(&mut self, uid: &Arc<str>) {
         let Some(pod) = self.pods.remove(uid) else { return };
-        if let Some(siblings) = self.by_owner.get_mut(&owner_hash(&pod)) {
-            siblings.retain(|sibling| sibling != uid);
-            if siblings.is_empty() {
-                self.by_owner.remove(&owner_hash(&pod));
+        let workload = workload_of(&pod);
+        if let Some(replicas) = self.by_workload.get_mut(&workload) {
+            replicas.retain(|(_, held)| held != uid);
+            if replicas.is_empty() {
+                self.by_workload.remove(&workload);
             }
         }
         for (container, _) in pod.containers.iter() {
@@ -160,8 +163,8 @@ impl Workloads {
     }
 }
 
-fn owner_hash(pod: &Pod) -> u64 {
-    hash_of(&(&pod.namespace, &pod.owner))
+fn workload_of(pod: &Pod) -> WorkloadKey {
+    workload_key(&pod.namespace, &pod.owner)
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub enum Value {
     Whole(u64),
     /// A number.
     Number(f32),
+    /// Yes or no.
+    Flag(bool),
     /// A list of texts.
     Texts(Vec<String>),
     /// A list of whole numbers.
@@ -92,6 +94,7 @@ impl Serialize for Value {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Whole(number) => serializer.serialize_u64(*number),
             Self::Number(number) => short(number, serializer),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Texts(texts) => texts.serialize(serializer),
             Self::Wholes(numbers) => numbers.serialize(serializer),
             Self::Evidence(items) => items.serialize(serializer),

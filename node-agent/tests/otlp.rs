@@ -60,7 +60,7 @@ fn check_record(record: &LogRecord) {
     assert_eq!(*attribute(record, "k8s.deployment.name"), text("reports"));
     assert_eq!(*attribute(record, "server.address"), text("cdn-sync.example"));
     assert_eq!(*attribute(record, "destination.port"), Value::IntValue(443));
-    assert_eq!(*attribute(record, "beaconwatch.finding.id"), text("7c1f9a0400000001"));
+    assert_eq!(*attribute(record, "beaconwatch.finding.id"), text("00000000000000007c1f9a0400000001"));
     assert_eq!(*attribute(record, "beaconwatch.score"), Value::DoubleValue(12.4));
     let Value::ArrayValue(evidence) = attribute(record, "beaconwatch.evidence") else { panic!("a list") };
     let Some(Value::KvlistValue(item)) = &evidence.values[0].value else { panic!("a structured item") };

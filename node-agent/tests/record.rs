@@ -16,7 +16,7 @@ fn a_line_has_the_promised_fields() {
     let line = line();
     let expected = json!({
         "time_unix_nano": 1_800_002_588_000_000_000_u64,
-        "finding.id": "7c1f9a0400000001",
+        "finding.id": "00000000000000007c1f9a0400000001",
         "finding.state": "opened",
         "kind": "beacon",
         "severity": "high",

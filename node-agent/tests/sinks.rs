@@ -78,7 +78,7 @@ fn lines_are_appended_and_follow_rotation() {
         let text = std::fs::read_to_string(directory.join(name)).unwrap();
         assert_eq!(text.lines().count(), 1);
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(line["finding.id"], "7c1f9a0400000001");
+        assert_eq!(line["finding.id"], "00000000000000007c1f9a0400000001");
     }
     std::fs::remove_dir_all(directory).unwrap();
 }

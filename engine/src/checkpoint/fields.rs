@@ -8,8 +8,9 @@ use crate::actor::{Actor, ActorKey, ExecutableOrigin, FileId, Process};
 use crate::contact::{Bytes, Destination, NameSource, Naming, Transport};
 use crate::conversation::{ConversationKey, Originator};
 use crate::finding::FindingId;
-use crate::participant::WorkloadKey;
-use crate::population::SignatureKey;
+use crate::identity::{Id, Secret};
+use crate::participant::{ReplicaKey, WorkloadKey};
+use crate::population::{DestinationKey, SignatureKey};
 use crate::protocol::AppProtocol;
 use crate::time::Timestamp;
 
@@ -41,7 +42,27 @@ saved_enum!(AppProtocol {
     Quic = 11, Ntp = 12, Grpc = 13, Socks = 14, Text = 15,
 });
 
-/// Saves a number that is wrapped in a type.
+impl Saved for Id {
+    fn save(&self, out: &mut Writer) {
+        self.to_bytes().save(out);
+    }
+
+    fn load(from: &mut Reader<'_>) -> Option<Self> {
+        <[u8; 16]>::load(from).map(Self::from_bytes)
+    }
+}
+
+impl Saved for Secret {
+    fn save(&self, out: &mut Writer) {
+        self.0.save(out);
+    }
+
+    fn load(from: &mut Reader<'_>) -> Option<Self> {
+        Saved::load(from).map(Self)
+    }
+}
+
+/// Saves an identity that is wrapped in a type.
 macro_rules! saved_key {
     ($($name:ident),+) => {
         $(impl Saved for $name {
@@ -50,12 +71,21 @@ macro_rules! saved_key {
             }
 
             fn load(from: &mut Reader<'_>) -> Option<Self> {
-                u64::load(from).map(Self)
+                Id::load(from).map(Self)
             }
         })+
     };
 }
-saved_key!(FindingId, ActorKey, ConversationKey, Originator, WorkloadKey, SignatureKey);
+saved_key!(
+    FindingId,
+    ActorKey,
+    ConversationKey,
+    Originator,
+    WorkloadKey,
+    ReplicaKey,
+    SignatureKey,
+    DestinationKey
+);
 
 impl Saved for Timestamp {
     fn save(&self, out: &mut Writer) {

@@ -1,8 +1,9 @@
 //! Check-ins that move from destination to destination: what the aggregate of an executable knows besides.
 
+use super::ConversationKey;
 use crate::checkpoint::saved;
-use crate::collections::hash_of;
 use crate::contact::{Contact, Destination};
+use crate::identity;
 
 /// The destinations of an aggregate.
 #[derive(Clone, Debug)]
@@ -23,13 +24,10 @@ impl Spread {
         Self { places: [0; 8], latest: contact.destination.clone() }
     }
 
-    /// Takes a contact.
-    pub(super) fn contact(&mut self, contact: &Contact) {
+    /// Takes a contact of the aggregate with this key.
+    pub(super) fn contact(&mut self, key: ConversationKey, contact: &Contact) {
         let to = &contact.destination;
-        let hash = match &to.name {
-            Some(name) => hash_of(name),
-            None => hash_of(&to.address),
-        };
+        let hash = identity::place_in_sketch(key.0, to.name.as_deref(), to.address);
         if let Some(word) = self.places.get_mut(usize::try_from(hash % 8).unwrap_or_default()) {
             *word |= 1 << ((hash >> 3) % 64);
         }

@@ -73,7 +73,7 @@ impl Knocks {
             }
         }
         let mut least = u8::MAX;
-        for (row, bits) in self.rows.iter_mut().zip([key.0, key.0 >> 32]) {
+        for (row, bits) in self.rows.iter_mut().zip([key.0.bits(), key.0.bits() >> 32]) {
             let index = usize::try_from(bits).unwrap_or(usize::MAX) % Self::ROW;
             if let Some(count) = row.get_mut(index) {
                 *count = count.saturating_add(1);

@@ -1,13 +1,13 @@
 //! The aggregate of an executable: one conversation for all its connections to destinations outside that are not
 //! known here, and for those that its share of the table has no room for.
 
-use super::identity::{key_of_aggregate, sighting};
+use super::identity::sighting;
 use super::{Detection, Home};
 use crate::contact::{Contact, ContactKind};
 use crate::conversation::{Admission, Conversation, Table};
 use crate::detector::spread;
 use crate::evidence::is_external;
-use crate::participant::{Participant, executable_hash, originator};
+use crate::participant::{Participant, originator};
 use crate::population::Standing;
 use crate::time::Timestamp;
 use crate::workload::Workloads;
@@ -18,7 +18,7 @@ impl Detection {
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let Some((own, c)) = own.and_then(|own| Some((own, self.table.get(own.slot)?))) else { return };
         let aggregate = || {
-            let slot = self.table.slot_of(key_of_aggregate(participant.scope))?;
+            let slot = self.table.slot_of(participant.aggregate)?;
             self.table.get(slot)
         };
         let apart = c.dns.is_some()
@@ -50,7 +50,7 @@ impl Detection {
         if !is_counted(contact, participant) {
             return None;
         }
-        let key = key_of_aggregate(participant.scope);
+        let key = participant.aggregate;
         // Most executables turn to one or two: they need none. What a job does, each of its pods has only begun.
         let many =
             participant.destinations >= spread::DESTINATIONS_MIN || participant.is_job || own.is_none();
@@ -72,7 +72,7 @@ impl Detection {
 /// Whether it says something that an executable turns to this destination: it is known which one does, and the
 /// destination lies outside.
 fn is_counted(contact: &Contact, participant: &Participant) -> bool {
-    participant.executable != 0
+    participant.executable.is_some()
         && participant.policy.is_some()
         && is_external(&contact.destination, participant)
 }
@@ -84,7 +84,7 @@ pub(super) fn is_explained(table: &Table, aggregate: &Conversation, participant:
     let before = Some(before).filter(|before| *before != now);
     let all = [Some(now), before].into_iter().flatten().flat_map(|share| table.of_originator(share));
     let parts = all.filter(|c| {
-        c.spread.is_none() && c.dns.is_none() && executable_hash(&c.actor) == participant.executable
+        c.spread.is_none() && c.dns.is_none() && c.actor.executable() == aggregate.actor.executable()
     });
     spread::is_explained(aggregate, parts)
 }

@@ -256,8 +256,8 @@ mod tests {
         let mut policy = Policy::everything("p");
         policy.thresholds.budget = Some(1.0);
         let mut budgets = Budgets::with_limits(&Limits { findings_open_max: 2, ..Limits::default() });
-        for id in 0..5 {
-            budgets.note(&policy, FindingId(id), 7.0);
+        for id in 0..5_u64 {
+            budgets.note(&policy, FindingId(id.into()), 7.0);
         }
         budgets.thresholds(&policy, Timestamp::ZERO, || Extent { pods: 1, days: 1.0 });
         assert_eq!(budgets.in_force().map(|t| t.identities).collect::<Vec<_>>(), [2]);

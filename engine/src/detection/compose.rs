@@ -59,7 +59,7 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         policy: made_of.policy.id.clone(),
         mode: made_of.policy.mode,
         lost: made_of.lost,
-        replicas: about.replicas.map(|replicas| (replicas.doing, replicas.of)),
+        replicas: about.replicas.map(|replicas| replicas.count),
     }
 }
 

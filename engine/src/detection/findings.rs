@@ -5,6 +5,7 @@ use crate::conversation::ConversationKey;
 use crate::counters::{BoundedTable, Counters, Usage};
 use crate::finding::{Finding, FindingId};
 use crate::limits::Limits;
+use crate::participant::ReplicaKey;
 use crate::time::Timestamp;
 
 /// A finding that is open.
@@ -19,7 +20,7 @@ pub(super) struct OpenFinding {
     /// Quiet time after which it is closed, seconds.
     pub(super) idle_secs: f64,
     /// Replicas that were told of.
-    replicas: BoundedMap<u64, ()>,
+    replicas: BoundedMap<ReplicaKey, ()>,
     /// Where the conversations lie on which it stands; each of them knows that. Bounded by the conversations.
     pub(super) slots: Index<u32, ()>,
 }
@@ -72,7 +73,7 @@ impl OpenFindings {
     }
 
     /// A finding is told of a replica. Returns whether it is another one; beyond the bound it is none.
-    pub(super) fn join(&mut self, id: FindingId, replica: u64) -> bool {
+    pub(super) fn join(&mut self, id: FindingId, replica: ReplicaKey) -> bool {
         match self.open.get_mut(&id).map(|open| open.replicas.insert(replica, ())) {
             Some(Inserted::New) => true,
             Some(Inserted::Refused) => {

@@ -1,37 +1,38 @@
-//! Keys: of conversations, of signatures for the baseline, of destinations, of findings.
+//! Which identities a contact and a conversation have: conversation, signature, destination, finding.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::collections::hash_of;
 use crate::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use crate::conversation::{Conversation, ConversationKey, Originator};
 use crate::detector::dns::{DnsPayload, registered_domain};
-use crate::evidence::scope_of;
+use crate::evidence::{Scope, scope_of};
 use crate::finding::{FindingId, FindingKind};
+use crate::identity::{self, Class, Id, Peer};
 use crate::input::BaselineEntry;
 use crate::inside::Inside;
-use crate::participant::{Participant, WorkloadKey, path_hash, workload_key};
-use crate::population::{Sighting, SignatureKey};
+use crate::participant::{Participant, WorkloadKey, executable_key, workload_key};
+use crate::population::{DestinationKey, Sighting, SignatureKey};
 
 /// Port under which questions to a resolver are kept, whatever the resolver's own.
 const DNS_PORT: u16 = 53;
 
 /// The conversation that a contact belongs to.
-pub(super) fn key_of(contact: &Contact, scope: u64) -> ConversationKey {
+pub(super) fn key_of(contact: &Contact, scope: Id) -> ConversationKey {
     let to = &contact.destination;
-    ConversationKey(match &contact.kind {
-        ContactKind::DnsQuery(question) => hash_of(&(scope, 1_u8, registered_domain(&question.name))),
-        ContactKind::Connect { .. } | ContactKind::Burst => match (&to.name, to.address) {
-            (Some(name), _) => hash_of(&(scope, 2_u8, &**name, to.port, to.transport)),
-            (None, address) => hash_of(&(scope, 3_u8, address, to.port, to.transport)),
+    let peer = match &contact.kind {
+        ContactKind::DnsQuery(question) => Peer::Domain(registered_domain(&question.name)),
+        ContactKind::Connect { .. } | ContactKind::Burst => match &to.name {
+            Some(name) => Peer::Name(name, to.port, to.transport),
+            None => Peer::Address(to.address, to.port, to.transport),
         },
-    })
+    };
+    ConversationKey(identity::conversation(scope, peer))
 }
 
 /// The conversation that counts an actor's questions for domains under no public suffix.
-pub(super) fn key_of_resolver(contact: &Contact, scope: u64) -> ConversationKey {
-    ConversationKey(hash_of(&(scope, 4_u8, contact.destination.address)))
+pub(super) fn key_of_resolver(contact: &Contact, scope: Id) -> ConversationKey {
+    ConversationKey(identity::conversation(scope, Peer::Resolver(contact.destination.address)))
 }
 
 /// ... when it is new: whole names count, since no part of them is the registered domain.
@@ -46,11 +47,6 @@ pub(super) fn begin_unlisted(
     conversation.destination.name_source = None;
     conversation.dns = Some(Box::new(DnsPayload::of_whole_names()));
     conversation
-}
-
-/// The aggregate of an executable.
-pub(super) fn key_of_aggregate(scope: u64) -> ConversationKey {
-    ConversationKey(hash_of(&(scope, 5_u8)))
 }
 
 /// A new conversation; questions are kept under their registered domain.
@@ -70,30 +66,32 @@ pub(super) fn begin(
 
 /// What a conversation is to the population.
 pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting {
+    let signature = signature(c, participant);
     Sighting {
         at: c.last,
         workload: participant.workload,
         replica: participant.replica,
-        signature: signature(c, participant),
+        signature,
         destination: match c.spread {
-            Some(_) => hash_of(&(participant.workload, c.key)),
-            None => destination_hash(&c.destination, c.dns.is_some()),
+            // Nobody else's.
+            Some(_) => DestinationKey(signature.0),
+            None => destination(c),
         },
-        certain: participant.in_cluster || participant.executable != 0,
+        certain: participant.in_cluster || participant.executable.is_some(),
     }
 }
 
 fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
-    if c.spread.is_some() {
-        return SignatureKey(hash_of(&(participant.workload, participant.executable, "aggregate")));
-    }
-    let dns = c.dns.is_some();
     let to = &c.destination;
-    let port = if dns { DNS_PORT } else { to.port };
+    let port = if c.dns.is_some() { DNS_PORT } else { to.port };
     let inside = participant.in_cluster.then_some(&*participant.inside);
     let place = Place { port, transport: to.transport, inside };
-    let class = destination_class(to.name.as_deref(), to.address, place);
-    SignatureKey(hash_of(&(participant.workload, participant.executable, class)))
+    let class = match c.spread {
+        Some(_) => Class::Aggregate,
+        None => destination_class(to.name.as_deref(), to.address, place),
+    };
+    let executable = participant.executable.map(|executable| executable.0);
+    SignatureKey(identity::signature(participant.workload.0, executable, class))
 }
 
 #[derive(Clone, Copy)]
@@ -106,15 +104,15 @@ struct Place<'a> {
 
 /// A destination as a baseline knows it: by name; addresses inside the cluster by port, since pods come and
 /// go; other addresses by themselves.
-fn destination_class(name: Option<&str>, address: Option<IpAddr>, place: Place<'_>) -> u64 {
+fn destination_class<'a>(name: Option<&'a str>, address: Option<IpAddr>, place: Place<'_>) -> Class<'a> {
     let Place { port, transport, inside } = place;
     let transport = if port == DNS_PORT { Transport::Udp } else { transport };
     match (name, address) {
-        (Some(name), _) => hash_of(&(1_u8, name, port, transport)),
+        (Some(name), _) => Class::Name(name, port, transport),
         (None, Some(address)) if inside.is_some_and(|inside| inside.holds(address)) => {
-            hash_of(&(2_u8, port, transport))
+            Class::Inside(port, transport)
         }
-        (None, address) => hash_of(&(3_u8, address, port, transport)),
+        (None, address) => Class::Address(address, port, transport),
     }
 }
 
@@ -124,28 +122,25 @@ pub(super) fn baseline_signatures(
     inside: &Inside,
 ) -> Vec<(WorkloadKey, SignatureKey)> {
     let workload = workload_key(&entry.namespace, &entry.owner);
-    let executable = path_hash(&entry.executable);
+    let executable =
+        Some(&*entry.executable).filter(|path| !path.is_empty()).map(|path| executable_key(path).0);
     let place = Place { port: entry.port, transport: entry.transport, inside: Some(inside) };
     let by_name = entry.names.iter().map(|name| destination_class(Some(name), None, place));
     let by_address = entry.address.map(|_| destination_class(None, entry.address, place));
     by_name
         .chain(by_address)
-        .map(|class| (workload, SignatureKey(hash_of(&(workload, executable, class)))))
+        .map(|class| (workload, SignatureKey(identity::signature(workload.0, executable, class))))
         .collect()
 }
 
-fn destination_hash(to: &Destination, dns: bool) -> u64 {
-    match (&to.name, to.address) {
-        (Some(name), _) => hash_of(&(dns, &**name)),
-        (None, address) => hash_of(&(dns, address)),
-    }
+fn destination(c: &Conversation) -> DestinationKey {
+    let Destination { name, address, .. } = &c.destination;
+    DestinationKey(identity::destination(c.dns.is_some(), name.as_deref(), *address))
 }
 
-/// Identity of a finding: the same for every replica and after a restart.
+/// Identity of a finding: the same for every replica, after a restart, and in every version.
 pub(super) fn finding_id(c: &Conversation, participant: &Participant, kind: FindingKind) -> FindingId {
-    let scope = scope_of(c, participant);
-    let exact = destination_hash(&c.destination, c.dns.is_some());
-    let class = if scope == crate::evidence::Scope::Internal { 0 } else { exact };
-    let signature = signature(c, participant);
-    FindingId(hash_of(&(signature, class, kind)))
+    let internal = scope_of(c, participant) == Scope::Internal;
+    let exact = (!internal).then(|| destination(c).0);
+    FindingId(identity::finding(signature(c, participant).0, exact, kind))
 }

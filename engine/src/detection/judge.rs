@@ -14,7 +14,7 @@ use crate::evidence::{
     Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
 };
 use crate::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
-use crate::participant::Participant;
+use crate::participant::{Participant, ReplicaKey};
 use crate::policy::{Policy, PolicySet, Subject};
 use crate::population::{Population, Sighting};
 use crate::reputation::ReputationList;
@@ -163,7 +163,7 @@ impl Detection {
     }
 
     /// Opens or updates a finding.
-    fn tell(&mut self, slot: u32, replica: u64, mut finding: Finding, out: &mut VecDeque<Finding>) {
+    fn tell(&mut self, slot: u32, replica: ReplicaKey, mut finding: Finding, out: &mut VecDeque<Finding>) {
         let (id, now) = (finding.id, finding.time);
         let Some(c) = self.table.get_mut(slot) else { return };
         let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
@@ -338,10 +338,10 @@ impl Surroundings<'_> {
             conversation,
             participant,
             standings,
-            replicas: participant
-                .pod
-                .as_ref()
-                .and_then(|pod| Replicas::compare(pod, self.workloads.siblings(pod), &standings, seen.at)),
+            replicas: participant.pod.as_ref().and_then(|pod| {
+                let replicas = self.workloads.replicas(participant.workload);
+                Replicas::compare(pod, replicas, self.population.replicas(seen.signature), seen.at)
+            }),
             watched_since: self.watched_since,
             port: ports::fit(to.port, conversation.protocol, known_ports),
             listed: self.reputation.lookup(to),

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 impl Detection {
     /// Writes conversations and what was learned.
     pub(crate) fn save(&self, out: &mut Writer) {
+        self.secret().save(out);
         self.watched.save(out);
         self.population.save(out);
         self.budgets.save(out);
@@ -17,6 +18,7 @@ impl Detection {
 
     /// Reads them into a detection that has seen nothing yet. Beyond the bounds in force, the rest is left out.
     pub(crate) fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
+        self.set_secret(Saved::load(from).ok_or(CheckpointError::Damaged)?);
         let watched: Option<(Timestamp, Timestamp)> = Saved::load(from).ok_or(CheckpointError::Damaged)?;
         let learned = self.population.load(from).ok_or(CheckpointError::Damaged)?;
         self.budgets.load(from).ok_or(CheckpointError::Damaged)?;

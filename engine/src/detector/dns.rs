@@ -7,11 +7,11 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::checkpoint::saved;
-use crate::collections::hash_of;
 use crate::contact::DnsQuestion;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, ConversationKey};
 use crate::detector::{Lasting, beacon};
 use crate::finding::FindingKind;
+use crate::identity;
 use crate::policy::{BeaconKnobs, DnsKnobs};
 use crate::text::duration_text;
 use crate::time::Timestamp;
@@ -70,8 +70,8 @@ impl DnsPayload {
         Self { whole: true, ..Self::default() }
     }
 
-    /// Takes a question.
-    pub(crate) fn question(&mut self, at: Timestamp, question: &DnsQuestion) {
+    /// Takes a question of the conversation with this key.
+    pub(crate) fn question(&mut self, key: ConversationKey, at: Timestamp, question: &DnsQuestion) {
         if self.begun == Timestamp::ZERO {
             self.begun = at;
         }
@@ -81,7 +81,7 @@ impl DnsPayload {
             let this = core::mem::take(&mut self.this);
             self.last = if hours == 1 { this } else { Hour::default() };
         }
-        self.this.question(question, self.whole);
+        self.this.question(key, question, self.whole);
         if self.name != question.name {
             self.name = Arc::clone(&question.name);
         }
@@ -131,9 +131,9 @@ impl DnsPayload {
 }
 
 impl Hour {
-    fn question(&mut self, question: &DnsQuestion, whole: bool) {
+    fn question(&mut self, key: ConversationKey, question: &DnsQuestion, whole: bool) {
         let below = if whole { &*question.name } else { below_registered(&question.name) };
-        let hash = hash_of(&question.name);
+        let hash = identity::place_in_sketch(key.0, Some(&question.name), None);
         if let Some(word) = self.names.get_mut(usize::try_from(hash % 8).unwrap_or_default()) {
             *word |= 1 << ((hash >> 3) % 64);
         }
@@ -236,7 +236,14 @@ fn label_information(labels: &str) -> (f32, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
+    use crate::identity::Id;
+
+    const KEY: ConversationKey = ConversationKey(Id::from_bytes([7; 16]));
+
+    /// A name that carries 128 bits.
+    fn data(n: u64) -> String {
+        format!("{}.t.example", identity::executable(&n.to_string()))
+    }
 
     fn question(name: &str, rr_type: u16) -> DnsQuestion {
         DnsQuestion { name: Arc::from(name), rr_type, rcode: Some(0) }
@@ -254,9 +261,8 @@ mod tests {
         let (mut tunnel, mut plain) = (DnsPayload::default(), DnsPayload::default());
         for i in 0..200_u64 {
             let at = Timestamp::from_secs_f64(1000.0 + 10.0 * i as f64);
-            let name = format!("{:016x}{:016x}.t.example", hash_of(&i), hash_of(&(i + 7)));
-            tunnel.question(at, &question(&name, 16));
-            plain.question(at, &question("www.shop.example", 1));
+            tunnel.question(KEY, at, &question(&data(i), 16));
+            plain.question(KEY, at, &question("www.shop.example", 1));
         }
         let now = Timestamp::from_secs_f64(3000.0);
         assert_eq!(tunnel.payload(now), Payload::High);
@@ -267,8 +273,7 @@ mod tests {
     fn an_hour_is_forgotten_after_the_next() {
         let mut dns = DnsPayload::default();
         for i in 0..200_u64 {
-            let name = format!("{:016x}{:016x}.t.example", hash_of(&i), hash_of(&(i + 7)));
-            dns.question(Timestamp::from_secs_f64(1.0 + i as f64), &question(&name, 1));
+            dns.question(KEY, Timestamp::from_secs_f64(1.0 + i as f64), &question(&data(i), 1));
         }
         assert!(dns.information(Timestamp::from_secs_f64(300.0)) > HIGH);
         assert!(dns.information(Timestamp::from_secs_f64(9000.0)) < 1.0);

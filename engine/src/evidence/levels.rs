@@ -10,10 +10,10 @@ use crate::conversation::Conversation;
 use crate::detector::beacon;
 use crate::detector::dns::Payload;
 use crate::detector::ports::PortFit;
-use crate::finding::{RhythmKind, Term};
+use crate::finding::{ReplicaCount, RhythmKind, Term};
 use crate::inside::is_private;
-use crate::participant::{Participant, is_job, replica_hash};
-use crate::population::{Standing, Standings};
+use crate::participant::{Participant, ReplicaKey, is_job};
+use crate::population::{ReplicaSet, Standing, Standings};
 use crate::protocol::AppProtocol;
 use crate::rhythm::{Shape, kind_of};
 use crate::time::Timestamp;
@@ -112,42 +112,46 @@ impl Circumstances<'_> {
 /// Replicas of a workload, compared.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Replicas {
-    /// So many do this ...
-    pub(crate) doing: u32,
-    /// ... of so many.
-    pub(crate) of: u32,
+    /// How many do this, of how many.
+    pub(crate) count: ReplicaCount,
+    /// Those of which it is known whether they do.
+    compared: u32,
     /// Those that do not are all older than the one that is judged: a roll-out looks like this, so it says nothing.
     pub(crate) rolling_out: bool,
 }
 
 impl Replicas {
-    /// Compares a pod with its siblings at `now`.
-    pub(crate) fn compare(
+    /// Compares a pod with the others of its workload at `now`; `doing` are those that did it lately.
+    pub(crate) fn compare<'a>(
         pod: &Pod,
-        siblings: impl Iterator<Item = impl AsRef<Pod>>,
-        standings: &Standings,
+        replicas: impl Iterator<Item = (ReplicaKey, &'a Pod)>,
+        doing: Option<&ReplicaSet>,
         now: Timestamp,
     ) -> Option<Self> {
         if is_job(&pod.owner) {
             return None;
         }
         let started = pod.started.unwrap_or_default();
-        let (mut seen, mut doing, mut others_older) = (0, 0, true);
-        for sibling in siblings {
-            let sibling = sibling.as_ref();
-            let begun = sibling.started.unwrap_or_default();
-            let does = standings.does(replica_hash(sibling));
+        let (mut seen, mut known, mut do_it, mut others_older) = (0, 0, 0, true);
+        for (key, replica) in replicas {
+            let begun = replica.started.unwrap_or_default();
+            let does = doing.map_or(Some(false), |doing| doing.does(key));
             // A replica that has only just started had no time yet.
-            if now.secs_since(begun) < START_SECS && !does {
+            if now.secs_since(begun) < START_SECS && does != Some(true) {
                 continue;
             }
             seen += 1;
-            doing += u32::from(does);
-            others_older &= does || begun < started;
+            known += u32::from(does.is_some());
+            do_it += u32::from(does == Some(true));
+            others_older &= does != Some(false) || begun < started;
         }
         let of = pod.replicas.map_or(seen, |wanted| wanted.min(seen));
-        let all = doing >= of;
-        (of >= 2).then(|| Self { doing: doing.clamp(1, of), of, rolling_out: others_older && !all })
+        let at_least = known < seen;
+        // Those of which it is known are a fair sample of all.
+        let compared = if at_least { known } else { of };
+        let rolling_out = others_older && do_it < compared;
+        let count = ReplicaCount { doing: do_it.clamp(1, of.max(1)), of, at_least };
+        (of >= 2).then_some(Self { count, compared, rolling_out })
     }
 }
 
@@ -261,8 +265,8 @@ fn lag(about: &Circumstances<'_>) -> u8 {
 fn population(about: &Circumstances<'_>) -> u8 {
     match about.replicas {
         None | Some(Replicas { rolling_out: true, .. }) => 0,
-        Some(Replicas { doing, of, .. }) if doing * 5 >= of * 4 => 3,
-        Some(Replicas { doing: 1, .. }) => 1,
+        Some(Replicas { count, compared, .. }) if count.doing * 5 >= compared * 4 => 3,
+        Some(Replicas { count: ReplicaCount { doing: 1, at_least: false, .. }, .. }) => 1,
         Some(Replicas { .. }) => 2,
     }
 }

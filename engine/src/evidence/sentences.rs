@@ -3,7 +3,7 @@
 use super::levels::{Circumstances, Replicas, asks_for_the_time, producer_consumer_ratio};
 use crate::contact::NameSource;
 use crate::detector::beacon;
-use crate::finding::{RhythmKind, Term};
+use crate::finding::{ReplicaCount, RhythmKind, Term};
 use crate::protocol::AppProtocol;
 use crate::text::{bytes_text, duration_text, gap_range};
 
@@ -114,8 +114,10 @@ fn lag(level: u8, about: &Circumstances<'_>) -> String {
 
 fn population(about: &Circumstances<'_>) -> String {
     match about.replicas {
-        Some(Replicas { doing: 1, of, .. }) => format!("only 1 of {of} replicas does this"),
-        Some(Replicas { doing, of, .. }) => format!("{doing} of {of} replicas do this"),
+        Some(Replicas { count: ReplicaCount { doing: 1, of, at_least: false }, .. }) => {
+            format!("only 1 of {of} replicas does this")
+        }
+        Some(Replicas { count, .. }) => format!("{count} replicas do this"),
         None => String::new(),
     }
 }

@@ -5,11 +5,12 @@
 
 use core::time::Duration;
 
-use super::Sighting;
+use super::{DestinationKey, Sighting};
 use crate::bounded::{BoundedMap, FairTable, Inserted};
 use crate::checkpoint::saved;
 use crate::counters::Usage;
 use crate::limits::Limits;
+use crate::participant::WorkloadKey;
 use crate::time::Timestamp;
 
 /// In a full share, a destination that was contacted within this time does not give way to a new one.
@@ -20,19 +21,21 @@ const LOOKS: usize = 8;
 /// Who contacts a destination, and when somebody did last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Prevalence {
-    workloads: [u64; 4],
+    /// The first so many workloads.
+    workloads: [WorkloadKey; 4],
+    count: u8,
     last: Timestamp,
 }
 
-saved!(Prevalence { workloads, last });
+saved!(Prevalence { workloads, count, last });
 
 /// All destinations.
 #[derive(Debug)]
 pub(super) struct Destinations {
     /// Of one workload each, which is the scope.
-    alone: FairTable<u64, Prevalence>,
+    alone: FairTable<DestinationKey, Prevalence>,
     /// Of several.
-    shared: BoundedMap<u64, Prevalence>,
+    shared: BoundedMap<DestinationKey, Prevalence>,
     share_max: usize,
     refused: u64,
 }
@@ -50,7 +53,7 @@ impl Destinations {
 
     /// A workload contacts a destination.
     pub(super) fn see(&mut self, seen: &Sighting) {
-        let (key, scope) = (seen.destination, seen.workload.0);
+        let (key, scope) = (seen.destination, seen.workload.0.bits());
         if let Some(known) = self.shared.get_mut(&key) {
             known.see(seen);
         } else if let Some(known) = self.alone.get_mut(&key) {
@@ -60,7 +63,7 @@ impl Destinations {
                 self.alone.remove(&key);
             }
         } else if self.has_room(scope, seen.at) {
-            let mut prevalence = Prevalence { workloads: [0; 4], last: seen.at };
+            let mut prevalence = Prevalence { workloads: [seen.workload; 4], count: 0, last: seen.at };
             prevalence.see(seen);
             self.alone.insert(key, scope, prevalence);
         } else {
@@ -69,7 +72,7 @@ impl Destinations {
     }
 
     /// Distinct workloads that contact a destination, at most 4.
-    pub(super) fn workloads(&self, destination: u64) -> u32 {
+    pub(super) fn workloads(&self, destination: DestinationKey) -> u32 {
         let known = self.shared.get(&destination).or_else(|| self.alone.get(&destination));
         known.map_or(0, Prevalence::count)
     }
@@ -90,21 +93,21 @@ impl Destinations {
     }
 
     /// All of them, in the order of keys.
-    pub(super) fn in_order(&self) -> Vec<(u64, Prevalence)> {
+    pub(super) fn in_order(&self) -> Vec<(DestinationKey, Prevalence)> {
         let mut all: Vec<_> = self.alone.iter().chain(self.shared.iter()).map(|(k, v)| (*k, *v)).collect();
         all.sort_unstable_by_key(|(key, _)| *key);
         all
     }
 
     /// Takes in what was saved.
-    pub(super) fn put(&mut self, key: u64, prevalence: Prevalence) {
+    pub(super) fn put(&mut self, key: DestinationKey, prevalence: Prevalence) {
         if prevalence.count() < 2 || !self.share(key, prevalence) {
             let [scope, ..] = prevalence.workloads;
-            self.alone.insert(key, scope, prevalence);
+            self.alone.insert(key, scope.0.bits(), prevalence);
         }
     }
 
-    fn share(&mut self, key: u64, prevalence: Prevalence) -> bool {
+    fn share(&mut self, key: DestinationKey, prevalence: Prevalence) -> bool {
         match self.shared.insert(key, prevalence) {
             Inserted::New | Inserted::Known => true,
             Inserted::Refused => false,
@@ -133,15 +136,15 @@ impl Destinations {
 impl Prevalence {
     fn see(&mut self, seen: &Sighting) {
         self.last = self.last.max(seen.at);
-        let who = seen.workload.0.max(1);
-        if !self.workloads.contains(&who)
-            && let Some(free) = self.workloads.iter_mut().find(|slot| **slot == 0)
-        {
-            *free = who;
+        let taken = usize::from(self.count);
+        let known = self.workloads.iter().take(taken).any(|workload| *workload == seen.workload);
+        if let Some(free) = self.workloads.get_mut(taken).filter(|_| !known) {
+            *free = seen.workload;
+            self.count += 1;
         }
     }
 
     fn count(&self) -> u32 {
-        self.workloads.iter().fold(0, |count, who| count + u32::from(*who != 0))
+        self.count.into()
     }
 }

@@ -4,10 +4,10 @@ use super::*;
 fn sighting(days: f64, workload: u64, destination: u64) -> Sighting {
     Sighting {
         at: Timestamp::from_secs_f64(1_700_000_000.0 + days * 86_400.0),
-        workload: WorkloadKey(workload),
-        replica: 1,
-        signature: SignatureKey(workload),
-        destination,
+        workload: WorkloadKey(workload.into()),
+        replica: ReplicaKey(1.into()),
+        signature: SignatureKey(workload.into()),
+        destination: DestinationKey(destination.into()),
         certain: true,
     }
 }

@@ -9,8 +9,8 @@ use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
 use super::process::{Image, ProcessId, Processes, Record};
 use crate::actor::{Actor, ActorKey, FileId, Process};
 use crate::bounded::FairTable;
-use crate::collections::hash_of;
 use crate::counters::{BoundedTable, Counters, Usage};
+use crate::identity::{self, Alone};
 use crate::input::ProcessStarted;
 use crate::limits::Limits;
 use crate::names::WorkloadKey;
@@ -63,6 +63,11 @@ struct Digest {
     sha256: [u8; 32],
     /// Change time of the file when it was computed; another one makes it void.
     changed: Option<Timestamp>,
+}
+
+/// A host of recorded traffic is a workload of its own.
+fn workload_of_address(address: Option<IpAddr>) -> WorkloadKey {
+    identity::alone(Alone::Address(address)).bits()
 }
 
 impl Attribution {
@@ -158,7 +163,7 @@ impl Attribution {
     /// The part of a table that a flow's state is held in.
     pub(super) fn scope(&self, from: &Whence) -> u64 {
         match (from.cgroup, from.pid) {
-            (0, 0) => hash_of(&(4_u8, from.local.map(|local| local.ip()))),
+            (0, 0) => workload_of_address(from.local.map(|local| local.ip())),
             (0, pid) => self.processes.get(pid).map_or(0, |record| self.cgroups.workload(record.cgroup)),
             (cgroup, _) => self.cgroups.workload(cgroup),
         }
@@ -230,7 +235,7 @@ impl Attribution {
         let originator = Originator {
             key: actor.key(),
             actor,
-            workload: hash_of(&(4_u8, address)),
+            workload: workload_of_address(address),
             complete: true,
             watched_whole: false,
         };

@@ -9,8 +9,8 @@ use super::cgroup::{CgroupIdentity, parse};
 use super::process::ProcessId;
 use crate::actor::ContainerId;
 use crate::bounded::{FairTable, Index};
-use crate::collections::hash_of;
 use crate::counters::Usage;
+use crate::identity::{self, Alone};
 use crate::limits::Limits;
 use crate::names::WorkloadKey;
 use crate::time::Timestamp;
@@ -174,12 +174,13 @@ impl Cgroups {
 
 /// Names and shares of tables are kept per pod: its containers share a network and often a resolver. Without a pod
 /// it is the container, else the cgroup of a host service.
-fn workload_of(identity: &CgroupIdentity, id: u64) -> WorkloadKey {
-    match (&identity.pod_uid, &identity.container) {
-        (Some(pod), _) => hash_of(&(1_u8, pod)),
-        (None, Some(container)) => hash_of(&(2_u8, container)),
-        (None, None) => hash_of(&(3_u8, id)),
-    }
+fn workload_of(cgroup: &CgroupIdentity, id: u64) -> WorkloadKey {
+    let workload = match (&cgroup.pod_uid, &cgroup.container) {
+        (Some(pod), _) => identity::replica(pod),
+        (None, Some(container)) => identity::alone(Alone::Container(container)),
+        (None, None) => identity::alone(Alone::Cgroup(id)),
+    };
+    workload.bits()
 }
 
 /// Cgroups of the host share one part of the table; each pod and container has its own.

@@ -1,6 +1,7 @@
 //! `run`: the live line, from this kernel to the sinks.
 
 use std::cell::RefCell;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,13 +10,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
 use super::control::{self, Control};
 use super::outputs::Outputs;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use super::{cluster, log, policies};
 use crate::args::RunArgs;
 use crate::clock::NodeClock;
@@ -40,8 +42,11 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut inputs) = live_inputs(Arc::clone(&stop), move || clock.now());
     let mut engine = Engine::with_limits(Limits { loopback_contacts: args.loopback, ..Limits::default() });
+    watch::restore(checkpoint(args).as_deref(), &mut engine);
 
     let (mut ebpf, hooks) = Ebpf::load(&args.kernel.options()).context("watch this kernel")?;
+    // Before anything that is seen, and recorded like it.
+    sender.send((clock.now(), Input::Secret(secret(&engine)?))).context("start the engine")?;
     let first = [Input::Policies(Arc::clone(&policies)), Input::Reputation(lists)];
     let networks = args.cluster_network.clone();
     let networks = (!networks.is_empty()).then(|| Input::Networks(networks.into()));
@@ -51,7 +56,6 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let rings = ringbuf::spawn(&mut ebpf, clock, sender.clone()).context("read the kernel's rings")?;
     let digests = Digests::live(sender.clone(), move || clock.now()).context("start the digests' thread")?;
     let watch = Watch::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoint(args));
-    watch.restore(&mut engine);
     let cluster = cluster::start(args, &sender, clock, watch.board())?;
     let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
@@ -87,6 +91,16 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         finish_recording(recorder, end)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What keeps others from steering the identities of conversations: that of what was learned, else a new one.
+fn secret(engine: &Engine) -> anyhow::Result<Secret> {
+    let mut secret = engine.secret();
+    if secret == Secret::default() {
+        let mut random = std::fs::File::open("/dev/urandom").context("open /dev/urandom")?;
+        random.read_exact(&mut secret.0).context("read random bytes from /dev/urandom")?;
+    }
+    Ok(secret)
 }
 
 /// Where what was learned is saved: as asked for, and in a cluster beside the spool.

@@ -68,21 +68,6 @@ impl Watch {
         self.board.clone()
     }
 
-    /// Takes up what an earlier run learned; what does not fit is left, and said.
-    pub(super) fn restore(&self, engine: &mut Engine) {
-        let Some(path) = &self.checkpoint else { return };
-        match std::fs::read(path) {
-            Ok(bytes) => match engine.restore(&bytes) {
-                Ok(()) => tracing::info!("took up what was learned before, from {}", path.display()),
-                Err(error) => {
-                    tracing::warn!("what was learned before is not taken up ({}): {error}", path.display())
-                }
-            },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!("cannot read {}: {error}", path.display()),
-        }
-    }
-
     /// Sees an input on its way to the engine.
     pub(super) fn see(&mut self, input: &Input) {
         if let Input::Lost { place, count } = input {
@@ -180,6 +165,21 @@ impl Watch {
         }
         // A mean that forgets within about ten snapshots.
         self.last.contacts_per_second * 0.9 + more / seconds * 0.1
+    }
+}
+
+/// Takes up what an earlier run learned; what does not fit is left, and said.
+pub(super) fn restore(path: Option<&Path>, engine: &mut Engine) {
+    let Some(path) = path else { return };
+    match std::fs::read(path) {
+        Ok(bytes) => match engine.restore(&bytes) {
+            Ok(()) => tracing::info!("took up what was learned before, from {}", path.display()),
+            Err(error) => {
+                tracing::warn!("what was learned before is not taken up ({}): {error}", path.display())
+            }
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!("cannot read {}: {error}", path.display()),
     }
 }
 

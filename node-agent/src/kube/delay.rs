@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::name::fnv;
-
 /// First delay.
 const FIRST: Duration = Duration::from_millis(500);
 /// Longest delay.
@@ -68,4 +66,10 @@ impl kube::runtime::utils::Backoff for Delay {
     fn reset(&mut self) {
         Self::reset(self);
     }
+}
+
+/// FNV-1a, 64 bits: nothing but a spread of delays depends on it.
+fn fnv(parts: &[&[u8]]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.iter().copied().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

@@ -1,31 +1,26 @@
 //! Names that are the same after a restart, on every version: what makes writing twice the same as writing once.
+//!
+//! They rest on identities, which are specified ([`beaconwatch_engine::identity`]). A name is as long as its identity: of
+//! shorter ones, who chooses the names of destinations could find two that are stored in one object.
 
 use beaconwatch_engine::finding::{Finding, FindingId};
+use beaconwatch_engine::identity;
 
 /// Bytes of the readable part of a name.
 const READABLE_MAX: usize = 48;
-
-/// FNV-1a, 64 bits. Not the engine's hash: that one may change with a version, and names must not.
-#[must_use]
-pub fn fnv(parts: &[&[u8]]) -> u64 {
-    let bytes = parts.iter().flat_map(|part| part.iter().copied().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
 
 /// Name of the object that stores a finding: the owner, and what tells this node's finding from others.
 #[must_use]
 pub fn of_finding(finding: &Finding, node: &str) -> String {
     let FindingId(id) = finding.id;
     let owner = finding.pod.as_ref().map_or("node", |pod| &*pod.owner.name);
-    let hash = fnv(&[&id.to_be_bytes(), node.as_bytes()]) >> 24;
-    format!("{}-{hash:010x}", readable(owner))
+    format!("{}-{}", readable(owner), identity::object(id, node))
 }
 
 /// Name of the Event about a change of a finding.
 #[must_use]
 pub fn of_event(object: &str, change: &str, severity: &str, first_seen: &str) -> String {
-    let hash = fnv(&[object.as_bytes(), change.as_bytes(), severity.as_bytes(), first_seen.as_bytes()]);
-    format!("{object}.{hash:016x}")
+    format!("{object}.{}", identity::event(object, change, severity, first_seen))
 }
 
 /// The part of a name that Kubernetes allows at the start of an object's name.
@@ -43,13 +38,6 @@ fn readable(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_the_same_for_ever() {
-        assert_eq!(fnv(&[]), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(format!("{:016x}", fnv(&[b"a", b"b"])), "d2b371819297f98a");
-        assert_ne!(fnv(&[b"ab", b""]), fnv(&[b"a", b"b"]));
-    }
 
     #[test]
     fn any_owner_makes_a_name_that_kubernetes_takes() {

@@ -7,7 +7,7 @@ use beaconwatch_engine::policy::Mode;
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
-use super::Value::{Evidence, Number, Text, Texts, Whole, Wholes};
+use super::Value::{Evidence, Flag, Number, Text, Texts, Whole, Wholes};
 use super::{EvidenceValue, Field, Value};
 use crate::render::harmless;
 
@@ -25,7 +25,7 @@ const fn otel(name: &'static str, meaning: &'static str, read: fn(&Finding) -> O
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
     ours("time_unix_nano", "When this state was reached.", |f| Some(nanos(f.time))),
-    ours("finding.id", "Identity: the same behaviour seen again, by another replica or after a restart, has the same. 16 hexadecimal digits.", |f| word(&f.id.to_string())),
+    ours("finding.id", "Identity: the same behaviour seen again, by another replica or after a restart, has the same. 32 hexadecimal digits.", |f| word(&f.id.to_string())),
     ours("finding.state", "`opened`, `updated` or `closed`.", |f| word(f.state.as_str())),
     ours("kind", "Kind of behaviour: `beacon`, `unbalanced`, `dns-beacon`, `dns-tunnel`, `irc`, `long-connection`, `unexpected-port`, `failed-retries`.", |f| word(f.kind.as_str())),
     ours("severity", "`low`, `medium`, `high` or `critical`, by the score and the policy's thresholds.", |f| word(f.severity.as_str())),
@@ -82,8 +82,9 @@ pub const FIELDS: &[Field] = &[
     ours("rhythm.hits", "Of the last gaps, how many fell into the predicted window ...", |f| Some(Whole(rhythm(f)?.hits.into()))),
     ours("rhythm.gaps", "... of so many ...", |f| Some(Whole(rhythm(f)?.gaps.into()))),
     ours("rhythm.chance", "... where an irregular process would have hit with this probability each time.", |f| Some(Number(rhythm(f)?.chance))),
-    ours("replicas.with", "Replicas of the workload that do this, if known.", |f| Some(Whole(f.replicas?.0.into()))),
-    ours("replicas.total", "Replicas that the workload has, if known.", |f| Some(Whole(f.replicas?.1.into()))),
+    ours("replicas.with", "Replicas of the workload that do this, if known.", |f| Some(Whole(f.replicas?.doing.into()))),
+    ours("replicas.total", "Replicas that the workload has, if known.", |f| Some(Whole(f.replicas?.of.into()))),
+    ours("replicas.at_least", "True if more replicas may do this than `replicas.with` says: beyond 64, not each is remembered.", |f| f.replicas?.at_least.then_some(Flag(true))),
     ours("lost", "Records that were lost inside the window, at whatever place.", |f| Some(Whole(f.lost))),
     ours("policy.namespace", "Namespace of the policy that judged, if it is a BeaconPolicy.", |f| word(f.policy.namespace.as_ref()?)),
     ours("policy.name", "Name of the policy that judged.", |f| word(&f.policy.name)),

@@ -8,6 +8,7 @@ use beaconwatch_engine::actor::{Actor, ActorKey, ExecutableOrigin, FileId, Owner
 use beaconwatch_engine::contact::{
     Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
 };
+use beaconwatch_engine::identity::{Id, Secret};
 use beaconwatch_engine::input::{
     BaselineEntry, Direction, Event, Input, LossPlace, Payload, ProcessStarted, SocketId, SocketOpened,
     WorkloadChange,
@@ -30,6 +31,7 @@ choices!(Input {
     7 => Reputation(list),
     8 => Lost { place, count },
     9 => Networks(networks),
+    10 => Secret(secret),
 });
 
 choices!(Event {
@@ -154,13 +156,32 @@ impl Wire for SocketId {
     }
 }
 
+/// Not written, but its place is kept: it follows from the actor ([`with_actor_key`]).
 impl Wire for ActorKey {
     fn put(&self, out: &mut Vec<u8>) {
-        self.0.put(out);
+        0_u64.put(out);
     }
 
     fn take(from: &mut Cursor<'_>) -> Option<Self> {
-        u64::take(from).map(Self)
+        u64::take(from).map(|_| Self(Id::default()))
+    }
+}
+
+/// An input that was read, with the key of its actor.
+pub(super) fn with_actor_key(mut input: Input) -> Input {
+    if let Input::Contact(contact) = &mut input {
+        contact.actor_key = contact.actor.key();
+    }
+    input
+}
+
+impl Wire for Secret {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn take(from: &mut Cursor<'_>) -> Option<Self> {
+        Some(Self(from.slice(16)?.try_into().ok()?))
     }
 }
 

@@ -252,9 +252,9 @@ impl<R: Read> RecordingReader<R> {
         let time = Timestamp::from_nanos(self.block.time);
         Some(match body.split_first() {
             Some((0, [])) => Record::End(time),
-            Some((1, input)) => {
-                super::decode(input).map_or(Record::Unreadable, |input| Record::Input(time, Box::new(input)))
-            }
+            Some((1, input)) => super::decode(input).map_or(Record::Unreadable, |input| {
+                Record::Input(time, Box::new(super::input::with_actor_key(input)))
+            }),
             Some(_) | None => Record::Unreadable,
         })
     }

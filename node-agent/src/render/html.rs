@@ -151,7 +151,7 @@ fn facts(out: &mut String, finding: &Finding) {
     fact("SNI", text(finding.sni.as_deref()));
     fact("JA4", text(finding.ja4.as_deref()));
     fact("Container", text(finding.container_name.as_deref()));
-    let replicas = finding.replicas.map_or_else(String::new, |(doing, all)| format!("{doing} of {all}"));
+    let replicas = finding.replicas.map_or_else(String::new, |replicas| replicas.to_string());
     fact("Replicas that do it", replicas);
     fact("Policy", finding.policy.name.to_string());
     if finding.lost > 0 {

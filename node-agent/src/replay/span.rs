@@ -82,6 +82,7 @@ fn is_traffic(input: &Input) -> bool {
         | Input::Policies(_)
         | Input::Baseline(_)
         | Input::Reputation(_)
-        | Input::Networks(_) => false,
+        | Input::Networks(_)
+        | Input::Secret(_) => false,
     }
 }

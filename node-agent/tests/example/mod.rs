@@ -6,7 +6,7 @@ use std::sync::Arc;
 use beaconwatch_engine::actor::{Actor, ExecutableOrigin, FileId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{Bytes, Destination, NameSource, Transport};
 use beaconwatch_engine::finding::{
-    Evidence, Finding, FindingId, FindingKind, FindingState, Rhythm, RhythmKind, Severity, Term,
+    Evidence, Finding, FindingId, FindingKind, FindingState, ReplicaCount, Rhythm, RhythmKind, Severity, Term,
 };
 use beaconwatch_engine::policy::{Mode, PolicyId};
 use beaconwatch_engine::protocol::AppProtocol;
@@ -16,7 +16,7 @@ use beaconwatch_engine::time::Timestamp;
 pub(crate) fn finding() -> Finding {
     let at = |secs: u64| Timestamp::from_nanos((1_800_000_000 + secs) * 1_000_000_000);
     Finding {
-        id: FindingId(0x7c1f_9a04_0000_0001),
+        id: FindingId(0x7c1f_9a04_0000_0001.into()),
         state: FindingState::Opened,
         time: at(2588),
         kind: FindingKind::Beacon,
@@ -58,7 +58,7 @@ pub(crate) fn finding() -> Finding {
         policy: PolicyId { namespace: Some("payments".into()), name: "payments".into() },
         mode: Mode::Alert,
         lost: 0,
-        replicas: Some((1, 6)),
+        replicas: Some(ReplicaCount { doing: 1, of: 6, at_least: false }),
     }
 }
 

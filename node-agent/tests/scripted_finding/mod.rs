@@ -12,7 +12,7 @@ use beaconwatch_engine::time::Timestamp;
 pub(crate) fn finding(id: u64, state: FindingState, severity: Severity) -> Finding {
     let at = |secs: u64| Timestamp::from_nanos((1_700_000_000 + secs) * 1_000_000_000);
     Finding {
-        id: FindingId(id),
+        id: FindingId(id.into()),
         state,
         time: at(100),
         kind: FindingKind::Beacon,

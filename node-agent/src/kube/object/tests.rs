@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{Evidence, FindingId, RhythmKind, Term};
+use beaconwatch_engine::finding::{Evidence, FindingId, ReplicaCount, RhythmKind, Term};
 use beaconwatch_engine::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 
@@ -11,7 +11,7 @@ use super::*;
 pub(crate) fn finding() -> Finding {
     let at = |secs: u64| Timestamp::from_nanos(secs * 1_000_000_000);
     Finding {
-        id: FindingId(0x7c1f_9a04_0000_0001),
+        id: FindingId(0x7c1f_9a04_0000_0001.into()),
         state: FindingState::Opened,
         time: at(3000),
         kind: FindingKind::Beacon,
@@ -73,7 +73,7 @@ pub(crate) fn finding() -> Finding {
         policy: PolicyId { namespace: Some("payments".into()), name: "payments".into() },
         mode: Mode::Alert,
         lost: 0,
-        replicas: Some((1, 6)),
+        replicas: Some(ReplicaCount { doing: 1, of: 6, at_least: false }),
     }
 }
 

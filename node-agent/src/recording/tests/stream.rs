@@ -6,6 +6,7 @@ use beaconwatch_engine::actor::{Actor, FileId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{
     Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
 };
+use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::{
     BaselineEntry, Direction, Event, Input, LossPlace, Payload, ProcessStarted, SocketId, SocketOpened,
     WorkloadChange,
@@ -183,7 +184,7 @@ fn policy() -> Policy {
 }
 
 fn random_input(r: &mut Random) -> Input {
-    match r.below(17) {
+    match r.below(18) {
         0 => Input::Contact(Box::new(random_contact(r))),
         1 => Input::ContactEnd(ContactEnd {
             id: r.number(),
@@ -223,6 +224,7 @@ fn random_input(r: &mut Random) -> Input {
             Input::Reputation(Arc::new(list))
         }
         9 => Input::Networks(Network::of(r.address().ip(), 24).into_iter().collect()),
+        10 => Input::Secret(Secret([r.below(256) as u8; 16])),
         _ => Input::Event(random_event(r)),
     }
 }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Process};
 use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{FindingId, FindingKind, FindingState, Rhythm, RhythmKind, Term};
+use beaconwatch_engine::finding::{
+    FindingId, FindingKind, FindingState, ReplicaCount, Rhythm, RhythmKind, Term,
+};
 use beaconwatch_engine::policy::{Mode, PolicyId};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
@@ -15,7 +17,7 @@ pub(crate) fn example() -> Finding {
     let recent: Vec<_> =
         (0..40).map(|n| Timestamp::from_nanos((start + n * 60 + n % 3) * 1_000_000_000)).collect();
     Finding {
-        id: FindingId(0xfeed),
+        id: FindingId(0xfeed.into()),
         state: FindingState::Updated,
         time: Timestamp::from_nanos((start + 2400) * 1_000_000_000),
         kind: FindingKind::Beacon,
@@ -80,7 +82,7 @@ pub(crate) fn example() -> Finding {
         policy: PolicyId { namespace: None, name: "default".into() },
         mode: Mode::Alert,
         lost: 0,
-        replicas: Some((1, 6)),
+        replicas: Some(ReplicaCount { doing: 1, of: 6, at_least: false }),
     }
 }
 

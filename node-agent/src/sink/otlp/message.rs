@@ -72,6 +72,7 @@ fn any(value: Value) -> Any {
         Value::Text(text) => Any::StringValue(text),
         Value::Whole(number) => Any::IntValue(i64::try_from(number).unwrap_or(i64::MAX)),
         Value::Number(number) => Any::DoubleValue(widened(number)),
+        Value::Flag(flag) => Any::BoolValue(flag),
         Value::Texts(texts) => array(texts.into_iter().map(Any::StringValue)),
         Value::Wholes(numbers) => {
             array(numbers.into_iter().map(|number| Any::IntValue(i64::try_from(number).unwrap_or(i64::MAX))))
