@@ -46,6 +46,8 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 all-tests:
 	@scripts/setup.sh rust build ebpf test fuzz
 	@cargo xtask build-ebpf
+	$(call say,identities computed a second time)
+	@scripts/identity-vectors.py
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
 	$(call say,scenarios on a real cluster (12 minutes; the first time 18 more to build Kubernetes) and fuzzing beside them)

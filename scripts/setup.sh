@@ -60,7 +60,7 @@ group_ebpf() {
 group_demo() { packages curl wget dnsmasq-base iproute2 openssl ca-certificates; }
 group_test() {
   group_demo
-  packages dnsutils prometheus ngircd netcat-openbsd chromium
+  packages python3 dnsutils prometheus ngircd netcat-openbsd chromium
   packages ii tinyproxy-bin knot-dnsutils ngtcp2-client ngtcp2-server openssh-client
 }
 group_deny() { tool cargo-deny 0.20.2 '3-4 minutes'; }
