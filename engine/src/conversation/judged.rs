@@ -11,8 +11,8 @@ pub(crate) struct Judged {
     pub(crate) score: f32,
     /// Running mean of the scores, so that a fluke of one minute does not count for all times.
     pub(crate) mean: f32,
-    /// Evidence of rhythm at that time, bits.
-    pub(crate) rhythm_bits: f32,
+    /// Look-ups that were judged with connections are judged with them up to this many contacts.
+    pub(crate) explained_until: u32,
     /// It was counted among what the cluster does at this many contacts.
     pub(crate) profiled_at: u32,
     pub(crate) profiled: Timestamp,
@@ -20,4 +20,4 @@ pub(crate) struct Judged {
     pub(crate) finding: Option<FindingId>,
 }
 
-saved!(Judged { at, score, mean, rhythm_bits, profiled_at, profiled, finding });
+saved!(Judged { at, score, mean, explained_until, profiled_at, profiled, finding });

@@ -6,7 +6,7 @@ use super::budget::Extent;
 use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
-use super::parts::is_part_of_others;
+use super::parts::{explained_until, is_part_of_others};
 use super::{Deadline, Detection};
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
@@ -92,17 +92,13 @@ impl Detection {
         w: &Workloads,
         out: &mut VecDeque<Finding>,
     ) {
+        let Some(gate) = self.gate(slot, input_secs, w) else { return };
         let Some(c) = self.table.get(slot) else { return };
         let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
         let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else {
             return;
         };
-        let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let open = c.judged.finding;
-        let Some(gate) = detector::gate(c, &policy.detectors, lasting) else { return };
-        if is_part_of_others(&self.table, c, gate, participant) {
-            return;
-        }
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
         let seen = sighting(c, participant);
         let surroundings = Surroundings {
@@ -150,7 +146,6 @@ impl Detection {
             c.judged.at = Some(now);
             c.judged.score = assessment.score;
             c.judged.mean = mean;
-            c.judged.rhythm_bits = c.rhythm_bits;
         }
         match finding {
             Some((Some(exception), _)) => {
@@ -160,6 +155,28 @@ impl Detection {
             Some((None, finding)) => self.tell(slot, replica, finding, out),
             None => {}
         }
+    }
+
+    /// The gate that is open for a conversation, unless what it shows is judged elsewhere.
+    fn gate(&mut self, slot: u32, input_secs: Option<f64>, w: &Workloads) -> Option<FindingKind> {
+        let c = self.table.get(slot)?;
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let policy = participant.policy.and_then(|index| self.policies.policies.get(index))?;
+        let lasting = Lasting { span_secs: c.span_secs(), input_secs };
+        let gate = detector::gate(c, &policy.detectors, lasting)?;
+        if gate == FindingKind::DnsBeacon {
+            // Once it was looked at, and until there are so many: looking takes as long as the share is large.
+            if input_secs.is_none() && c.contacts <= c.judged.explained_until {
+                return None;
+            }
+            let until = explained_until(&self.table, c, participant);
+            if c.contacts <= until {
+                self.table.get_mut(slot)?.judged.explained_until = until;
+                return None;
+            }
+            return Some(gate);
+        }
+        (!is_part_of_others(&self.table, c, gate, participant)).then_some(gate)
     }
 
     /// Opens or updates a finding.

@@ -13,7 +13,7 @@ pub(super) fn is_part_of_others(
     kind: FindingKind,
     participant: &Participant,
 ) -> bool {
-    (kind == FindingKind::DnsBeacon && explains_look_ups(table, c, participant))
+    (kind == FindingKind::DnsBeacon && c.contacts <= explained_until(table, c, participant))
         || (c.spread.is_some() && is_explained(table, c, participant))
 }
 
@@ -21,9 +21,12 @@ pub(super) fn is_part_of_others(
 /// connections' rhythm, and are judged with them. A few connections do not excuse many look-ups: each makes
 /// two (A, AAAA), and retries and search domains multiply that. A resolver's search domains stand behind the name
 /// that is meant: `example.com.shop.svc.cluster.local`.
-fn explains_look_ups(table: &Table, c: &Conversation, participant: &Participant) -> bool {
+///
+/// Returns up to how many look-ups are explained; connections only become more, so that nobody has to look again before
+/// there are as many.
+pub(super) fn explained_until(table: &Table, c: &Conversation, participant: &Participant) -> u32 {
     const LOOK_UPS_PER_CONNECTION: u32 = 8;
-    let Some(domain) = c.destination.name.as_deref() else { return false };
+    let Some(domain) = c.destination.name.as_deref() else { return 0 };
     let question = c.dns.as_ref().map_or("", |dns| &*dns.name);
     let below =
         |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
@@ -39,5 +42,6 @@ fn explains_look_ups(table: &Table, c: &Conversation, participant: &Participant)
             && other.destination.name.as_deref().is_some_and(|name| below(name) || searched(name))
     });
     let contacts = connections.fold(0_u32, |sum, other| sum.saturating_add(other.contacts));
-    contacts.saturating_mul(LOOK_UPS_PER_CONNECTION) >= c.contacts
+    // A connection may be forgotten in between: not for longer than twice as many.
+    contacts.saturating_mul(LOOK_UPS_PER_CONNECTION).min(c.contacts.saturating_mul(2))
 }

@@ -43,8 +43,11 @@ pub(crate) fn is_explained<'a>(
         if part.rhythm_bits >= HOPEFUL {
             regular = regular.saturating_add(shared);
         }
+        if most.max(regular) > aggregate.contacts / 2 {
+            return true;
+        }
     }
-    most.max(regular) > aggregate.contacts / 2
+    false
 }
 
 /// "23 changing destinations (lately 203.0.113.7:443)".
