@@ -79,6 +79,11 @@ pub struct Destination {
     pub name_source: Option<NameSource>,
 }
 
+/// A pause that makes the next sending on a connection a contact of its own. The probes in the kernel wait for it too.
+pub const BURST_PAUSE: Duration = Duration::from_nanos(BURST_PAUSE_NS);
+/// [`BURST_PAUSE`] in nanoseconds.
+pub const BURST_PAUSE_NS: u64 = 250_000_000;
+
 /// What kind of contact it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContactKind {
@@ -87,7 +92,7 @@ pub enum ContactKind {
         /// `Some(false)`: the peer never answered or refused; `None`: not known yet.
         established: Option<bool>,
     },
-    /// On a connection already open, the first sending after a pause of at least 250 ms.
+    /// On a connection already open, the first sending after a pause of at least [`BURST_PAUSE`].
     Burst,
     /// A question to a resolver.
     DnsQuery(DnsQuestion),

@@ -55,7 +55,7 @@ pub enum BoundedTable {
     Digests,
     /// Actors that wait for the digest of their executable to be asked for.
     DigestsWanted,
-    /// Addresses with the names they were looked up by.
+    /// Addresses with the names they were looked up by; refused are further names of one address.
     Names,
     /// Workloads whose look-ups are seen.
     NamingWorkloads,

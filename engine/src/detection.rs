@@ -25,13 +25,13 @@ use crate::bounded::{BoundedMap, FairTable};
 use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
 use crate::conversation::{Admission, Conversation, ConversationKey, Originator, Table};
 use crate::counters::{BoundedTable, Counters};
-use crate::detector::dns;
 use crate::engine::LOOK_AHEAD;
 use crate::evidence::Denominators;
 use crate::finding::Finding;
 use crate::identity::Secret;
 use crate::input::BaselineEntry;
 use crate::limits::Limits;
+use crate::naming::domain::is_listed;
 use crate::participant::Participants;
 use crate::policy::{PolicyId, PolicySet};
 use crate::population::Population;
@@ -272,7 +272,7 @@ impl Detection {
     fn count_unlisted(&mut self, now: Timestamp, slot: u32, contact: &Contact, w: &Workloads) -> Option<u32> {
         let ContactKind::DnsQuery(question) = &contact.kind else { return None };
         let new = self.table.get(slot).is_some_and(|c| c.contacts == 1);
-        if !new || dns::is_listed(&question.name) {
+        if !new || is_listed(&question.name) {
             return None;
         }
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);

@@ -20,7 +20,7 @@ pub mod identity;
 pub mod input;
 pub mod inside;
 pub mod limits;
-pub mod names;
+pub mod naming;
 mod numeric;
 mod participant;
 pub mod policy;

@@ -28,9 +28,9 @@ pub struct Limits {
     pub cgroup_linger: Duration,
     /// Pods that are known.
     pub pods_max: usize,
-    /// Names per workload in the cache from address to name.
+    /// Addresses of one workload whose names are remembered.
     pub names_per_workload_max: usize,
-    /// Names in all.
+    /// ... of all.
     pub names_max: usize,
     /// Baseline signatures that are remembered.
     pub signatures_max: usize,
@@ -136,7 +136,7 @@ impl Default for Limits {
             cgroups_max: 16_384,
             cgroup_linger: Duration::from_secs(600),
             pods_max: 4096,
-            names_per_workload_max: 512,
+            names_per_workload_max: 2048,
             names_max: 65_536,
             signatures_max: 65_536,
             signatures_per_workload_max: 1024,

@@ -29,6 +29,7 @@ mod tls;
 pub mod fuzzing;
 
 pub use flow::FlowParser;
+pub use http::host_and_port;
 pub use observation::*;
 pub use text::{TEXT_BYTES_MAX, Text};
 

@@ -16,7 +16,6 @@ mod attribution;
 pub mod cgroup;
 mod cgroups;
 mod clues;
-pub mod domain;
 mod flow;
 mod origin;
 mod process;
@@ -38,7 +37,7 @@ use crate::contact::{Contact, ContactEnd};
 use crate::counters::{BoundedTable, Counters};
 use crate::input::Event;
 use crate::limits::Limits;
-use crate::names::Names;
+use crate::naming::LookUps;
 use crate::protocol::Observation;
 use crate::time::Timestamp;
 
@@ -56,7 +55,7 @@ pub enum SessionOutput {
 pub struct Sessions {
     attribution: Attribution,
     sockets: Sockets,
-    names: Names,
+    look_ups: LookUps,
     contacts: u64,
     /// Observations of one piece of payload; kept for its memory.
     scratch: Vec<Observation>,
@@ -64,7 +63,7 @@ pub struct Sessions {
 
 /// What a flow needs to deliver contacts.
 struct Desk<'a> {
-    names: &'a mut Names,
+    look_ups: &'a mut LookUps,
     contacts: &'a mut u64,
     scratch: &'a mut Vec<Observation>,
     out: &'a mut Vec<SessionOutput>,
@@ -83,7 +82,7 @@ impl Sessions {
         Self {
             attribution: Attribution::with_limits(limits),
             sockets: Sockets::with_limits(limits),
-            names: Names::with_limits(limits),
+            look_ups: LookUps::with_limits(limits),
             contacts: 0,
             scratch: Vec::new(),
         }
@@ -167,17 +166,17 @@ impl Sessions {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Self { attribution, sockets, names, contacts: _, scratch: _ } = self;
+        let Self { attribution, sockets, look_ups, contacts: _, scratch: _ } = self;
         attribution.count(counters);
         sockets.count(counters);
-        let [addresses, workloads] = names.usage();
+        let [addresses, workloads] = look_ups.usage();
         counters.set(BoundedTable::Names, addresses);
         counters.set(BoundedTable::NamingWorkloads, workloads);
     }
 
     fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, Room<'a>) {
-        let Self { attribution, sockets, names, contacts, scratch } = self;
-        (sockets, Room { attribution, desk: Desk { names, contacts, scratch, out } })
+        let Self { attribution, sockets, look_ups, contacts, scratch } = self;
+        (sockets, Room { attribution, desk: Desk { look_ups, contacts, scratch, out } })
     }
 }
 

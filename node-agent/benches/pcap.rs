@@ -47,12 +47,7 @@ fn pcap(criterion: &mut Criterion) {
     group.sample_size(10);
     for (name, payload, snap_len, limit) in [
         ("headers only", 1200, 64, PayloadLimit::NONE),
-        (
-            "with payload, first three packets of each flow",
-            1200,
-            65535,
-            PayloadLimit { packets: 3, bytes: 2048 },
-        ),
+        ("with payload, first three packets of each flow", 1200, 65535, PayloadLimit::LIVE),
         ("with payload, all of it in order", 1200, 65535, PayloadLimit::ALL),
     ] {
         let file = capture(payload, snap_len);

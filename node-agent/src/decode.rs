@@ -6,12 +6,15 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::contact::{BURST_PAUSE_NS, Bytes, Transport};
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use node_agent_common::event::{self, Header, Kind, established, family, transport};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
 mod process;
+
+// The probes and the engine mean the same by a burst; neither may know the other.
+const _: () = assert!(event::BURST_SILENCE_NS == BURST_PAUSE_NS, "the pause that makes a burst");
 
 pub(crate) use process::arguments;
 

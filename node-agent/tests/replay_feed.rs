@@ -90,7 +90,7 @@ fn names_come_from_the_rows_of_the_same_connection() {
             (99, name("a.example"), Some(NameSource::Dns), Naming::Unknown),
             (100, name("a.example"), Some(NameSource::Sni), Naming::Unknown),
             (101, name("b.example"), Some(NameSource::Proxy), Naming::Unknown),
-            (102, name("x.a.example"), Some(NameSource::Dns), Naming::SniMismatch),
+            (102, name("x.a.example"), Some(NameSource::Dns), Naming::Unknown),
             // Look-ups have been visible for more than an hour by now.
             (9000, None, None, Naming::NoLookup),
         ]

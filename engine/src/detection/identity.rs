@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use crate::conversation::{Conversation, ConversationKey, Originator};
-use crate::detector::dns::{DnsPayload, registered_domain};
+use crate::detector::dns::DnsPayload;
 use crate::evidence::{Scope, scope_of};
 use crate::finding::{FindingId, FindingKind};
 use crate::identity::{self, Class, Id, Peer};
 use crate::input::BaselineEntry;
 use crate::inside::Inside;
+use crate::naming::domain::registered;
 use crate::participant::{Participant, WorkloadKey, executable_key, workload_key};
 use crate::population::{DestinationKey, Sighting, SignatureKey};
 
@@ -21,7 +22,7 @@ const DNS_PORT: u16 = 53;
 pub(super) fn key_of(contact: &Contact, scope: Id) -> ConversationKey {
     let to = &contact.destination;
     let peer = match &contact.kind {
-        ContactKind::DnsQuery(question) => Peer::Domain(registered_domain(&question.name)),
+        ContactKind::DnsQuery(question) => Peer::Domain(registered(&question.name)),
         ContactKind::Connect { .. } | ContactKind::Burst => match &to.name {
             Some(name) => Peer::Name(name, to.port, to.transport),
             None => Peer::Address(to.address, to.port, to.transport),
@@ -58,7 +59,7 @@ pub(super) fn begin(
 ) -> Conversation {
     let mut conversation = Conversation::begin(key, originator, contact, lost);
     if let ContactKind::DnsQuery(question) = &contact.kind {
-        conversation.destination.name = Some(Arc::from(registered_domain(&question.name)));
+        conversation.destination.name = Some(Arc::from(registered(&question.name)));
         conversation.destination.name_source = Some(NameSource::Dns);
     }
     conversation

@@ -12,6 +12,7 @@ use crate::conversation::{Conversation, ConversationKey};
 use crate::detector::{Lasting, beacon};
 use crate::finding::FindingKind;
 use crate::identity;
+use crate::naming::domain::below_registered;
 use crate::policy::{BeaconKnobs, DnsKnobs};
 use crate::text::duration_text;
 use crate::time::Timestamp;
@@ -193,22 +194,6 @@ pub(crate) fn clause(c: &Conversation) -> String {
     )
 }
 
-/// The registered domain of a name (public suffix list), or the whole name if it has none.
-pub(crate) fn registered_domain(name: &str) -> &str {
-    psl::domain_str(name).unwrap_or(name)
-}
-
-/// The name lies under a suffix of the public suffix list.
-pub(crate) fn is_listed(name: &str) -> bool {
-    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known())
-}
-
-/// What stands before the registered domain, without the dot between.
-fn below_registered(name: &str) -> &str {
-    let domain = registered_domain(name);
-    name.get(..name.len().saturating_sub(domain.len() + 1)).unwrap_or_default()
-}
-
 /// (bytes of the labels, entropy of their bytes in bits).
 fn label_information(labels: &str) -> (f32, f32) {
     let mut counts = [0_u16; 256];
@@ -247,13 +232,6 @@ mod tests {
 
     fn question(name: &str, rr_type: u16) -> DnsQuestion {
         DnsQuestion { name: Arc::from(name), rr_type, rcode: Some(0) }
-    }
-
-    #[test]
-    fn a_registered_domain_knows_public_suffixes() {
-        assert_eq!(registered_domain("a.b.example.co.uk"), "example.co.uk");
-        assert_eq!(registered_domain("x.y.example"), "y.example");
-        assert_eq!(registered_domain("localhost"), "localhost");
     }
 
     #[test]

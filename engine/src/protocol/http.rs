@@ -358,13 +358,21 @@ fn proxy_target(request: &HttpRequest, asked: Asked) -> Option<ProxyTarget> {
         }
         (Asked::Head | Asked::Other, None) => return None,
     };
+    let (host, port) = host_and_port(authority, default_port)?;
+    Some(ProxyTarget { via, host: Text::escape(host.as_bytes()), port })
+}
+
+/// Host and port of an authority (RFC 3986): `example.com:8080`, `user@[2001:db8::1]:443`, `example.com`. `None`: there
+/// is no host in it.
+#[must_use]
+pub fn host_and_port(authority: &str, default_port: u16) -> Option<(&str, u16)> {
     let authority = authority.rsplit('@').next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().unwrap_or(default_port)),
         Some(_) | None => (authority, default_port),
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    (!host.is_empty()).then(|| ProxyTarget { via, host: Text::escape(host.as_bytes()), port })
+    (!host.is_empty()).then_some((host, port))
 }
 
 /// What a head says about the body behind it.

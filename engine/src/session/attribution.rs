@@ -13,7 +13,7 @@ use crate::counters::{BoundedTable, Counters, Usage};
 use crate::identity::{self, Alone};
 use crate::input::ProcessStarted;
 use crate::limits::Limits;
-use crate::names::WorkloadKey;
+use crate::naming::Client;
 use crate::time::Timestamp;
 
 /// Steps up the tree of processes while the first of a container's line is looked for.
@@ -26,11 +26,10 @@ const WANTED_MAX: usize = 256;
 pub(super) struct Originator {
     pub(super) actor: Arc<Actor>,
     pub(super) key: ActorKey,
-    pub(super) workload: WorkloadKey,
+    /// Whose look-ups name its destinations.
+    pub(super) client: Client,
     /// Process and cgroup are known; otherwise it is worth asking again later.
     pub(super) complete: bool,
-    /// Its container was watched from its first process on: nothing it looked up was missed.
-    pub(super) watched_whole: bool,
 }
 
 /// What a record says about where a flow comes from.
@@ -66,7 +65,7 @@ struct Digest {
 }
 
 /// A host of recorded traffic is a workload of its own.
-fn workload_of_address(address: Option<IpAddr>) -> WorkloadKey {
+fn workload_of_address(address: Option<IpAddr>) -> u64 {
     identity::alone(Alone::Address(address)).bits()
 }
 
@@ -186,9 +185,8 @@ impl Attribution {
         let originator = Originator {
             key: actor.key(),
             actor,
-            workload: self.cgroups.workload(record.cgroup),
+            client: self.client(record.cgroup),
             complete: cgroup.is_some() && record.image.is_some(),
-            watched_whole: self.watched_whole(record.cgroup),
         };
         if originator.complete
             && let Some(record) = self.processes.get_mut(from.pid)
@@ -218,9 +216,8 @@ impl Attribution {
             process: None,
             cgroup: from.cgroup,
         });
-        let workload = self.cgroups.workload(from.cgroup);
-        let watched_whole = self.watched_whole(from.cgroup);
-        let originator = Originator { key: actor.key(), actor, workload, complete: false, watched_whole };
+        let client = self.client(from.cgroup);
+        let originator = Originator { key: actor.key(), actor, client, complete: false };
         if let Some(cgroup) = self.cgroups.get_mut(from.cgroup) {
             cgroup.originator = Some(originator.clone());
         }
@@ -232,13 +229,8 @@ impl Attribution {
             return known.clone();
         }
         let actor = Arc::new(Actor { address, ..Actor::default() });
-        let originator = Originator {
-            key: actor.key(),
-            actor,
-            workload: workload_of_address(address),
-            complete: true,
-            watched_whole: false,
-        };
+        let originator =
+            Originator { key: actor.key(), actor, client: Client::of_address(address), complete: true };
         if let Some(address) = address {
             self.addresses.insert(address, 0, originator.clone());
         }
@@ -268,9 +260,10 @@ impl Attribution {
         process
     }
 
-    fn watched_whole(&self, cgroup: u64) -> bool {
+    fn client(&self, cgroup: u64) -> Client {
         let container = self.cgroups.container_of(cgroup).and_then(|id| self.cgroups.container(id));
-        container.and_then(|c| c.init).is_some_and(|init| !init.snapshot)
+        let watched_whole = container.and_then(|c| c.init).is_some_and(|init| !init.snapshot);
+        Client { key: self.cgroups.workload(cgroup), watched_whole }
     }
 
     fn surroundings(&self, cgroup: u64) -> Surroundings {

@@ -12,7 +12,7 @@ use crate::bounded::{FairTable, Index};
 use crate::counters::Usage;
 use crate::identity::{self, Alone};
 use crate::limits::Limits;
-use crate::names::WorkloadKey;
+use crate::naming::ClientKey;
 use crate::time::Timestamp;
 
 /// All cgroups, bounded.
@@ -31,7 +31,7 @@ pub(super) struct Cgroups {
 pub(super) struct Cgroup {
     path: Box<str>,
     pub(super) identity: CgroupIdentity,
-    pub(super) workload: WorkloadKey,
+    pub(super) workload: ClientKey,
     pub(super) created: Timestamp,
     removed: bool,
     /// Who a flow of it comes from when the process is not known.
@@ -145,7 +145,7 @@ impl Cgroups {
     }
 
     /// The workload that a cgroup belongs to; a cgroup that is not known is a workload of its own.
-    pub(super) fn workload(&self, id: u64) -> WorkloadKey {
+    pub(super) fn workload(&self, id: u64) -> ClientKey {
         self.by_id.get(&id).map_or_else(|| workload_of(&CgroupIdentity::default(), id), |c| c.workload)
     }
 
@@ -174,7 +174,7 @@ impl Cgroups {
 
 /// Names and shares of tables are kept per pod: its containers share a network and often a resolver. Without a pod
 /// it is the container, else the cgroup of a host service.
-fn workload_of(cgroup: &CgroupIdentity, id: u64) -> WorkloadKey {
+fn workload_of(cgroup: &CgroupIdentity, id: u64) -> ClientKey {
     let workload = match (&cgroup.pod_uid, &cgroup.container) {
         (Some(pod), _) => identity::replica(pod),
         (None, Some(container)) => identity::alone(Alone::Container(container)),

@@ -1,11 +1,10 @@
-//! What the payload of a flow said about its destination and its client, and the name that follows from it.
+//! What the payload of a flow said about its destination and its client.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use super::domain::host_name;
-use crate::contact::{Destination, NameSource, Naming, Transport};
-use crate::protocol::{AppProtocol, Observation};
+use crate::naming::domain::host_name;
+use crate::naming::{Asked, Indicated};
+use crate::protocol::{AppProtocol, Observation, ProxyKind};
 
 /// Clues of one flow.
 #[derive(Clone, Debug, Default)]
@@ -15,33 +14,13 @@ pub(super) struct Clues {
     pub(super) ja4: Option<Arc<str>>,
     pub(super) user_agent: Option<Arc<str>>,
     host: Option<Arc<str>>,
-    proxy: Option<(Arc<str>, u16)>,
+    proxy: Option<Asked>,
     /// A whole ClientHello had no name.
     nameless: bool,
-    /// The name in the ClientHello may be an outer one.
-    ech: bool,
-}
-
-/// What the workload looked up, as far as it concerns one flow.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LookedUp<'a> {
-    /// Names of the flow's address, newest first.
-    pub(super) names: Vec<&'a Arc<str>>,
-    /// Every look-up of the workload was seen: an address without a name was not looked up.
-    pub(super) all_seen: bool,
-}
-
-impl LookedUp<'_> {
-    /// Whether a name was looked up: as it is, or with a search domain of the cluster behind it (`api` as
-    /// `api.shop.svc.cluster.local`), which nobody can register.
-    fn has(&self, name: &Arc<str>) -> bool {
-        self.names.iter().any(|looked_up| {
-            let domain = looked_up.strip_prefix(&**name);
-            domain.is_some_and(|domain| {
-                domain.is_empty() || domain.starts_with('.') && domain.ends_with(".local")
-            })
-        })
-    }
+    /// A whole HTTP head had none.
+    hostless: bool,
+    /// Whether the ClientHello offered ECH; `None`: there was none.
+    ech: Option<bool>,
 }
 
 impl Clues {
@@ -72,7 +51,7 @@ impl Clues {
             Observation::TlsClientHello(hello) => {
                 // A hello that was cut may have had a name; one that is repeated, for another key share, changes nothing.
                 self.nameless |= !hello.cut && hello.server_name.is_none();
-                self.ech |= hello.ech;
+                self.ech = Some(self.ech.unwrap_or_default() || hello.ech);
                 if self.sni.is_none() {
                     self.sni = hello.server_name.as_ref().map(|name| host_name(name.as_str()));
                 }
@@ -85,12 +64,15 @@ impl Clues {
                 // Later requests of the connection change nothing.
                 if self.host.is_none() {
                     self.host = request.host.as_ref().map(|host| host_name(host.as_str()));
+                    self.hostless |=
+                        self.host.is_none() && !request.cut && request.method.as_str() != "CONNECT";
                     self.user_agent = request.user_agent.as_ref().map(|agent| Arc::from(agent.as_str()));
                 }
                 request.method.as_str() != "CONNECT"
             }
             Observation::ProxyTarget(target) => {
-                self.proxy = Some((host_name(target.host.as_str()), target.port));
+                let tunnel = target.via != ProxyKind::HttpAbsolute;
+                self.proxy = Some(Asked { host: host_name(target.host.as_str()), port: target.port, tunnel });
                 false
             }
             Observation::Irc(_)
@@ -106,101 +88,14 @@ impl Clues {
         }
     }
 
-    /// Where the flow goes, by its best name, and how that name came about.
-    ///
-    /// A looked-up name comes first: it is what the client meant, also where it indicates another. What is asked of
-    /// a proxy is the destination instead of the proxy.
-    pub(super) fn destination(
-        &self,
-        remote: SocketAddr,
-        transport: Transport,
-        looked_up: &LookedUp<'_>,
-    ) -> (Destination, Naming) {
-        if let Some((host, port)) = &self.proxy {
-            return self.behind_proxy(host, *port, transport);
+    /// What the client itself says about its destination.
+    pub(super) fn indicated(&self) -> Indicated<'_> {
+        Indicated {
+            sni: self.sni.as_ref(),
+            host: self.host.as_ref(),
+            nameless: self.nameless || self.hostless && self.proxy.is_none(),
+            ech: self.ech,
+            proxy: self.proxy.as_ref(),
         }
-        let confirmed = |name: &Option<Arc<str>>| name.clone().filter(|name| looked_up.has(name));
-        let newest = looked_up.names.first().map(|name| Arc::clone(name));
-        let dns = confirmed(&self.sni).or_else(|| confirmed(&self.host)).or(newest);
-        let host = self.host.clone().filter(|host| host.parse::<IpAddr>().is_err());
-        let (name, name_source) = match (dns, self.sni.clone(), host) {
-            (Some(name), _, _) => (Some(name), Some(NameSource::Dns)),
-            (None, Some(name), _) => (Some(name), Some(NameSource::Sni)),
-            (None, None, Some(name)) => (Some(name), Some(NameSource::HttpHost)),
-            (None, None, None) => (None, None),
-        };
-        let destination =
-            Destination { address: Some(remote.ip()), port: remote.port(), transport, name, name_source };
-        (destination, self.naming(looked_up))
-    }
-
-    fn naming(&self, looked_up: &LookedUp<'_>) -> Naming {
-        let found = !looked_up.names.is_empty();
-        match &self.sni {
-            None if self.nameless => Naming::SniMissing,
-            Some(sni) if found && looked_up.has(sni) => Naming::Consistent,
-            Some(_) if found && looked_up.all_seen && !self.ech => Naming::SniMismatch,
-            Some(_) if found => Naming::Unknown,
-            None if found => Naming::Consistent,
-            _ if looked_up.all_seen => Naming::NoLookup,
-            _ => Naming::Unknown,
-        }
-    }
-
-    fn behind_proxy(&self, host: &Arc<str>, port: u16, transport: Transport) -> (Destination, Naming) {
-        let address = host.parse::<IpAddr>().ok();
-        let name = address.is_none().then(|| Arc::clone(host));
-        let naming = match &self.sni {
-            None if self.nameless => Naming::SniMissing,
-            Some(sni) if name.as_ref() == Some(sni) => Naming::Consistent,
-            Some(_) if name.is_some() && !self.ech => Naming::SniMismatch,
-            _ => Naming::Unknown,
-        };
-        (Destination { address, port, transport, name, name_source: Some(NameSource::Proxy) }, naming)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(sni: Option<&str>, tls: bool, names: &[&str], all_seen: bool, expect: (&str, Naming)) {
-        let names: Vec<Arc<str>> = names.iter().map(|n| Arc::from(*n)).collect();
-        let nameless = tls && sni.is_none();
-        let clues = Clues { sni: sni.map(Arc::from), nameless, ..Clues::default() };
-        let looked_up = LookedUp { names: names.iter().collect(), all_seen };
-        let remote = "192.0.2.1:443".parse().unwrap();
-        let (destination, naming) = clues.destination(remote, Transport::Tcp, &looked_up);
-        assert_eq!((destination.name.as_deref().unwrap_or(""), naming), expect, "{sni:?} {names:?}");
-    }
-
-    #[test]
-    fn the_looked_up_name_and_the_indicated_one_are_compared() {
-        check(Some("a.example"), true, &["a.example"], true, ("a.example", Naming::Consistent));
-        check(Some("a.example"), true, &["b.example", "a.example"], true, ("a.example", Naming::Consistent));
-        check(Some("a.example"), true, &["b.example"], true, ("b.example", Naming::SniMismatch));
-        check(Some("a.example"), true, &["b.example"], false, ("b.example", Naming::Unknown));
-        check(Some("a.example"), true, &[], true, ("a.example", Naming::NoLookup));
-        check(Some("a.example"), true, &[], false, ("a.example", Naming::Unknown));
-        check(Some("api"), true, &["api.shop.svc.cluster.local"], true, ("api", Naming::Consistent));
-        check(Some("ap"), true, &["api.local"], true, ("api.local", Naming::SniMismatch));
-        check(Some("a.test"), true, &["a.test.b.example"], true, ("a.test.b.example", Naming::SniMismatch));
-        check(None, true, &["b.example"], true, ("b.example", Naming::SniMissing));
-        check(None, true, &[], false, ("", Naming::SniMissing));
-        check(None, false, &["b.example"], true, ("b.example", Naming::Consistent));
-        check(None, false, &[], true, ("", Naming::NoLookup));
-        check(None, false, &[], false, ("", Naming::Unknown));
-    }
-
-    #[test]
-    fn what_is_asked_of_a_proxy_is_the_destination() {
-        let remote = "10.0.0.9:3128".parse().unwrap();
-        let mut clues = Clues { proxy: Some((Arc::from("c2.example"), 443)), ..Clues::default() };
-        let (destination, naming) = clues.destination(remote, Transport::Tcp, &LookedUp::default());
-        assert_eq!((destination.name.as_deref(), destination.port), (Some("c2.example"), 443));
-        assert_eq!((destination.address, naming), (None, Naming::Unknown));
-        clues.proxy = Some((Arc::from("192.0.2.7"), 443));
-        let (destination, _) = clues.destination(remote, Transport::Tcp, &LookedUp::default());
-        assert_eq!((destination.address, destination.name), (Some("192.0.2.7".parse().unwrap()), None));
     }
 }

@@ -10,20 +10,17 @@ use std::sync::Arc;
 use share::{Ending, Share};
 
 use super::attribution::Originator;
-use super::clues::{Clues, LookedUp};
+use super::clues::Clues;
 use super::query::{Queries, Query};
 use super::{Desk, SessionOutput};
-use crate::contact::{Bytes, Contact, ContactKind, Transport};
+use crate::contact::{BURST_PAUSE, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use crate::input::{Direction, Payload};
+use crate::naming;
 use crate::protocol::{self, AppProtocol, Carrier, Detail, DnsMessage, FlowParser, Observation};
 use crate::time::Timestamp;
 
 /// How long a flow waits for its name, and a question for its answer.
 pub(super) const WAIT: Duration = Duration::from_secs(2);
-/// A pause that makes the next sending a contact of its own.
-pub(super) const PAUSE: Duration = Duration::from_millis(250);
-/// Look-ups of a workload count as all seen when they were visible for this long before.
-const ALL_SEEN_AFTER: Duration = Duration::from_secs(600);
 /// Pieces of payload after which an unrecognised flow is given up.
 const PUSHES_MAX: u16 = 64;
 
@@ -42,6 +39,8 @@ pub(super) struct Flow {
     parser: Option<Box<FlowParser>>,
     pushes: u16,
     clues: Clues,
+    /// The name that was looked up for it, once a contact was told of: a connection goes on to where it was opened to.
+    looked_up: Option<Arc<str>>,
     queries: Queries,
     /// The contact that what is moved now belongs to.
     current: Share,
@@ -86,6 +85,7 @@ impl Flow {
             parser: None,
             pushes: 0,
             clues: Clues::default(),
+            looked_up: None,
             queries: Queries::default(),
             current: Share { id: 0, start: now, base: Bytes::default() },
             connect_id: 0,
@@ -200,7 +200,7 @@ impl Flow {
                 true
             }
             (Direction::Received, true) => {
-                desk.names.learn(now, self.from.workload, message);
+                desk.look_ups.learn_message(now, self.from.client.key, message);
                 if let Some(query) = self.queries.answered(message) {
                     self.deliver_query(query, Some((now, message)), desk);
                 }
@@ -245,7 +245,7 @@ impl Flow {
     /// (by the datagram's address and by the pause before it).
     pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
         self.last_sent = now;
-        let told = now.since(self.current.start) < PAUSE;
+        let told = now.since(self.current.start) < BURST_PAUSE;
         if told || self.stage == Stage::Dns || self.questions_only || self.is_closed() {
             return;
         }
@@ -262,7 +262,7 @@ impl Flow {
 
     /// The program turned to the same peer again: a burst, if it had paused.
     pub(super) fn turned_again(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
-        if now.since(self.last_sent) >= PAUSE {
+        if now.since(self.last_sent) >= BURST_PAUSE {
             self.burst(now, None, desk);
         } else {
             self.last_sent = now;
@@ -333,20 +333,14 @@ impl Flow {
     }
 
     fn contact(
-        &self,
+        &mut self,
         id: u64,
         start: Timestamp,
         kind: ContactKind,
         now: Timestamp,
-        desk: &Desk<'_>,
+        desk: &mut Desk<'_>,
     ) -> Contact {
-        let since = desk.names.visible_since(self.from.workload);
-        let ready = if self.from.watched_whole { Duration::ZERO } else { ALL_SEEN_AFTER };
-        let looked_up = LookedUp {
-            names: desk.names.names_of(now, self.from.workload, self.remote.ip()).collect(),
-            all_seen: since.is_some_and(|since| since + ready <= self.start),
-        };
-        let (destination, naming) = self.clues.destination(self.remote, self.transport, &looked_up);
+        let (destination, naming) = self.name(now, desk);
         Contact {
             id,
             start,
@@ -354,7 +348,7 @@ impl Flow {
             actor_key: self.from.key,
             destination,
             kind,
-            protocol: self.clues.protocol,
+            protocol: self.clues.indicated().protocol(self.clues.protocol),
             naming,
             sni: self.clues.sni.clone(),
             ja4: self.clues.ja4.clone(),
@@ -362,6 +356,24 @@ impl Flow {
             user_agent: self.clues.user_agent.clone(),
             bytes: None,
             duration: None,
+        }
+    }
+
+    fn name(&mut self, now: Timestamp, desk: &mut Desk<'_>) -> (Destination, Naming) {
+        let (address, port, transport) = (Some(self.remote.ip()), self.remote.port(), self.transport);
+        let to = Destination { address, port, transport, name: None, name_source: None };
+        let indicated = self.clues.indicated();
+        let named = desk.look_ups.name((now, self.start), self.from.client, to.clone(), &indicated);
+        let is_looked_up = named.0.name_source == Some(NameSource::Dns);
+        let says_nothing = !is_looked_up || indicated.sni.is_none() && indicated.host.is_none();
+        match &self.looked_up {
+            Some(name) if says_nothing && indicated.proxy.is_none() => {
+                naming::told(to, &indicated, Some(name), false)
+            }
+            Some(_) | None => {
+                self.looked_up = named.0.name.clone().filter(|_| is_looked_up);
+                named
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::attribution::Originator;
-use super::domain::registered;
 use crate::contact::{Bytes, Contact, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport};
+use crate::naming::domain::registered;
 use crate::protocol::{AppProtocol, DnsMessage};
 use crate::time::Timestamp;
 
@@ -91,7 +91,7 @@ impl Query {
                 address: Some(resolver.ip()),
                 port: resolver.port(),
                 transport,
-                name: Some(registered(&self.name)),
+                name: Some(Arc::from(registered(&self.name))),
                 name_source: Some(NameSource::Dns),
             },
             kind: ContactKind::DnsQuery(DnsQuestion {

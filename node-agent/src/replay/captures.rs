@@ -16,10 +16,6 @@ use beaconwatch_engine::time::Timestamp;
 use crate::source::pcap::{Capture, CaptureError, PayloadLimit, PcapInputs};
 use crate::source::{OrderedSource, Reason, Refusals};
 
-/// Payload of each flow and direction that is looked at: what the live agent gets of a flow, so that a policy
-/// that is tried on a capture behaves as it will live.
-pub const CAPTURE_PAYLOAD: PayloadLimit = PayloadLimit { packets: 3, bytes: 2048 };
-
 /// Flows of one capture before the numbers of the next begin.
 const FLOWS_SHIFT: u32 = 48;
 
@@ -91,7 +87,7 @@ impl Captures {
                 waiting.remove(at)?.open(&mut Refusals::default())
             };
             let mut inputs =
-                PcapInputs::over(capture, &name, CAPTURE_PAYLOAD).followed_by(Box::new(following));
+                PcapInputs::over(capture, &name, PayloadLimit::LIVE).followed_by(Box::new(following));
             let base = self.begun << FLOWS_SHIFT;
             self.begun += 1;
             match inputs.next(refusals) {

@@ -59,7 +59,7 @@ impl Feed {
         let logs = Logs {
             merge: Merge::of(files),
             reorder: Reorder::with_look_ahead(look_ahead),
-            joined: Joined::with_bound(look_ahead),
+            joined: Joined::with_bounds(look_ahead, &super::limits()),
             at_end: false,
         };
         Self { logs, ordered: Vec::new(), log_head: None, records_added: 0, refusals: Refusals::default() }
@@ -140,6 +140,12 @@ impl Feed {
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
         self.ordered.iter().filter_map(|ordered| ordered.source.end()).max()
+    }
+
+    /// Addresses of which it was forgotten, for others, what they were looked up by.
+    #[must_use]
+    pub fn names_evicted(&self) -> u64 {
+        self.logs.joined.names_evicted()
     }
 
     /// Rows that came later than the look-ahead reaches.

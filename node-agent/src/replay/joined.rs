@@ -6,37 +6,26 @@
 
 use core::hash::Hash;
 use core::net::IpAddr;
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaconwatch_engine::collections::Map;
-use beaconwatch_engine::contact::{Contact, ContactEnd, ContactKind, NameSource, Naming, is_judged};
+use beaconwatch_engine::contact::{BURST_PAUSE, Contact, ContactEnd, ContactKind, NameSource, is_judged};
 use beaconwatch_engine::input::{Input, LossPlace};
+use beaconwatch_engine::limits::Limits;
+use beaconwatch_engine::naming::{self, Client, LookUps, domain};
 use beaconwatch_engine::protocol::AppProtocol;
-use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
-use crate::source::record::Connection;
+use crate::source::record::{Answers, Connection};
 use crate::source::{About, Record, Uid};
-
-/// A client's look-ups count as visible when the first was seen this long ago: what it asked before may be
-/// cached until then.
-const LOOKUPS_VISIBLE_AFTER: Duration = Duration::from_secs(3600);
-
-/// Requests closer than this belong to one burst.
-const BURST_PAUSE: Duration = Duration::from_millis(250);
-
-/// Names kept of one address; the next one takes the place of the oldest.
-const NAMES_PER_ADDRESS_MAX: usize = 8;
 
 /// What was read and belongs together.
 #[derive(Debug)]
 pub struct Joined {
     abouts: Fifo<Uid, Known>,
     open: Fifo<Uid, ()>,
-    names: Fifo<(IpAddr, IpAddr), Vec<Arc<str>>>,
-    asked_first: Fifo<IpAddr, Timestamp>,
+    look_ups: LookUps,
 }
 
 /// When the turn of a row comes.
@@ -57,15 +46,21 @@ struct Known {
 }
 
 impl Joined {
-    /// Remembers at most `entries_max` connections, and as many names.
+    /// Remembers at most `entries_max` connections, and look-ups within the engine's bounds.
     #[must_use]
-    pub fn with_bound(entries_max: usize) -> Self {
+    pub fn with_bounds(entries_max: usize, limits: &Limits) -> Self {
         Self {
             abouts: Fifo::with_bound(entries_max),
             open: Fifo::with_bound(entries_max),
-            names: Fifo::with_bound(entries_max),
-            asked_first: Fifo::with_bound(entries_max),
+            look_ups: LookUps::with_limits(limits),
         }
+    }
+
+    /// Addresses of which it was forgotten, for others, what they were looked up by.
+    #[must_use]
+    pub fn names_evicted(&self) -> u64 {
+        let [addresses, _] = self.look_ups.usage();
+        addresses.evicted
     }
 
     /// A row was read: when its turn will come, as it stands then.
@@ -111,9 +106,9 @@ impl Joined {
                 if known.is_some_and(|known| known.about.dns) {
                     return None;
                 }
-                let about = known.map(|known| known.about.clone()).unwrap_or_default();
                 let mut contact = connection.contact(if open { uid } else { 0 });
-                self.name(&mut contact, about);
+                let about = known.map(|known| &known.about);
+                name(&mut self.look_ups, &mut contact, about.unwrap_or(&About::default()));
                 Some(Input::Contact(contact))
             }
             Record::Request { uid, mut contact } => {
@@ -122,8 +117,7 @@ impl Joined {
                 if time.since(active) < BURST_PAUSE {
                     return None;
                 }
-                let about = known.about.clone();
-                self.name(&mut contact, about);
+                name(&mut self.look_ups, &mut contact, &known.about);
                 Some(Input::Contact(contact))
             }
             Record::Dns { uid: _, contact, answers } => {
@@ -154,83 +148,43 @@ impl Joined {
         }
     }
 
-    /// A question goes to a registered domain; its answers name addresses from now on.
-    fn question(&mut self, time: Timestamp, mut contact: Box<Contact>, answers: Vec<IpAddr>) -> Box<Contact> {
+    /// A question goes to a registered domain; its answers name addresses from when they came.
+    fn question(&mut self, time: Timestamp, mut contact: Box<Contact>, answers: Answers) -> Box<Contact> {
         let ContactKind::DnsQuery(question) = &contact.kind else { return contact };
-        if let Some(client) = contact.actor.address {
-            if !answers.is_empty() && self.asked_first.get(&client).is_none() {
-                self.asked_first.insert(client, time);
-            }
-            for answer in answers {
-                self.remember(client, answer, &question.name);
-            }
+        let Answers { addresses, aliases } = answers;
+        let is_answered = question.rcode.is_some() || !addresses.is_empty();
+        if let Some(address) = contact.actor.address.filter(|_| is_answered) {
+            let came = time + contact.duration.unwrap_or_default();
+            let meant = domain::meant(&question.name, aliases.iter().map(|alias| &**alias));
+            let name = aliases.iter().find(|alias| &***alias == meant).unwrap_or(&question.name);
+            let client = Client::of_address(Some(address)).key;
+            self.look_ups.learn(came, client, (name, question.rr_type), addresses.into_iter());
         }
-        contact.destination.name = Some(domain::registered(&question.name));
+        contact.destination.name = Some(Arc::from(domain::registered(&question.name)));
         contact.destination.name_source = Some(NameSource::Dns);
         contact
     }
-
-    fn remember(&mut self, client: IpAddr, address: IpAddr, name: &Arc<str>) {
-        let Some(names) = self.names.get_or_default((client, address)) else { return };
-        names.retain(|known| known != name);
-        if names.len() >= NAMES_PER_ADDRESS_MAX {
-            names.remove(0);
-        }
-        names.push(Arc::clone(name));
-    }
-
-    /// Names a contact by what is known about its connection and its client's look-ups.
-    fn name(&self, contact: &mut Contact, about: About) {
-        let About { sni, sni_missing, http_host, proxy_target, ja4, user_agent, protocol, dns: _ } = about;
-        contact.ja4 = contact.ja4.take().or(ja4);
-        contact.user_agent = contact.user_agent.take().or(user_agent);
-        if contact.protocol == AppProtocol::Unknown {
-            contact.protocol = protocol;
-        }
-        let address = contact.destination.address;
-        let looked_up = contact.actor.address.zip(address).and_then(|pair| self.names.get(&pair));
-        let sni = sni.filter(|name| !is_address(name));
-        contact.sni.clone_from(&sni);
-        let http_host = http_host.filter(|name| !is_address(name));
-        if let Some(target) = proxy_target {
-            set_name(contact, target, NameSource::Proxy);
-            return;
-        }
-        contact.naming = match (looked_up, &sni) {
-            (Some(names), Some(sni)) if !names.contains(sni) => Naming::SniMismatch,
-            (Some(_), None) if sni_missing => Naming::SniMissing,
-            (Some(_), _) => Naming::Consistent,
-            (None, _) if self.lookups_visible(contact) => Naming::NoLookup,
-            (None, None) if sni_missing => Naming::SniMissing,
-            (None, _) => Naming::Unknown,
-        };
-        let looked_up = looked_up.map(|names| {
-            let same =
-                names.iter().find(|name| Some(*name) == sni.as_ref() || Some(*name) == http_host.as_ref());
-            same.or(names.last()).map(Arc::clone)
-        });
-        if let Some(name) = looked_up.flatten() {
-            set_name(contact, name, NameSource::Dns);
-        } else if let Some(name) = sni {
-            set_name(contact, name, NameSource::Sni);
-        } else if let Some(name) = http_host {
-            set_name(contact, name, NameSource::HttpHost);
-        }
-    }
-
-    fn lookups_visible(&self, contact: &Contact) -> bool {
-        let first = contact.actor.address.and_then(|client| self.asked_first.get(&client));
-        first.is_some_and(|first| contact.start.since(*first) >= LOOKUPS_VISIBLE_AFTER)
-    }
 }
 
-fn set_name(contact: &mut Contact, name: Arc<str>, source: NameSource) {
-    contact.destination.name = Some(name);
-    contact.destination.name_source = Some(source);
-}
-
-fn is_address(name: &str) -> bool {
-    name.parse::<IpAddr>().is_ok()
+/// Names a contact by what is known about its connection and its client's look-ups.
+fn name(look_ups: &mut LookUps, contact: &mut Contact, about: &About) {
+    contact.ja4 = contact.ja4.take().or_else(|| about.ja4.clone());
+    contact.user_agent = contact.user_agent.take().or_else(|| about.user_agent.clone());
+    if contact.protocol == AppProtocol::Unknown {
+        contact.protocol = about.protocol;
+    }
+    let indicated = about.indicated();
+    contact.protocol = indicated.protocol(contact.protocol);
+    contact.sni = indicated.server_name().cloned();
+    let to = contact.destination.clone();
+    (contact.destination, contact.naming) = match &contact.destination.name {
+        // The row says itself what was looked up.
+        Some(name) => naming::told(to, &indicated, Some(name), false),
+        None => {
+            let client = Client::of_address(contact.actor.address);
+            look_ups.name((contact.start, contact.start), client, to, &indicated)
+        }
+    };
 }
 
 /// A connection that was open before has come to a later row: only its totals are new.

@@ -28,6 +28,8 @@ pub struct Summary {
     pub refusals: Refusals,
     /// Rows further behind than the look-ahead.
     pub late: u64,
+    /// Addresses of which it was forgotten, for others, what they were looked up by in the logs.
+    pub names_evicted: u64,
     /// Inputs handed to the engine.
     pub inputs: u64,
     /// First and last time, if there was anything.
@@ -64,6 +66,7 @@ impl Summary {
             rows: feed.rows_read() + feed.refusals.of(Reason::LineTooLong),
             refusals: feed.refusals.clone(),
             late: feed.late(),
+            names_evicted: feed.names_evicted(),
             inputs: tally.inputs,
             span: tally.first.map(|first| (first, tally.last)),
             left_out,
@@ -115,7 +118,9 @@ impl Summary {
 impl Summary {
     /// What was not judged in full, line by line; nothing if all was.
     fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use BoundedTable::{Conversations, Destinations, Findings, OpenContacts, Pods, Signatures, Sockets};
+        use BoundedTable::{
+            Conversations, Destinations, Findings, Names, OpenContacts, Pods, Signatures, Sockets,
+        };
         let lost = &self.counters;
         let of = |table| lost.table(table);
         let conversations = of(Conversations);
@@ -130,6 +135,11 @@ impl Summary {
             ),
             (of(Sockets).evicted, "connection", "forgotten before they ended: too many were open"),
             (of(OpenContacts).evicted, "connection", "without their totals: too many were open"),
+            (
+                of(Names).evicted + self.names_evicted,
+                "looked-up address",
+                "forgotten for others: nothing is told as not looked up for an hour after",
+            ),
             (of(Pods).refused, "pod", "without a place"),
             (of(Signatures).refused, "contact", "not learned from: too many behaviours are known"),
             (of(Destinations).evicted, "destination", "forgotten for others, of the same workload"),

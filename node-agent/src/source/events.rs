@@ -8,17 +8,15 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
 use beaconwatch_engine::collections::{Map, Set};
-use beaconwatch_engine::contact::{
-    Bytes, Contact, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
-};
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, DnsQuestion, NameSource, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
+use beaconwatch_engine::naming::{self, Indicated, domain};
 use beaconwatch_engine::protocol::AppProtocol;
-use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, SeededHash};
 use super::lines::Lines;
-use super::record::Record;
+use super::record::{Record, nameless};
 use super::{Reader, Reason, Refusals, value};
 
 mod actor;
@@ -145,7 +143,7 @@ impl Texts<'_> {
         if self.domains.len() >= TEXTS_MAX {
             self.domains.clear();
         }
-        let domain = domain::registered(name);
+        let domain = Arc::from(domain::registered(name));
         self.domains.insert(Arc::clone(name), Arc::clone(&domain));
         domain
     }
@@ -161,22 +159,20 @@ fn contact(
     let (actor, actor_key): (Arc<Actor>, ActorKey) =
         actors.get(actor::key(row, hash), || actor::of_event(row));
     let transport = row.get(Field::Transport).map_or(Transport::Tcp, value::transport);
-    let mut destination = Destination {
-        address: row.get(Field::DestinationAddress).and_then(value::address),
-        port: match transport {
-            Transport::Other => 0,
-            Transport::Tcp | Transport::Udp => {
-                row.get(Field::DestinationPort).and_then(value::port).ok_or(Reason::BadPort)?
-            }
-        },
-        transport,
-        name: None,
-        name_source: None,
+    let port = match transport {
+        Transport::Other => 0,
+        Transport::Tcp | Transport::Udp => {
+            row.get(Field::DestinationPort).and_then(value::port).ok_or(Reason::BadPort)?
+        }
     };
+    let to = nameless(row.get(Field::DestinationAddress).and_then(value::address), port, transport);
     let protocol = row.get(Field::Protocol).map(value::app_protocol).unwrap_or_default();
     let server_name = texts.name(row, Field::ServerName);
     let sni = texts.name(row, Field::Sni);
-    let mut naming = naming(server_name.as_ref(), sni.as_ref(), protocol, row.has_naming());
+    // A log that does not know names at all has no server names either.
+    let nameless = protocol == AppProtocol::Tls && sni.is_none() && server_name.is_some();
+    let indicated = Indicated { sni: sni.as_ref(), nameless, ..Indicated::default() };
+    let (mut destination, mut naming) = naming::told(to, &indicated, server_name.as_ref(), row.has_naming());
     let kind = match row.get(Field::Event) {
         Some(b"connect") => {
             ContactKind::Connect { established: row.get(Field::Established).and_then(boolean) }
@@ -191,13 +187,6 @@ fn contact(
         }
         _ => return Err(Reason::UnknownKind),
     };
-    if destination.name.is_none() {
-        (destination.name_source, destination.name) = match (server_name, sni.clone()) {
-            (Some(name), _) => (Some(NameSource::Dns), Some(name)),
-            (None, Some(name)) => (Some(NameSource::Sni), Some(name)),
-            (None, None) => (None, None),
-        };
-    }
     if destination.address.is_none() && destination.name.is_none() {
         return Err(Reason::BadAddress);
     }
@@ -219,22 +208,6 @@ fn contact(
         bytes: bytes.map(|(sent, received)| Bytes { sent, received }),
         duration: number(Field::Duration).map(core::time::Duration::from_nanos),
     })
-}
-
-/// How the destination was named, as far as the log can know: `visible` says whether it sees look-ups at all.
-fn naming(
-    looked_up: Option<&Arc<str>>,
-    sni: Option<&Arc<str>>,
-    protocol: AppProtocol,
-    visible: bool,
-) -> Naming {
-    match (looked_up, sni) {
-        (None, _) if visible => Naming::NoLookup,
-        (None, _) => Naming::Unknown,
-        (Some(name), Some(sni)) if name != sni => Naming::SniMismatch,
-        (Some(_), None) if protocol == AppProtocol::Tls => Naming::SniMissing,
-        (Some(_), _) => Naming::Consistent,
-    }
 }
 
 fn question(row: &Row<'_>, name: Arc<str>) -> DnsQuestion {

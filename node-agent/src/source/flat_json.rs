@@ -57,7 +57,7 @@ pub fn scan<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Op
 
 /// The items of an array that is a [`Value::Nested`].
 pub fn items<'a>(array: &'a [u8]) -> impl Iterator<Item = Value<'a>> {
-    let mut at = usize::from(array.first() == Some(&b'[')).checked_sub(1).map(|_| 1);
+    let mut at = array.starts_with(b"[").then_some(1);
     core::iter::from_fn(move || {
         let start = skip_space(array, at?);
         let Some((item, next)) = value(array, start) else {

@@ -11,14 +11,15 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::collections::{Map, Set};
-use beaconwatch_engine::contact::{ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport};
+use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
 use beaconwatch_engine::input::WorkloadChange;
+use beaconwatch_engine::naming::{self, Indicated};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::Actors;
 use super::lines::Lines;
-use super::record::{Record, bare_contact, nameless};
+use super::record::{Answers, Record, bare_contact, nameless};
 use super::{Reader, Reason, Refusals, value};
 
 mod flow;
@@ -89,7 +90,11 @@ impl HubbleReader {
             let question = DnsQuestion { name, rr_type: dns.rr_type(), rcode: Some(dns.rcode) };
             let mut contact = bare_contact(time, actor, resolver, ContactKind::DnsQuery(question));
             contact.protocol = AppProtocol::Dns;
-            let answers = dns.ips.iter().filter_map(|ip| value::address(ip.as_bytes())).collect();
+            let addresses = dns.ips.iter().filter_map(|ip| value::address(ip.as_bytes()));
+            let answers = Answers {
+                addresses: addresses.map(|address| (address, dns.ttl)).collect(),
+                aliases: dns.cnames.iter().filter_map(|name| value::host_name(name.as_bytes())).collect(),
+            };
             return Ok(Some(self.with_pod(
                 time,
                 &flow.destination,
@@ -103,9 +108,8 @@ impl HubbleReader {
         }
         let actor = self.actor(source, &flow.source);
         let name = flow.destination_names.first().and_then(|name| value::host_name(name.as_bytes()));
-        let naming = if name.is_some() { Naming::Consistent } else { Naming::Unknown };
-        let name_source = name.as_ref().map(|_| NameSource::Dns);
-        let target = Destination { address: Some(destination), port, transport, name, name_source };
+        let target = nameless(Some(destination), port, transport);
+        let (target, naming) = naming::told(target, &Indicated::default(), name.as_ref(), false);
         let established = (flow.verdict == "DROPPED").then_some(false);
         let mut contact = bare_contact(time, actor, target, ContactKind::Connect { established });
         contact.naming = naming;
@@ -213,6 +217,8 @@ impl Reader for HubbleReader {
 
 #[cfg(test)]
 mod tests {
+    use beaconwatch_engine::contact::Naming;
+
     use super::*;
 
     fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
@@ -247,7 +253,7 @@ mod tests {
         };
         assert_eq!(contact.actor.address, "10.0.0.5".parse().ok());
         assert_eq!(contact.destination.address, "10.96.0.10".parse().ok());
-        assert_eq!(answers.len(), 1);
+        assert_eq!(answers.addresses, [("192.0.2.7".parse().unwrap(), 0)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use beaconwatch_engine::actor::{Actor, ActorKey};
 use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
+use beaconwatch_engine::naming::{Asked, Indicated};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
@@ -44,8 +45,8 @@ pub enum Record {
         uid: Uid,
         /// The question.
         contact: Box<Contact>,
-        /// Addresses that were answered.
-        answers: Vec<IpAddr>,
+        /// What was answered.
+        answers: Answers,
     },
     /// A request inside a connection that was used before (HTTP keep-alive).
     Request {
@@ -162,6 +163,15 @@ pub fn nameless(address: Option<IpAddr>, port: u16, transport: Transport) -> Des
     Destination { address, port, transport, name: None, name_source: None }
 }
 
+/// What a resolver answered to a question.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Addresses, each with the seconds that its record lives; 0 where the log does not have them.
+    pub addresses: Vec<(IpAddr, u32)>,
+    /// Names that the asked one is an alias of.
+    pub aliases: Vec<Arc<str>>,
+}
+
 /// What the rows of application protocols say about a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
@@ -171,8 +181,10 @@ pub struct About {
     pub sni_missing: bool,
     /// Host asked of a web server.
     pub http_host: Option<Arc<str>>,
-    /// Name asked of a proxy.
-    pub proxy_target: Option<Arc<str>>,
+    /// What was asked of a proxy.
+    pub proxy_target: Option<Asked>,
+    /// Whether the hello offered ECH; `None`: the row does not say so.
+    pub ech: Option<bool>,
     /// JA4 fingerprint, where the log has it.
     pub ja4: Option<Arc<str>>,
     /// User agent.
@@ -184,13 +196,26 @@ pub struct About {
 }
 
 impl About {
+    /// What the client itself says about its destination.
+    #[must_use]
+    pub fn indicated(&self) -> Indicated<'_> {
+        Indicated {
+            sni: self.sni.as_ref(),
+            host: self.http_host.as_ref(),
+            nameless: self.sni_missing,
+            ech: self.ech,
+            proxy: self.proxy_target.as_ref(),
+        }
+    }
+
     /// Adds what another row says; what was known first stays.
     pub fn merge(&mut self, other: Self) {
-        let Self { sni, sni_missing, http_host, proxy_target, ja4, user_agent, protocol, dns } = other;
+        let Self { sni, sni_missing, http_host, proxy_target, ech, ja4, user_agent, protocol, dns } = other;
         self.sni = self.sni.take().or(sni);
         self.sni_missing = (self.sni_missing || sni_missing) && self.sni.is_none();
         self.http_host = self.http_host.take().or(http_host);
         self.proxy_target = self.proxy_target.take().or(proxy_target);
+        self.ech = self.ech.or(ech);
         self.ja4 = self.ja4.take().or(ja4);
         self.user_agent = self.user_agent.take().or(user_agent);
         if self.protocol == AppProtocol::Unknown || protocol == AppProtocol::Tls {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use beaconwatch_engine::contact::Transport;
+use beaconwatch_engine::naming::domain;
 use beaconwatch_engine::protocol::{AppProtocol, Text};
 use beaconwatch_engine::time::Timestamp;
 
@@ -272,13 +273,7 @@ pub fn host_name(text: &[u8]) -> Option<Arc<str>> {
 /// `host:443` without its port; an IPv6 address in brackets without them.
 #[must_use]
 pub fn without_port(host: Arc<str>) -> Arc<str> {
-    if let Some(inner) = host.strip_prefix('[') {
-        return inner.split(']').next().unwrap_or(inner).into();
-    }
-    match host.split_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name.into(),
-        _ => host,
-    }
+    if host.contains(':') { domain::host_name(&host) } else { host }
 }
 
 /// Text with everything that is not printable ASCII escaped as `\xNN`; a backslash stays as it is, since logs

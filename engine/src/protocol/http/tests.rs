@@ -75,3 +75,17 @@ fn a_head_that_never_ends_is_read_as_cut_and_dropped() {
     }
     assert_eq!(targets(&seen), ["/1"]);
 }
+
+#[test]
+fn an_authority_has_a_host_and_maybe_a_port() {
+    for (text, expect) in [
+        ("c2.example:8443", Some(("c2.example", 8443))),
+        ("c2.example", Some(("c2.example", 443))),
+        ("me@[2001:db8::1]:80", Some(("2001:db8::1", 80))),
+        ("[2001:db8::1]", Some(("2001:db8::1", 443))),
+        ("", None),
+        (":443", None),
+    ] {
+        assert_eq!(host_and_port(text, 443), expect);
+    }
+}

@@ -70,10 +70,73 @@ fn a_container_older_than_the_agent_may_have_looked_up_before() {
     scene.look_up(1, 100, INSIDE, "a.example", [203, 0, 113, 9]);
     scene.said();
     scene.open(2, 100, INSIDE, (TCP, "203.0.113.99:80"));
-    scene.wait_ms(600_000);
+    scene.wait_ms(3_600_000);
     scene.open(3, 100, INSIDE, (TCP, "203.0.113.99:80"));
     scene.wait_ms(2000);
     assert_eq!(scene.said(), ["1 connect - 80 Unknown Unknown", "2 connect - 80 Unknown NoLookup"]);
+}
+
+#[test]
+fn a_process_that_never_looks_up_again_has_looked_up() {
+    let mut scene = Scene::container();
+    scene.look_up(1, 100, INSIDE, "api.example", [203, 0, 113, 9]);
+    scene.said();
+    for contact in 1..=54_u64 {
+        scene.open(1 + contact, 100, INSIDE, (TCP, "203.0.113.9:443"));
+        scene.sent(1 + contact, &client_hello(Some("api.example")));
+        scene.close(1 + contact, 0, 0);
+        // Every ten minutes, and every third hour.
+        scene.wait_ms(if contact < 50 { 600_000 } else { 3 * 3_600_000 });
+        let said = scene.said();
+        assert_eq!(said.first(), Some(&format!("{contact} connect api.example 443 Tls Consistent")));
+    }
+    // The same address under a name that was never looked up.
+    scene.open(99, 100, INSIDE, (TCP, "203.0.113.9:443"));
+    scene.sent(99, &client_hello(Some("other.example")));
+    assert_eq!(scene.said(), ["55 connect other.example 443 Tls NoLookup"]);
+}
+
+#[test]
+fn a_connection_goes_on_to_the_name_that_it_was_opened_for() {
+    let mut scene = Scene::container();
+    scene.look_up(1, 100, INSIDE, "queue.example", [203, 0, 113, 9]);
+    scene.open(2, 100, INSIDE, (TCP, "203.0.113.9:5672"));
+    scene.wait_ms(5000);
+    scene.look_up(3, 100, INSIDE, "other.example", [203, 0, 113, 9]);
+    for hours in [1, 9, 40] {
+        scene.said();
+        scene.wait_ms(hours * 3_600_000);
+        scene.burst(2, 10, 10);
+        let said = scene.said();
+        let burst = said.iter().find(|line| line.contains("burst")).unwrap();
+        assert!(burst.ends_with("burst queue.example 5672 Unknown Consistent"), "{said:?}");
+    }
+}
+
+#[test]
+fn http_without_the_name_of_a_host_is_told_as_such() {
+    let mut scene = Scene::container();
+    scene.look_up(1, 100, INSIDE, "a.example", [203, 0, 113, 9]);
+    scene.said();
+    for (socket, head) in [
+        (2, "GET / HTTP/1.0\r\n\r\n"),
+        (3, "GET / HTTP/1.1\r\nHost: 203.0.113.9\r\n\r\n"),
+        (4, "CONNECT b.example:443 HTTP/1.0\r\n\r\n"),
+        (5, "GET http://b.example/ HTTP/1.0\r\n\r\n"),
+    ] {
+        scene.open(socket, 100, INSIDE, (TCP, "203.0.113.9:80"));
+        scene.sent(socket, head.as_bytes());
+        scene.wait_ms(2000);
+    }
+    assert_eq!(
+        scene.said(),
+        [
+            "1 connect a.example 80 Http SniMissing",
+            "2 connect a.example 80 Http Consistent",
+            "3 connect b.example 443 Unknown Unknown",
+            "4 connect b.example 80 Http Unknown",
+        ]
+    );
 }
 
 #[test]

@@ -46,6 +46,11 @@ fn what_a_missing_name_means_depends_on_who_saw_it() {
     let other = format!(r#"{{{WHO},{flow},"server.name":"a.example","tls.sni":"b.example"}}"#);
     assert_eq!(only_contact(&other).naming, Naming::SniMismatch);
     assert_eq!(only_contact(&format!(r#"{{"time_unix_nano":1,{flow}}}"#)).naming, Naming::Unknown);
+    // Whoever does not see every look-up cannot say that the other name was not looked up.
+    let unseen = other.replace("\"tls.sni\"", "\"lookups_visible\":false,\"tls.sni\"");
+    assert_eq!(only_contact(&unseen).naming, Naming::Unknown);
+    let inside = other.replace("a.example", "b.example.shop.svc.cluster.local");
+    assert_eq!(only_contact(&inside).naming, Naming::Consistent);
     assert_eq!(only_contact(&format!(r#"{{{WHO},{flow},"lookups_visible":false}}"#)).naming, Naming::Unknown);
 }
 

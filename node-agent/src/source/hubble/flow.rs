@@ -190,6 +190,11 @@ pub(super) struct Dns {
     pub(super) query: String,
     #[serde(default)]
     pub(super) ips: Vec<String>,
+    /// Seconds that the answers live.
+    #[serde(default)]
+    pub(super) ttl: u32,
+    #[serde(default)]
+    pub(super) cnames: Vec<String>,
     #[serde(default)]
     qtypes: Vec<String>,
     #[serde(default)]

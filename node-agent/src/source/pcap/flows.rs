@@ -26,9 +26,8 @@ use stream::{Half, HeldBudget};
 
 /// Flows that are followed at once.
 const FLOWS_MAX: usize = 1 << 18;
-/// A pause after which sending again is a burst of its own.
-const PAUSE_NS: u64 = 250_000_000;
-/// ... of the responder: a slow answer is none, an order that comes out of the blue is.
+/// A pause of the responder after which sending again is a burst of its own: a slow answer is none, an order that comes
+/// out of the blue is.
 const RESPONDER_PAUSE_NS: u64 = 2_000_000_000;
 
 /// All flows that are followed.

@@ -19,8 +19,8 @@ pub type NextCapture = Box<dyn FnMut(Timestamp) -> Option<(Capture, Arc<str>)>>;
 
 /// The inputs of a capture, in order.
 ///
-/// [`PcapInputs::open`] with `PayloadLimit { packets: 3, bytes: 2048 }` gives about what the payload ring of the live
-/// agent gives (that is 4096 bytes of what is sent). Times never go back: a packet or an end that comes late has the time of what came before it.
+/// [`PcapInputs::open`] with [`PayloadLimit::LIVE`] gives what the payload ring of the live agent gives. Times never go
+/// back: a packet or an end that comes late has the time of what came before it.
 pub struct PcapInputs {
     file: Arc<str>,
     capture: Capture,

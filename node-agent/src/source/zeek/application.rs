@@ -1,7 +1,9 @@
 //! Rows of application protocols: what they add to the connection that carried them.
 
 use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::naming::Asked;
+use beaconwatch_engine::naming::domain::host_name;
+use beaconwatch_engine::protocol::{AppProtocol, host_and_port};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
@@ -14,13 +16,14 @@ use crate::source::{About, Reason, Record, value};
 pub(super) fn http(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
     let (start, uid) = time_and_uid(row)?;
     let host = row.host_name(Column::Host).map(value::without_port);
-    let connect = row.get(Column::Method) == Some(b"CONNECT");
     let user_agent = row.text(Column::UserAgent);
+    let connect = row.get(Column::Method) == Some(b"CONNECT");
     if connect || row.number(Column::TransDepth).unwrap_or(1) <= 1 {
-        let sni_missing = host.is_none();
-        let (proxy_target, http_host) = if connect { (host, None) } else { (None, host) };
+        let proxy_target = proxy_target(row, connect);
+        let sni_missing = host.is_none() && proxy_target.is_none();
         let protocol = AppProtocol::Http;
-        let about = About { proxy_target, http_host, sni_missing, user_agent, protocol, ..About::default() };
+        let about =
+            About { proxy_target, http_host: host, sni_missing, user_agent, protocol, ..About::default() };
         return Ok((start, Record::About { uid, about: Box::new(about) }));
     }
     let actor = actors.of_address(address(row, Column::OrigH)?);
@@ -33,6 +36,18 @@ pub(super) fn http(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Times
     Ok((start, Record::Request { uid, contact }))
 }
 
+/// What is asked of a proxy: by CONNECT, or by a target that names a host.
+fn proxy_target(row: &Row<'_>, tunnel: bool) -> Option<Asked> {
+    let target = row.text(Column::Uri).unwrap_or_default();
+    let (authority, default_port) = if tunnel {
+        (Some(target).filter(|target| !target.is_empty()).or_else(|| row.text(Column::Host))?, 443)
+    } else {
+        (target.strip_prefix("http://")?.split(['/', '?']).next()?.into(), 80)
+    };
+    let (host, port) = host_and_port(&authority, default_port)?;
+    Some(Asked { host: host_name(host), port, tunnel })
+}
+
 /// Bytes of the bodies. The log does not count the heads, so a request without a body has no known size.
 fn body_lengths(row: &Row<'_>) -> Option<Bytes> {
     let (sent, received) = (row.number(Column::RequestLen)?, row.number(Column::ResponseLen)?);
@@ -43,7 +58,11 @@ fn body_lengths(row: &Row<'_>) -> Option<Bytes> {
 pub(super) fn ssl(row: &Row<'_>) -> Result<(Timestamp, Record), Reason> {
     let sni = row.host_name(Column::ServerName);
     let ja4 = row.text(Column::Ja4);
-    about(row, About { sni_missing: sni.is_none(), sni, ja4, protocol: AppProtocol::Tls, ..About::default() })
+    // Before TLS 1.3 there is no ECH; a row of TLS 1.3 does not tell of it.
+    let old = |version: &[u8]| matches!(version, b"TLSv12" | b"TLSv11" | b"TLSv10" | b"SSLv3" | b"SSLv2");
+    let ech = row.get(Column::Version).filter(|version| old(version)).map(|_| false);
+    let protocol = AppProtocol::Tls;
+    about(row, About { sni_missing: sni.is_none(), sni, ech, ja4, protocol, ..About::default() })
 }
 
 /// A QUIC handshake.

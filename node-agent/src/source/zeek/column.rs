@@ -27,13 +27,16 @@ pub(super) enum Column {
     QTypeName,
     RCode,
     Answers,
+    Ttls,
     Rtt,
     Method,
     Host,
+    Uri,
     UserAgent,
     TransDepth,
     RequestLen,
     ResponseLen,
+    Version,
     ServerName,
     Ja4,
     Command,
@@ -41,7 +44,7 @@ pub(super) enum Column {
 }
 
 /// Number of columns.
-pub(super) const COLUMNS: usize = 28;
+pub(super) const COLUMNS: usize = 31;
 
 impl Column {
     /// By its name in a header or as a key.
@@ -64,13 +67,16 @@ impl Column {
             b"qtype_name" => Self::QTypeName,
             b"rcode" => Self::RCode,
             b"answers" => Self::Answers,
+            b"TTLs" => Self::Ttls,
             b"rtt" => Self::Rtt,
             b"method" => Self::Method,
             b"host" => Self::Host,
+            b"uri" => Self::Uri,
             b"user_agent" => Self::UserAgent,
             b"trans_depth" => Self::TransDepth,
             b"request_body_len" => Self::RequestLen,
             b"response_body_len" => Self::ResponseLen,
+            b"version" => Self::Version,
             b"server_name" => Self::ServerName,
             b"ja4" => Self::Ja4,
             b"command" => Self::Command,

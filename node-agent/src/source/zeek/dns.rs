@@ -1,20 +1,15 @@
 //! Rows of dns: one question with its answer each.
 
-use std::net::IpAddr;
-
 use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::protocol::{AppProtocol, DNS_RECORDS_MAX};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};
 use super::conn::responder_port;
 use super::{address, time_and_uid};
 use crate::source::actors::{Actors, Address};
-use crate::source::record::{bare_contact, nameless};
+use crate::source::record::{Answers, bare_contact, nameless};
 use crate::source::{Reason, Record, flat_json, value};
-
-/// Answers that are taken of one row.
-const ANSWERS_MAX: usize = 32;
 
 /// A question. Rows without one (an answer alone, a refused message) tell nothing about who asked for what.
 pub(super) fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
@@ -35,12 +30,26 @@ pub(super) fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Tim
     Ok((start, Record::Dns { uid, contact, answers: answers(row) }))
 }
 
-/// Addresses among the answers; other answers are names and texts.
-fn answers(row: &Row<'_>) -> Vec<IpAddr> {
-    let Some(list) = row.get(Column::Answers) else { return Vec::new() };
-    if row.json {
-        let items = flat_json::items(list).map(flat_json::Value::raw);
-        return items.filter_map(value::address).take(ANSWERS_MAX).collect();
+/// Addresses and names among the answers; others are texts, which name nothing.
+fn answers(row: &Row<'_>) -> Answers {
+    let mut answers = Answers::default();
+    let mut ttls = items(row, Column::Ttls);
+    for item in items(row, Column::Answers).take(DNS_RECORDS_MAX) {
+        let ttl = ttls.next().and_then(value::duration).unwrap_or_default();
+        match value::address(item) {
+            Some(address) => {
+                answers.addresses.push((address, u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX)));
+            }
+            None => answers.aliases.extend(value::host_name(item)),
+        }
     }
-    list.split(|b| *b == b',').filter_map(value::address).take(ANSWERS_MAX).collect()
+    answers
+}
+
+/// The items of a list.
+fn items<'a>(row: &Row<'a>, column: Column) -> impl Iterator<Item = &'a [u8]> {
+    let list = row.get(column);
+    let json = list.filter(|_| row.json).into_iter().flat_map(flat_json::items).map(flat_json::Value::raw);
+    let text = list.filter(|_| !row.json).into_iter().flat_map(|list| list.split(|b| *b == b','));
+    json.chain(text)
 }

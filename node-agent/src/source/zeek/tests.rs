@@ -1,5 +1,6 @@
 use super::*;
 use beaconwatch_engine::contact::{ContactKind, Transport};
+use beaconwatch_engine::naming::Asked;
 
 fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
     let mut reader = ZeekReader::over(Lines::from_bytes("test.log", text.as_bytes().to_vec()), log);
@@ -79,10 +80,11 @@ fn json_rows_are_read_with_dotted_underscored_and_inner_keys() {
 
 #[test]
 fn a_question_comes_with_the_addresses_it_was_answered() {
-    let line = r#"{"_path":"dns","ts":"2020-01-01T00:00:00Z","uid":"C1","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.53","id.resp_p":53,"proto":"udp","query":"WWW.Example.com","qtype":28,"rcode":0,"answers":["cdn.example.net","2001:db8::1"]}"#;
+    let line = r#"{"_path":"dns","ts":"2020-01-01T00:00:00Z","uid":"C1","id.orig_h":"10.0.0.1","id.resp_h":"10.0.0.53","id.resp_p":53,"proto":"udp","query":"WWW.Example.com","qtype":28,"rcode":0,"answers":["cdn.example.net","2001:db8::1"],"TTLs":[60.0,300.0]}"#;
     let (records, _) = read(None, line);
     let [(_, Record::Dns { contact, answers, .. })] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!(answers, &["2001:db8::1".parse::<IpAddr>().unwrap()]);
+    assert_eq!(answers.addresses, [("2001:db8::1".parse().unwrap(), 300)]);
+    assert_eq!(answers.aliases, ["cdn.example.net".into()]);
     let ContactKind::DnsQuery(question) = &contact.kind else { panic!("{contact:?}") };
     assert_eq!((question.name.as_ref(), question.rr_type, question.rcode), ("www.example.com", 28, Some(0)));
 }
@@ -98,9 +100,43 @@ fn a_name_asked_of_a_proxy_is_told_from_a_host_header() {
     else {
         panic!("{records:?}")
     };
-    assert_eq!(first.proxy_target.as_deref(), Some("www.example.org"));
+    let asked = Asked { host: "www.example.org".into(), port: 443, tunnel: true };
+    assert_eq!(first.proxy_target, Some(asked));
     assert_eq!(second.http_host.as_deref(), Some("web.example.org"));
     assert!(matches!(third, Record::Request { .. }), "{third:?}");
+}
+
+#[test]
+fn the_target_of_a_request_says_what_was_asked_of_a_proxy() {
+    let head = "#path\thttp\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\ttrans_depth\tmethod\thost\turi\n";
+    for (row, target, host) in [
+        ("CONNECT\t-\twww.example.org:8443", Some(("www.example.org", 8443)), None),
+        (
+            "GET\tWeb.example.org\thttp://Web.example.org:81/a?b",
+            Some(("web.example.org", 81)),
+            Some("web.example.org"),
+        ),
+        ("GET\tweb.example.org\t/a?u=http://b.example/", None, Some("web.example.org")),
+    ] {
+        let (records, _) = read(None, &format!("{head}1\tC\t10.0.0.1\t5\t10.0.0.2\t3128\t1\t{row}\n"));
+        let [(_, Record::About { about, .. })] = records.as_slice() else { panic!("{records:?}") };
+        let tunnel = row.starts_with("CONNECT");
+        let target = target.map(|(name, port)| Asked { host: name.into(), port, tunnel });
+        assert_eq!(about.proxy_target, target, "{row}");
+        assert_eq!((about.http_host.as_deref(), about.sni_missing), (host, false), "{row}");
+    }
+}
+
+#[test]
+fn a_handshake_before_tls_1_3_has_no_outer_name() {
+    let head =
+        "#path\tssl\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tversion\tserver_name\n";
+    for (version, ech) in [("TLSv12", Some(false)), ("TLSv13", None), ("-", None)] {
+        let (records, _) =
+            read(None, &format!("{head}1\tC\t10.0.0.1\t5\t10.0.0.2\t443\t{version}\ta.example\n"));
+        let [(_, Record::About { about, .. })] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(about.ech, ech, "{version}");
+    }
 }
 
 #[test]

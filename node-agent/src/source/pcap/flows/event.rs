@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use beaconwatch_engine::time::Timestamp;
+use node_agent_common::event::{PAYLOAD_PACKETS, PAYLOAD_RECEIVED_MAX, PAYLOAD_SENT_MAX};
 
 use super::key::FlowKey;
 
@@ -133,15 +134,31 @@ impl FlowSide {
 pub struct PayloadLimit {
     /// Segments or datagrams.
     pub packets: u32,
-    /// Bytes of each.
-    pub bytes: usize,
+    /// Bytes of each that the originator sent.
+    pub originator_bytes: usize,
+    /// Bytes of each that the responder sent.
+    pub responder_bytes: usize,
 }
 
 impl PayloadLimit {
     /// All there is.
-    pub const ALL: Self = Self { packets: u32::MAX, bytes: usize::MAX };
+    pub const ALL: Self =
+        Self { packets: u32::MAX, originator_bytes: usize::MAX, responder_bytes: usize::MAX };
     /// None: headers only.
-    pub const NONE: Self = Self { packets: 0, bytes: 0 };
+    pub const NONE: Self = Self { packets: 0, originator_bytes: 0, responder_bytes: 0 };
+    /// What the live agent gets of a flow, so that a policy that is tried on a capture behaves as it will live.
+    pub const LIVE: Self = Self {
+        packets: PAYLOAD_PACKETS as u32,
+        originator_bytes: PAYLOAD_SENT_MAX,
+        responder_bytes: PAYLOAD_RECEIVED_MAX,
+    };
+
+    pub(super) fn bytes_of(self, side: FlowSide) -> usize {
+        match side {
+            FlowSide::Originator => self.originator_bytes,
+            FlowSide::Responder => self.responder_bytes,
+        }
+    }
 
     /// The limit for a flow: of DNS every message is looked at, as the live agent does, unless none is.
     pub(super) fn of(self, key: &FlowKey) -> Self {

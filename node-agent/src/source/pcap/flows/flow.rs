@@ -1,12 +1,13 @@
 //! One flow: its two halves, when it woke up, how it ended.
 
+use beaconwatch_engine::contact::BURST_PAUSE_NS;
 use beaconwatch_engine::time::Timestamp;
 
 use super::super::decode::{ACK, FIN, RST, SYN, Segment, SegmentTransport, sctp_data};
 use super::event::{FlowClosed, FlowEvent, FlowPayload, FlowSide, FlowTotals, PayloadLimit};
 use super::key::FlowKey;
 use super::stream::{Delivery, Half, HeldBudget, Verdict};
-use super::{PAUSE_NS, RESPONDER_PAUSE_NS, slot_index};
+use super::{RESPONDER_PAUSE_NS, slot_index};
 
 /// One flow.
 #[derive(Debug)]
@@ -123,7 +124,7 @@ impl Flow {
             return;
         }
         let pause = match place.side {
-            FlowSide::Originator => PAUSE_NS,
+            FlowSide::Originator => BURST_PAUSE_NS,
             FlowSide::Responder => RESPONDER_PAUSE_NS,
         };
         let paused = place.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
@@ -157,7 +158,7 @@ impl Flow {
 
     #[inline(never)]
     fn give(&self, delivery: &Delivery<'_>, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        let bytes = delivery.bytes.get(..place.limit.bytes).unwrap_or(delivery.bytes);
+        let bytes = delivery.bytes.get(..place.limit.bytes_of(place.side)).unwrap_or(delivery.bytes);
         sink(FlowEvent::Payload(FlowPayload {
             flow: self.id,
             slot: slot_index(place.slot),

@@ -174,23 +174,26 @@ fn snapped_packets_keep_their_length() {
 
 #[test]
 fn the_payload_limit_holds_per_direction() {
-    let mut table = FlowTable::with_payload(PayloadLimit { packets: 2, bytes: 3 });
+    let limit = PayloadLimit { packets: 2, originator_bytes: 3, responder_bytes: 2 };
+    let mut table = FlowTable::with_payload(limit);
     let mut said = Vec::new();
-    for number in 0..5_u32 {
-        let data = tcp(true, 101 + 4 * number, 501, ACK, b"abcd");
-        let time = Timestamp::from_nanos(u64::from(number));
+    let asked = (0..5_u32).map(|number| tcp(true, 101 + 4 * number, 501, ACK, b"abcd"));
+    let answered = core::iter::once(tcp(false, 501, 121, ACK, b"wxyz"));
+    for (number, data) in asked.chain(answered).enumerate() {
+        let time = Timestamp::from_nanos(number as u64);
         let packet = Packet { number: 1, time, link: 101, wire_len: data.len(), data: &data };
         table.push(&packet, &mut |event| said.push(line(&event)));
     }
     table.finish(&mut |event| said.push(line(&event)));
-    let expect = ["Originator abc/4", "Originator abc/4", "close 20/0 None"];
+    let expect = ["Originator abc/4", "Originator abc/4", "Responder wx/4", "close 20/4 None"];
     assert_eq!(said[1..], expect);
 }
 
 #[test]
 fn of_dns_every_message_is_seen_despite_the_limit() {
     let seen = |port: u16| {
-        let mut table = FlowTable::with_payload(PayloadLimit { packets: 2, bytes: 9 });
+        let mut table =
+            FlowTable::with_payload(PayloadLimit { packets: 2, originator_bytes: 9, responder_bytes: 9 });
         let mut seen = 0;
         for number in 0..5_u64 {
             let mut datagram = udp(b"question");
