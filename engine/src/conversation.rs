@@ -53,7 +53,7 @@ pub(crate) struct Conversation {
     pub(crate) rhythm_bits: f32,
     /// Evidence of each tracker when it was weighed last.
     bits: [f32; 3],
-    /// TrackerKind tracker has the best evidence.
+    /// The tracker with the best evidence.
     best: TrackerKind,
     /// The modal tracker would be the same as that of the sessions: all requests had the modal size so far.
     modal_is_sessions: bool,

@@ -104,7 +104,7 @@ impl LossPlace {
 pub enum WorkloadChange {
     /// New or changed.
     Applied(Arc<Pod>),
-    /// Removed; it is remembered as long as its traffic may still be judged.
+    /// Removed. It is dropped; an actor whose pod was found before keeps it.
     Deleted {
         /// Uid of the pod.
         uid: Arc<str>,

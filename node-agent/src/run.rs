@@ -73,5 +73,8 @@ fn take(
     engine::catch_up(engine, now, found);
     let stamp = now.max(engine.now());
     tap(stamp, &input);
-    engine::drive(engine, now, input, found);
+    engine.handle(now, input);
+    while let Some(finding) = engine.poll() {
+        found(finding);
+    }
 }

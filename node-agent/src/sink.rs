@@ -31,10 +31,6 @@ pub enum SinkName {
     File,
     /// OpenTelemetry logs.
     Otlp,
-    /// Kubernetes Events.
-    Events,
-    /// `BeaconFinding` objects.
-    Findings,
 }
 
 impl SinkName {
@@ -45,8 +41,6 @@ impl SinkName {
             Self::Stdout => "stdout",
             Self::File => "file",
             Self::Otlp => "otlp",
-            Self::Events => "events",
-            Self::Findings => "findings",
         }
     }
 }

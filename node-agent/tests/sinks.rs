@@ -50,7 +50,7 @@ fn a_full_queue_drops_the_oldest_update_first() {
 #[test]
 fn a_sink_that_nobody_empties_does_not_stall_the_line() {
     let mut sinks = Sinks::default();
-    let _stuck = sinks.attach(SinkName::Events, 100);
+    let _stuck = sinks.attach(SinkName::Otlp, 100);
     let begun = Instant::now();
     for _ in 0..10_000 {
         sinks.send(example::finding());

@@ -147,12 +147,6 @@ impl Metrics {
         }
     }
 
-    /// Failed reconciliations of a kind in a step, so far.
-    #[must_use]
-    pub fn failures_of(&self, kind: &'static str, step: &'static str) -> u64 {
-        self.failures.get_or_create(&[("kind", kind), ("step", step)]).get()
-    }
-
     /// A watch failed and will be tried again.
     pub fn watch_failed(&self, resource: &'static str) {
         self.watch_errors.get_or_create(&[("resource", resource)]).inc();

@@ -9,7 +9,7 @@ mod kind;
 mod name;
 mod record;
 
-use super::observation::{DNS_RECORDS_MAX, DnsMessage, DnsQuestion, DnsSection, DnsType};
+use super::observation::{DNS_RECORDS_MAX, DnsMessage, DnsSection, DnsType};
 use super::probe::Probe;
 use super::reader::Reader;
 use super::{Direction, Observation};
@@ -264,12 +264,5 @@ fn probe_cut(message: &[u8]) -> Probe {
         (true, Some(_)) => Probe::No,
         (true, None) if message.len() < HEADER_BYTES + 260 => Probe::Maybe,
         (true, None) => Probe::No,
-    }
-}
-
-impl DnsQuestion {
-    /// The registered name of the type, `TYPE65280` without one.
-    pub fn kind_name(&self) -> std::borrow::Cow<'static, str> {
-        self.kind.name()
     }
 }

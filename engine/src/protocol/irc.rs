@@ -4,7 +4,7 @@
 
 mod message;
 
-use super::observation::{IrcMessage, IrcSession};
+use super::observation::IrcSession;
 use super::probe::Probe;
 use super::{Detail, Direction, Observation, Text};
 
@@ -145,13 +145,6 @@ impl IrcStream {
     /// STARTTLS was accepted: what follows is TLS.
     pub(crate) fn is_secured(&self) -> bool {
         self.secured
-    }
-}
-
-impl IrcMessage {
-    /// Whether this is a message to a channel or a user.
-    pub fn is_talk(&self) -> bool {
-        matches!(self.command.as_str(), "PRIVMSG" | "NOTICE")
     }
 }
 

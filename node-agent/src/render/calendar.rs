@@ -11,18 +11,6 @@ pub fn date_time(time: Timestamp) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", in_day / 3600, in_day / 60 % 60, in_day % 60)
 }
 
-/// `2026-01-05T00:12:00.5Z` (RFC 3339), with as many digits as it needs.
-#[must_use]
-pub fn rfc3339(time: Timestamp) -> String {
-    let base = date_time(time).replace(' ', "T");
-    let nanos = time.as_nanos() % 1_000_000_000;
-    if nanos == 0 {
-        return format!("{base}Z");
-    }
-    let fraction = format!("{nanos:09}");
-    format!("{base}.{}Z", fraction.trim_end_matches('0'))
-}
-
 /// Year, month, day of a number of days since 1970-01-01 (Hinnant, "chrono-compatible date algorithms").
 fn civil_from_days(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468;
@@ -49,7 +37,5 @@ mod tests {
         ] {
             assert_eq!(date_time(Timestamp::from_nanos(secs * 1_000_000_000)), expect);
         }
-        assert_eq!(rfc3339(Timestamp::from_nanos(1_500_000_000)), "1970-01-01T00:00:01.5Z");
-        assert_eq!(rfc3339(Timestamp::from_nanos(1_000_000_000)), "1970-01-01T00:00:01Z");
     }
 }
