@@ -1,5 +1,6 @@
 //! Protocols on unexpected ports (KnownPortsToMonitor).
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use crate::conversation::Conversation;
@@ -75,6 +76,10 @@ const REGISTERED: &[u16] = &[
     9094, 9100, 9200, 9300, 9411, 9418, 10250, 10443, 11211, 14268, 15692, 16379, 24224, 27017, 30443, 50051,
 ];
 
+/// Ports that one protocol customarily uses, though none of them is its own alone.
+const CUSTOMARY: &[(RangeInclusive<u16>, AppProtocol)] =
+    &[(6660..=6669, P::Irc), (6697..=6697, P::Irc), (7000..=7000, P::Irc)];
+
 /// How `port` fits `protocol`. The policy's own list wins over the built-in one.
 pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -> PortFit {
     if port == 0 {
@@ -89,7 +94,12 @@ pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -
     {
         return if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch };
     }
-    if REGISTERED.binary_search(&port).is_ok() { PortFit::Registered } else { PortFit::Unusual }
+    match CUSTOMARY.iter().find(|(ports, _)| ports.contains(&port)) {
+        Some((_, customary)) if *customary == protocol => PortFit::Usual,
+        Some(_) => PortFit::Registered,
+        None if REGISTERED.binary_search(&port).is_ok() => PortFit::Registered,
+        None => PortFit::Unusual,
+    }
 }
 
 /// A recognised protocol on another protocol's port, more than once and for long enough.
@@ -130,6 +140,12 @@ mod tests {
         check(8443, P::Tls, PortFit::Registered);
         check(1337, P::Tls, PortFit::Unusual);
         check(0, P::Unknown, PortFit::Unknown);
+        for port in (6660..=6669).chain([6697, 7000]) {
+            check(port, P::Irc, PortFit::Usual);
+            check(port, P::Tls, PortFit::Registered);
+        }
+        check(6659, P::Irc, PortFit::Unusual);
+        check(6670, P::Irc, PortFit::Unusual);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::protocol::observation::DnsEdns;
 
 /// Bytes of the header.
 pub(crate) const HEADER_BYTES: usize = 12;
-/// Questions kept of one message; more than one does not occur outside tests.
-const QUESTIONS_MAX: usize = 8;
+/// Questions kept of one message; those beyond are counted. More than one does not occur outside tests and attacks.
+const QUESTIONS_MAX: usize = 64;
 /// Longest message over TCP that is put together.
 const STREAM_MESSAGE_BYTES_MAX: usize = 16 << 10;
 /// Queries of a flow that wait for their response; the oldest gives way.
@@ -90,6 +90,7 @@ pub(crate) fn read(message: &[u8], whole_size: u32) -> Option<DnsMessage> {
         rcode: header.rcode(),
         truncated: header.flags & 0x0200 != 0,
         questions: Vec::new(),
+        questions_left_out: 0,
         records: Vec::new(),
         counts: header.counts,
         size: whole_size,
@@ -107,6 +108,8 @@ fn read_sections<'a>(message: &'a [u8], reader: &mut Reader<'a>, dns: &mut DnsMe
         let question = record::read_question(message, reader)?;
         if dns.questions.len() < QUESTIONS_MAX {
             dns.questions.push(question);
+        } else {
+            dns.questions_left_out += 1;
         }
     }
     let sections = [
@@ -264,5 +267,34 @@ fn probe_cut(message: &[u8]) -> Probe {
         (true, Some(_)) => Probe::No,
         (true, None) if message.len() < HEADER_BYTES + 260 => Probe::Maybe,
         (true, None) => Probe::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names of the questions that are kept of a query with so many, and how many are not.
+    fn kept(questions: u16) -> (Vec<String>, u16, bool) {
+        let counts = [questions, 0, 0, 0].map(u16::to_be_bytes).concat();
+        let asked = (0..questions).flat_map(|n| {
+            let label = format!("n{n}");
+            [&[u8::try_from(label.len()).unwrap()], label.as_bytes(), &[0, 0, 1, 0, 1]].concat()
+        });
+        let message: Vec<u8> = [0, 7, 1, 0].into_iter().chain(counts).chain(asked).collect();
+        let dns = read(&message, 0).unwrap();
+        let names = dns.questions.iter().map(|question| question.name.as_str().to_owned()).collect();
+        (names, dns.questions_left_out, dns.cut)
+    }
+
+    #[test]
+    fn every_question_is_kept_up_to_the_bound_and_those_beyond_are_counted() {
+        let (names, left_out, cut) = kept(10);
+        assert_eq!(
+            (names.len(), names.last().map(String::as_str), left_out, cut),
+            (10, Some("n9"), 0, false)
+        );
+        let (names, left_out, cut) = kept(100);
+        assert_eq!((names.len(), left_out, cut), (QUESTIONS_MAX, 36, false));
     }
 }

@@ -21,6 +21,9 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Requests remembered until their responses come.
 const OPEN_REQUESTS_MAX: usize = 64;
 
+/// Blanks and empty lines before a request that are passed over.
+const BLANKS_MAX: usize = 16;
+
 /// Methods by which one look at the first word is enough.
 const METHODS: [&[u8]; 39] = [
     b"GET",
@@ -66,13 +69,19 @@ const METHODS: [&[u8]; 39] = [
 
 /// Whether bytes begin with a request line or a status line.
 pub(crate) fn probe(bytes: &[u8]) -> Probe {
+    // Servers pass over empty lines and blanks before a request, and so do we, within reason.
+    let text = skip_blanks(bytes);
+    if text.is_empty() || bytes.len() - text.len() > BLANKS_MAX {
+        return if bytes.len() > BLANKS_MAX { Probe::No } else { Probe::Maybe };
+    }
+    let bytes = text;
     if bytes.starts_with(b"HTTP/1.") {
         return Probe::Yes;
     }
     if b"HTTP/1.".starts_with(bytes) {
         return Probe::Maybe;
     }
-    let word_end = bytes.iter().take(24).position(|b| *b == b' ');
+    let word_end = bytes.iter().take(24).position(|b| head::is_blank(*b));
     let word = bytes.get(..word_end.unwrap_or(bytes.len())).unwrap_or_default();
     if word.is_empty() || word.len() > 20 || !word.iter().all(|b| is_method_byte(*b)) {
         return Probe::No;
@@ -106,7 +115,7 @@ pub(crate) fn is_certain(bytes: &[u8]) -> bool {
 }
 
 fn is_method_byte(byte: u8) -> bool {
-    byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_')
+    byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')
 }
 
 /// What a request means for its response and for the flow.
@@ -313,7 +322,7 @@ impl Half {
     /// Takes a head from the front of `bytes`, together with what came of it before; `None` when it goes on.
     fn take_head<'a>(&mut self, bytes: &'a [u8]) -> Option<(HeadBytes<'a>, &'a [u8])> {
         if self.head.is_empty() {
-            let bytes = skip_empty_lines(bytes);
+            let bytes = skip_blanks(bytes);
             if let Some(len) = head::end_of(bytes, 0) {
                 let (head, rest) = bytes.split_at_checked(len)?;
                 return Some((HeadBytes::Borrowed(head), rest));
@@ -344,8 +353,8 @@ impl Half {
     }
 }
 
-fn skip_empty_lines(bytes: &[u8]) -> &[u8] {
-    let text = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(bytes.len());
+fn skip_blanks(bytes: &[u8]) -> &[u8] {
+    let text = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n' | b' ' | b'\t')).unwrap_or(bytes.len());
     bytes.get(text..).unwrap_or_default()
 }
 

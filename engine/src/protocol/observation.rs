@@ -139,6 +139,8 @@ pub struct DnsMessage {
     pub truncated: bool,
     /// Questions (the zone, for updates).
     pub questions: Vec<DnsQuestion>,
+    /// Questions that were read and found no place there.
+    pub questions_left_out: u16,
     /// Records of all sections, at most [`DNS_RECORDS_MAX`].
     pub records: Vec<DnsRecord>,
     /// Record counts of the header: questions, answers, authority, additional.

@@ -169,6 +169,7 @@ fn message(question: &str, kind: u16, records: Vec<DnsRecord>) -> DnsMessage {
         rcode: 0,
         truncated: false,
         questions: vec![DnsQuestion { name: DnsName(question.into()), kind: DnsType(kind), class: 1 }],
+        questions_left_out: 0,
         records,
         counts: [1, 1, 0, 0],
         size: 60,

@@ -23,26 +23,33 @@ pub(super) fn end_of(bytes: &[u8], from: usize) -> Option<usize> {
 
 /// Whether a request line ends in a version.
 pub(super) fn line_has_version(line: &[u8]) -> bool {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let word = line.rsplit(|b| *b == b' ').next().unwrap_or_default();
-    word.starts_with(b"HTTP/1.") || word.starts_with(b"HTTP/0.")
+    // Not of version 2, whose preface looks like a request.
+    let word = trim(line).rsplit(|b| is_blank(*b)).next().unwrap_or_default();
+    is_version(word) && matches!(word.get(5), Some(b'0' | b'1'))
+}
+
+/// `HTTP/1.1`, and what mangled requests make of it: any case, any number.
+fn is_version(word: &[u8]) -> bool {
+    let name = word.first_chunk::<5>().is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/"));
+    name && word.get(5).is_some_and(u8::is_ascii_digit)
+}
+
+/// What stands between the words of a request line: a space by the standard, a tab to evade.
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t')
 }
 
 /// Reads a request head. `None` when there is no method.
 pub(super) fn read_request(head: &[u8], cut: bool) -> Option<(HttpRequest, Framing)> {
     let mut lines = Lines { rest: head };
-    let first = lines.next()?;
-    let mut words = first.splitn(2, |b| *b == b' ');
-    let method = words.next()?;
-    let rest = trim(words.next().unwrap_or_default());
-    let (target, version) = match rest.iter().rposition(|b| *b == b' ') {
-        Some(at) if rest.get(at + 1..).is_some_and(|v| v.starts_with(b"HTTP/")) => {
-            (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default())
-        }
-        Some(_) | None => match rest.iter().position(|b| *b == b' ') {
-            Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default()),
-            None => (rest, &[][..]),
-        },
+    let first = trim(lines.next()?);
+    let (method, rest) = split_at_blank(first, first.iter().position(|b| is_blank(*b)));
+    let last = rest.iter().rposition(|b| is_blank(*b));
+    let (target, version) = match split_at_blank(rest, last) {
+        (target, version) if is_version(version) => (target, version),
+        // The word that stands alone is the version: no target was sent.
+        (version, []) if is_version(version) => (&[][..], version),
+        _ => split_at_blank(rest, rest.iter().position(|b| is_blank(*b))),
     };
     if method.is_empty() {
         return None;
@@ -60,6 +67,12 @@ pub(super) fn read_request(head: &[u8], cut: bool) -> Option<(HttpRequest, Frami
         cut,
     };
     Some((request, framing))
+}
+
+/// What stands before and behind the blanks at `at`.
+fn split_at_blank(text: &[u8], at: Option<usize>) -> (&[u8], &[u8]) {
+    let (before, behind) = text.split_at_checked(at.unwrap_or(text.len())).unwrap_or((text, &[]));
+    (trim(before), trim(behind))
 }
 
 /// Reads a response head. `None` when there is no status.

@@ -31,6 +31,42 @@ fn bodies_are_passed_over_whatever_they_look_like() {
 }
 
 #[test]
+fn a_mangled_request_line_still_says_what_it_holds() {
+    for (line, expect) in [
+        ("GET /a HTTP/1.1", "GET /a HTTP/1.1"),
+        ("GET  /a  HTTP/1.1", "GET /a HTTP/1.1"),
+        ("GET\t/a\tHTTP/1.1", "GET /a HTTP/1.1"),
+        (" GET /a HTTP/1.1 ", "GET /a HTTP/1.1"),
+        ("\r\n\r\nGET /a HTTP/1.1", "GET /a HTTP/1.1"),
+        ("GET /a b HTTP/1.1", "GET /a b HTTP/1.1"),
+        ("get /a http/1.1", "get /a http/1.1"),
+        ("GET /a HTTP/9.9", "GET /a HTTP/9.9"),
+        ("GET /a HTTPS/1.1", "GET /a HTTPS/1.1"),
+        ("GET /a", "GET /a "),
+        ("FOO a HTTP/1.1", "FOO a HTTP/1.1"),
+        ("GET HTTP/1.1", "GET  HTTP/1.1"),
+    ] {
+        let stream = format!("{line}\r\nHost: h\r\n\r\n");
+        assert_eq!(probe(stream.as_bytes()), Probe::Yes, "{line:?}");
+        for at in 0..stream.len() {
+            let (first, second) = stream.as_bytes().split_at(at);
+            assert_ne!(probe(first), Probe::No, "{line:?} {at}");
+            let seen = see(&[(FromOriginator, first), (FromOriginator, second)]);
+            let [Observation::HttpRequest(request)] = seen.as_slice() else { panic!("{line:?}: {seen:?}") };
+            let read =
+                [&request.method, &request.target, &request.version].map(crate::protocol::Text::as_str);
+            assert_eq!(read.join(" "), expect, "{line:?} {at}");
+            assert_eq!(request.host.as_ref().map(crate::protocol::Text::as_str), Some("h"));
+        }
+    }
+    for line in
+        ["get key\r\n", "hello world\r\n", "GET\r\n", "OPTIONS rtsp://a RTSP/1.0\r\n", "\r\n\r\n.\r\n"]
+    {
+        assert_eq!(probe(line.as_bytes()), Probe::No, "{line:?}");
+    }
+}
+
+#[test]
 fn responses_without_body_are_told_by_their_requests() {
     let seen = see(&[
         (FromOriginator, b"HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),

@@ -85,6 +85,10 @@ pub(super) fn numeric(word: &[u8]) -> Option<u16> {
 /// Takes a line apart; `None` for an empty one.
 pub(super) fn split(line: &[u8]) -> Option<Parts<'_>> {
     let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
+    // Servers pass over blanks before a line, and so do we: some clients indent theirs.
+    while let [b' ' | b'\t', after @ ..] = rest {
+        rest = after;
+    }
     if rest.starts_with(b"@") {
         rest = word(rest).1;
     }

@@ -34,6 +34,17 @@ fn nick_and_user_register_in_either_order_and_a_numeric_confirms() {
 }
 
 #[test]
+fn blanks_before_a_line_are_passed_over() {
+    let lines = b"  NICK bot\r\n\tUSER b 0 * :B\r\n   \r\n";
+    let seen =
+        see(Detail::Evidence, &[(FromOriginator, lines), (FromResponder, b" :s 001 bot :Welcome\r\n")]);
+    assert_eq!(sessions(&seen), [("bot", "b", false), ("bot", "b", true)]);
+    let messages = seen.iter().filter(|seen| matches!(seen, Observation::Irc(_))).count();
+    assert_eq!(messages, 3, "a line of blanks is no message: {seen:?}");
+    assert_eq!(probe_line(b"  NICK bot\r", FromOriginator), Probe::Yes);
+}
+
+#[test]
 fn an_error_numeric_confirms_nothing() {
     let registration = b"NICK bot\r\nUSER b 0 * :B\r\n";
     let seen = see(

@@ -24,12 +24,14 @@ pub(crate) struct Handshake {
     skip: usize,
     /// From here on only a second ClientHello can be in the clear.
     cipher_changed: bool,
+    /// The server asked for another ClientHello: its answer to that is still to come, in the clear.
+    retry: bool,
     over: bool,
 }
 
 impl Handshake {
     pub(crate) fn start(carrier: TlsCarrier) -> Self {
-        Self { carrier, partial: Vec::new(), skip: 0, cipher_changed: false, over: false }
+        Self { carrier, partial: Vec::new(), skip: 0, cipher_changed: false, retry: false, over: false }
     }
 
     /// Takes bytes that follow those before.
@@ -107,7 +109,10 @@ impl Handshake {
                 seen.extend(hello.map(|h| Observation::TlsClientHello(h.observe(self.carrier, cut, detail))));
             }
             SERVER_HELLO => {
-                seen.extend(server_hello::read(body, self.carrier, detail).map(Observation::TlsServerHello));
+                let hello = server_hello::read(body, self.carrier, detail);
+                // A server asks once (RFC 8446, 4.1.4).
+                self.retry = !self.retry && hello.as_ref().is_some_and(|hello| hello.retry);
+                seen.extend(hello.map(Observation::TlsServerHello));
             }
             CERTIFICATE => {
                 seen.extend(certificate::read_leaf(body).map(Observation::TlsCertificate));
@@ -116,9 +121,10 @@ impl Handshake {
         }
     }
 
-    /// ChangeCipherSpec was sent: what follows is encrypted, but for a second ClientHello of TLS 1.3.
+    /// ChangeCipherSpec was sent: what follows is encrypted, but for a second ClientHello of TLS 1.3, and for the
+    /// ServerHello that answers it. Between those the message changes nothing (RFC 8446, D.4).
     pub(crate) fn cipher_changed(&mut self) {
-        self.cipher_changed = true;
+        self.cipher_changed |= !self.retry;
     }
 
     /// What follows is missing: reads the message under way as cut.

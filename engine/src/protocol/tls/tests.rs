@@ -40,6 +40,28 @@ fn a_second_hello_after_a_retry_is_seen() {
 }
 
 #[test]
+fn the_server_hello_after_a_retry_is_seen_and_what_is_encrypted_then_is_not() {
+    let hello = sample::server_hello();
+    let mut retry = hello.clone();
+    retry[6..38].copy_from_slice(&server_hello::RETRY_RANDOM);
+    let record = |message: &[u8]| sample::records(message, 16384);
+    let change = vec![20, 3, 3, 0, 1, 1];
+    let stream = [record(&retry), change.clone(), record(&hello), change, record(&hello)].concat();
+    for at in 0..stream.len() {
+        let mut tls = TlsStream::start();
+        let mut seen = Vec::new();
+        for part in [&stream[..at], &stream[at..]] {
+            tls.push(Direction::FromResponder, part, false, Detail::Full, &mut seen);
+        }
+        let retries: Vec<bool> = seen
+            .iter()
+            .filter_map(|o| if let Observation::TlsServerHello(hello) = o { Some(hello.retry) } else { None })
+            .collect();
+        assert_eq!(retries, [true, false], "split at {at}");
+    }
+}
+
+#[test]
 fn a_fingerprint_sorts_any_number_of_ciphers() {
     for count in [1, 64, 65, 200] {
         let ciphers: Vec<u16> = (0..count).map(|n| 0xd000 - n * 7).collect();
