@@ -61,7 +61,7 @@ group_demo() { packages curl wget dnsmasq-base iproute2 openssl ca-certificates;
 group_test() {
   group_demo
   packages python3 dnsutils prometheus ngircd netcat-openbsd chromium
-  packages ii tinyproxy-bin knot-dnsutils ngtcp2-client ngtcp2-server openssh-client
+  packages ii tinyproxy-bin knot-dnsutils ngtcp2-client ngtcp2-server openssh-client tshark
 }
 group_deny() { tool cargo-deny 0.20.2 '3-4 minutes'; }
 group_fuzz() { tool cargo-fuzz 0.13.2 '1 minute'; packages clang; }

@@ -17,6 +17,7 @@ use crate::source::events;
 use crate::source::recording::RecordingSource;
 
 pub mod captures;
+mod coverage;
 pub mod explain;
 pub mod feed;
 mod home;
@@ -39,8 +40,10 @@ pub use inputs::FileKind;
 pub use span::LeftOut;
 pub use summary::{Summary, default_policy};
 
+use coverage::Coverage;
 use explain::Question;
 use home::Home;
+use observations::Observed;
 use output::Output;
 use reading::Reading;
 use span::Span;
@@ -57,11 +60,7 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
             !args.pcap.is_empty(),
             "--output observations is about captures: name one with --pcap"
         );
-        for capture in &args.pcap {
-            observations::write_observations(capture, &mut std::io::stdout().lock())
-                .with_context(|| format!("observing {}", capture.display()))?;
-        }
-        return Ok(ExitCode::SUCCESS);
+        return observe(args);
     }
     if let Some([source, destination]) = args.explain.as_deref() {
         return explain(args, &Question::of(source, destination));
@@ -72,14 +71,25 @@ pub fn main(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(conclude(&replayed.summary))
 }
 
-/// The closing words. Input of which not one row could be used is a failure: its silence says nothing.
+/// Writes what the protocol parsers see in each capture; what they cannot see goes to standard error.
+fn observe(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
+    let mut whole = true;
+    for capture in inputs::captures(&args.pcap)? {
+        let Observed { json: _, counters, refusals } =
+            observations::write_observations(&capture, &mut std::io::stdout().lock())
+                .with_context(|| format!("observing {}", capture.display()))?;
+        let coverage =
+            Coverage { packets: counters.packets, rows: 0, contacts: counters.used, refusals: &refusals };
+        eprint!("{coverage}");
+        whole &= coverage.shortfall().is_none();
+    }
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The closing words. Input that was not understood, or held nothing to judge, is a failure: its silence says nothing.
 fn conclude(summary: &Summary) -> ExitCode {
     eprint!("{summary}");
-    if summary.is_of_use() {
-        return ExitCode::SUCCESS;
-    }
-    eprintln!("beaconwatch-agent: not one row could be used; is the input of the format that was named?");
-    ExitCode::FAILURE
+    if summary.is_of_use() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Answers `--explain`.

@@ -20,13 +20,15 @@ pub mod recording;
 pub mod refusals;
 pub mod ringbuf;
 pub mod snapshot;
+pub mod sniff;
 pub mod squid;
+pub mod stored;
 pub mod value;
 pub mod vpc_flow;
 pub mod zeek;
 
 pub use record::{About, Record, Uid};
-pub use refusals::{Reason, Refusals};
+pub use refusals::{Effect, PacketReason, Place, Reason, Refusals, Unit};
 
 /// A reader of one file.
 ///
@@ -53,6 +55,9 @@ pub trait OrderedSource {
 
     /// Packets or records read so far.
     fn rows_read(&self) -> u64;
+
+    /// What those are.
+    fn unit(&self) -> Unit;
 
     /// When the source itself ended, once all was read, if it knows better than the time of its last input.
     fn end(&self) -> Option<Timestamp> {

@@ -212,9 +212,9 @@ fn a_damaged_file_costs_its_damaged_rows_only() {
     let mut feed = Feed::of(vec![(plain, FileKind::Zeek), (cut, FileKind::Zeek)], 1000);
     let count = inputs(&mut feed).len();
     assert!(count > 2, "rows before the cut count: {count}");
-    let reasons: Vec<_> = feed.refusals.iter().map(|(reason, _, _)| reason.as_str()).collect();
-    assert!(reasons.contains(&"file cannot be read on"), "{reasons:?}");
-    assert!(reasons.contains(&"columns missing"), "{reasons:?}");
+    let reasons: Vec<_> = feed.refusals.iter().map(|(reason, _, _)| reason.to_string()).collect();
+    assert!(reasons.iter().any(|reason| reason == "file cannot be read on"), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason == "columns missing"), "{reasons:?}");
 }
 
 #[test]

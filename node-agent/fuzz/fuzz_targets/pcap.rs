@@ -1,20 +1,25 @@
-//! Captures: any bytes give packets and inputs whose time never goes back, and an end.
+//! Captures: any bytes give packets and inputs whose time never goes back, an end, and a reason for each packet that is
+//! not used.
 #![no_main]
 
 use std::io::Cursor;
 
 use beaconwatch_agent::source::pcap::{Capture, PayloadLimit, PcapInputs};
+use beaconwatch_agent::source::{Effect, OrderedSource, Refusals, Unit};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(capture) = Capture::read(Box::new(Cursor::new(bytes.to_vec()))) else { return };
     let mut inputs = PcapInputs::over(capture, "fuzz", PayloadLimit::ALL);
+    let mut refusals = Refusals::default();
     let mut last = inputs.last();
-    while let Ok(Some((now, _))) = inputs.next_input() {
+    while let Some((now, _)) = inputs.next(&mut refusals) {
         assert!(now >= last);
         last = now;
     }
     let counters = inputs.counters();
-    // What is refused took at least a byte: blocks without a packet are refused too.
-    assert!(counters.malformed + counters.not_ip <= bytes.len() as u64);
+    assert!(counters.packets <= bytes.len() as u64);
+    let refused = refusals.count(Unit::Packet, Effect::NotUnderstood);
+    let not_concerned = refusals.count(Unit::Packet, Effect::NoConnection);
+    assert_eq!(counters.used + refused + not_concerned, counters.packets);
 });

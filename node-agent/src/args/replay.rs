@@ -26,8 +26,10 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR|FILE")]
     pub zeek: Vec<PathBuf>,
 
-    /// Capture: pcap or pcapng; may be gzipped.
-    #[arg(long, value_name = "FILE")]
+    /// Capture: pcap or pcapng, may be gzipped; or a directory that is searched for captures, whatever their names.
+    /// Read are Ethernet, Linux cooked, raw IP, PPP, NFLOG and 802.11, through VLAN, MPLS, PPPoE, GRE, PPTP, VXLAN,
+    /// GENEVE and GTP-U; of mirrors (ERSPAN I to III, TZSP) what they carry. All else is refused by name.
+    #[arg(long, value_name = "DIR|FILE")]
     pub pcap: Vec<PathBuf>,
 
     /// Events as JSON lines, the import format (docs/import-format.md); may be gzipped.

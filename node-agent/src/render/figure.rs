@@ -42,9 +42,29 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// A count with its thousands apart: `1,600`.
+#[must_use]
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let all = [0, 999, 1_000, 1_600, 999_999, 1_000_000].map(grouped);
+        assert_eq!(all, ["0", "999", "1,000", "1,600", "999,999", "1,000,000"]);
+    }
 
     #[test]
     fn figures_have_units_that_fit() {

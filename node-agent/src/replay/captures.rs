@@ -14,7 +14,7 @@ use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::source::pcap::{Capture, CaptureError, PayloadLimit, PcapInputs};
-use crate::source::{OrderedSource, Reason, Refusals};
+use crate::source::{OrderedSource, Reason, Refusals, Unit};
 
 /// Flows of one capture before the numbers of the next begin.
 const FLOWS_SHIFT: u32 = 48;
@@ -62,7 +62,9 @@ impl Captures {
                 Ok(capture) => pending.push(capture),
                 Err(error @ CaptureError::Open { .. }) => return Err(error),
                 Err(CaptureError::Read(_)) => refusals.add(Reason::Unreadable, &name_of(&path), 0),
-                Err(CaptureError::Format { .. }) => refusals.add(Reason::UnknownFormat, &name_of(&path), 0),
+                Err(CaptureError::Format { looks }) => {
+                    refusals.add(Reason::WrongFormat(looks), &name_of(&path), 0);
+                }
             }
         }
         pending.sort_by_key(|capture| capture.first);
@@ -80,11 +82,11 @@ impl Captures {
             drop(pending);
             let Some((capture, name)) = next.open(refusals) else { continue };
             let waiting = Rc::clone(&self.pending);
-            let following = move |end: Timestamp| {
+            let following = move |end: Timestamp, refusals: &mut Refusals| {
                 let goes_on = |next: &Pending| next.first >= end && next.first.since(end) <= PAUSE_MAX;
                 let mut waiting = waiting.borrow_mut();
                 let at = waiting.iter().position(goes_on)?;
-                waiting.remove(at)?.open(&mut Refusals::default())
+                waiting.remove(at)?.open(refusals)
             };
             let mut inputs =
                 PcapInputs::over(capture, &name, PayloadLimit::LIVE).followed_by(Box::new(following));
@@ -148,6 +150,10 @@ impl OrderedSource for Captures {
 
     fn bytes_read(&self) -> u64 {
         self.ended.0 + self.running.iter().map(|running| running.inputs.bytes_read()).sum::<u64>()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Packet
     }
 
     fn rows_read(&self) -> u64 {

@@ -11,7 +11,7 @@ use super::joined::{Joined, Turn};
 use super::merge::Merge;
 use super::reorder::{Fetch, Reorder};
 use crate::source::record::Connection;
-use crate::source::{OrderedSource, Record, Refusals};
+use crate::source::{OrderedSource, Record, Refusals, Unit};
 
 /// The stream.
 pub struct Feed {
@@ -128,6 +128,13 @@ impl Feed {
     pub fn rows_read(&self) -> u64 {
         self.logs.merge.rows_read()
             + self.ordered.iter().map(|ordered| ordered.source.rows_read()).sum::<u64>()
+    }
+
+    /// Packets among them.
+    #[must_use]
+    pub fn packets_read(&self) -> u64 {
+        let captures = self.ordered.iter().filter(|ordered| ordered.source.unit() == Unit::Packet);
+        captures.map(|ordered| ordered.source.rows_read()).sum()
     }
 
     /// Rows read that wait for their turn.

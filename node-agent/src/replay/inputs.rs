@@ -8,6 +8,7 @@ use beaconwatch_engine::input::WorkloadChange;
 use super::captures::Captures;
 use super::feed::Feed;
 use crate::args::ReplayArgs;
+use crate::source::sniff::Looks;
 use crate::source::{Record, events};
 
 use crate::source::Reader;
@@ -39,6 +40,22 @@ pub enum FileKind {
     VpcFlow,
     /// Hubble's flows.
     Hubble,
+}
+
+impl FileKind {
+    /// The option that names files of this format.
+    #[must_use]
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Zeek => "--zeek",
+            Self::ConnCsv => "--csv",
+            Self::Events { .. } => "--events",
+            Self::Envoy => "--envoy",
+            Self::Squid => "--squid",
+            Self::VpcFlow => "--vpc-flow",
+            Self::Hubble => "--hubble",
+        }
+    }
 }
 
 /// Opens a file for reading.
@@ -73,8 +90,9 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
                 .map(|pod| (pod.started.unwrap_or_default(), Record::Workload(WorkloadChange::Applied(pod)))),
         );
     }
-    let captures = Captures::of(&args.pcap, &mut feed.refusals)?;
-    let bytes = args.pcap.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum();
+    let paths = captures(&args.pcap)?;
+    let captures = Captures::of(&paths, &mut feed.refusals)?;
+    let bytes = paths.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum();
     feed.add(Box::new(captures), bytes);
     Ok(feed)
 }
@@ -84,7 +102,7 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
     let mut files = Vec::new();
     for path in &args.zeek {
         let logs = zeek_logs(path).with_context(|| format!("opening {}", path.display()))?;
-        anyhow::ensure!(!logs.is_empty(), "no Zeek logs (*.log*) below {}", path.display());
+        anyhow::ensure!(!logs.is_empty(), "{}", nothing_below(path, "no Zeek log (*.log*)"));
         files.extend(logs.into_iter().map(|log| (log, FileKind::Zeek)));
     }
     let announce_pods = args.pods.is_empty();
@@ -109,12 +127,33 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
     Ok(files)
 }
 
+/// The captures that were named: files themselves, and what looks like a capture below directories.
+///
+/// # Errors
+///
+/// When a directory cannot be read, or holds no capture.
+pub fn captures(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in named {
+        let is_capture = |path: &Path| Looks::of_file(path).is_ok_and(|looks| looks == Looks::Capture);
+        let captures = below(path, is_capture).with_context(|| format!("opening {}", path.display()))?;
+        anyhow::ensure!(!captures.is_empty(), "{}", nothing_below(path, "no capture"));
+        found.extend(captures);
+    }
+    Ok(found)
+}
+
 /// The Zeek logs at a path: the file itself, or every log below a directory, sorted.
 ///
 /// # Errors
 ///
 /// When the path or a directory below cannot be read.
 pub fn zeek_logs(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    below(path, is_zeek_log)
+}
+
+/// The file itself, or every file below a directory that is of use, sorted.
+fn below(path: &Path, is_of_use: impl Fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
     if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -125,13 +164,24 @@ pub fn zeek_logs(path: &Path) -> std::io::Result<Vec<PathBuf>> {
             let path = entry?.path();
             if path.is_dir() {
                 directories.push(path);
-            } else if is_zeek_log(&path) {
+            } else if path.is_file() && is_of_use(&path) {
                 found.push(path);
             }
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// What is said of a directory without what was looked for: what the first of its files looks like instead.
+fn nothing_below(path: &Path, what: &str) -> String {
+    let files = below(path, |_| true).unwrap_or_default();
+    let said = format!("{what} below {}", path.display());
+    match files.first().map(|first| (first, Looks::of_file(first))) {
+        None => format!("{said}: it holds no file"),
+        Some((_, Err(_))) => said,
+        Some((first, Ok(looks))) => format!("{said}: {} {looks}", first.display()),
+    }
 }
 
 /// `conn.log`, `conn.00:00:00-01:00:00.log.gz`, `conn.log.labeled`, `dns.json`.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use beaconwatch_engine::time::Timestamp;
 
 use super::inputs::{FileKind, open};
+use crate::source::sniff::Looks;
 use crate::source::{Reader, Reason, Record, Refusals};
 
 /// The files, merged.
@@ -28,6 +29,8 @@ struct MergeFile {
     bytes: u64,
     reader: Option<Box<dyn Reader>>,
     records: u64,
+    /// Rows that were refused before the first that was not.
+    refused: u64,
 }
 
 impl core::fmt::Debug for Merge {
@@ -48,7 +51,7 @@ impl Merge {
         for (index, (path, kind)) in files.into_iter().enumerate() {
             next.push(Reverse((first_time(&path, kind), index)));
             let bytes = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-            merged.push(MergeFile { path, kind, bytes, reader: None, records: 0 });
+            merged.push(MergeFile { path, kind, bytes, reader: None, records: 0, refused: 0 });
         }
         Self { files: merged, next, bytes_done: 0, rows_done: 0 }
     }
@@ -60,13 +63,10 @@ impl Merge {
             let Reverse((clock, index)) = self.next.peek().copied()?;
             let file = self.files.get_mut(index)?;
             if file.reader.is_none() {
-                match open(&file.path, file.kind) {
-                    Ok(reader) => file.reader = Some(reader),
-                    Err(_) => refusals.add(Reason::Unreadable, &file.path.to_string_lossy().into(), 0),
-                }
+                file.open(refusals);
             }
-            let Some((time, record)) = file.reader.as_mut().and_then(|reader| reader.next(refusals)) else {
-                self.close(index);
+            let Some((time, record)) = file.next(refusals) else {
+                self.close(index, refusals);
                 continue;
             };
             // From 1, so that rows from no file come first.
@@ -81,9 +81,10 @@ impl Merge {
         }
     }
 
-    fn close(&mut self, index: usize) {
+    fn close(&mut self, index: usize, refusals: &mut Refusals) {
         self.next.pop();
         if let Some(file) = self.files.get_mut(index) {
+            file.explain(refusals);
             self.rows_done += file.reader.take().map_or(0, |reader| reader.rows_read());
             self.bytes_done += file.bytes;
         }
@@ -109,6 +110,51 @@ impl Merge {
 
     fn open_readers(&self) -> impl Iterator<Item = &dyn Reader> {
         self.files.iter().filter_map(|file| file.reader.as_deref())
+    }
+}
+
+impl MergeFile {
+    /// Opens the file, unless there can be no row in it.
+    fn open(&mut self, refusals: &mut Refusals) {
+        let name = self.path.to_string_lossy().into();
+        match self.looks() {
+            Some(looks) if looks.holds_no_rows() => refusals.add(Reason::WrongFormat(looks), &name, 0),
+            _ => match open(&self.path, self.kind) {
+                Ok(reader) => self.reader = Some(reader),
+                Err(_) => refusals.add(Reason::Unreadable, &name, 0),
+            },
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+        let reader = self.reader.as_mut()?;
+        if self.records > 0 {
+            return reader.next(refusals);
+        }
+        let before = refusals.total();
+        let next = reader.next(refusals);
+        self.refused += refusals.total() - before;
+        next
+    }
+
+    /// A file of which no row was used may be of another format: says which.
+    fn explain(&self, refusals: &mut Refusals) {
+        let Some(reader) = self.reader.as_ref().filter(|_| self.records == 0) else { return };
+        let all_refused = self.refused > 0 && self.refused >= reader.rows_read();
+        let Some(looks) = self.looks().filter(|looks| looks.option() != Some(self.kind.option())) else {
+            return;
+        };
+        // What no option reads may hold nothing of use and be what it should: logs of which nothing is used.
+        if looks.option().is_some() || looks == Looks::Suricata || all_refused {
+            refusals.add(Reason::WrongFormat(looks), &self.path.to_string_lossy().into(), 0);
+        }
+    }
+
+    /// What the file looks like; `None`: it can be read only once, as a pipe can.
+    fn looks(&self) -> Option<Looks> {
+        let is_file = std::fs::metadata(&self.path).is_ok_and(|meta| meta.is_file());
+        if is_file { Looks::of_file(&self.path).ok() } else { None }
     }
 }
 

@@ -13,9 +13,10 @@ use beaconwatch_engine::protocol::{Carrier, Detail, Direction, FlowParser, Obser
 use serde_json::{Map, Value};
 
 use crate::source::pcap::{
-    Capture, CaptureError, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTable,
-    PayloadLimit,
+    Capture, CaptureCounters, CaptureError, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide,
+    FlowTable, PayloadLimit,
 };
+use crate::source::{Reason, Refusals};
 use record::Ends;
 
 /// Lists that are always there, empty or not.
@@ -32,32 +33,53 @@ pub enum ObservationsError {
     Write(#[from] std::io::Error),
 }
 
+/// What was seen in a capture.
+#[derive(Debug)]
+pub struct Observed {
+    /// As one JSON object.
+    pub json: Value,
+    /// What became of the packets.
+    pub counters: CaptureCounters,
+    /// Packets that are part of no flow, by reason.
+    pub refusals: Refusals,
+}
+
 /// Reads a capture and writes what was seen as one JSON object.
 ///
 /// # Errors
 ///
 /// When the capture cannot be read, or the output cannot be written.
-pub fn write_observations(capture: &Path, output: &mut impl Write) -> Result<(), ObservationsError> {
-    let observations = read_observations(capture)?;
-    serde_json::to_writer_pretty(&mut *output, &observations).map_err(std::io::Error::from)?;
+pub fn write_observations(capture: &Path, output: &mut impl Write) -> Result<Observed, ObservationsError> {
+    let observed = read_observations(capture)?;
+    serde_json::to_writer_pretty(&mut *output, &observed.json).map_err(std::io::Error::from)?;
     output.write_all(b"\n")?;
-    Ok(())
+    Ok(observed)
 }
 
-/// Reads a capture; what was seen, as one JSON object.
+/// Reads a capture: what was seen.
 ///
 /// # Errors
 ///
 /// When the capture cannot be read.
-pub fn read_observations(path: &Path) -> Result<Value, CaptureError> {
+pub fn read_observations(path: &Path) -> Result<Observed, CaptureError> {
     let mut capture = Capture::open(path)?;
+    let file = path.to_string_lossy().into();
+    let mut refusals = Refusals::default();
     let mut table = FlowTable::with_payload(PayloadLimit::ALL);
     let mut report = Report::default();
     while let Some(packet) = capture.next_packet()? {
         table.push(&packet, &mut |event| report.take(event));
     }
     table.finish(&mut |event| report.take(event));
-    Ok(report.into_json(&capture.counters().with_flows(table.counters())))
+    table.refused().drain_into(&mut refusals, &file);
+    let counters = capture.counters().with_flows(table.counters());
+    for (reason, count) in counters.of_the_file() {
+        refusals.add_all(Reason::Packet(reason), count, &file, 0);
+    }
+    if counters.file_cut {
+        refusals.add(Reason::Unreadable, &file, counters.packets + 1);
+    }
+    Ok(Observed { json: report.into_json(&counters, &refusals), counters, refusals })
 }
 
 /// The flows that are open, and what was seen so far.
@@ -135,11 +157,11 @@ impl Report {
         }
     }
 
-    fn into_json(mut self, counters: &crate::source::pcap::CaptureCounters) -> Value {
+    fn into_json(mut self, counters: &CaptureCounters, refusals: &Refusals) -> Value {
         for list in LISTS {
             self.lists.entry(list).or_insert_with(|| Value::Array(Vec::new()));
         }
-        self.lists.insert("capture".to_owned(), record::of_counters(counters));
+        self.lists.insert("capture".to_owned(), record::of_counters(counters, refusals));
         Value::Object(self.lists)
     }
 }

@@ -13,6 +13,7 @@ use beaconwatch_engine::policy::{
 };
 use beaconwatch_engine::time::Timestamp;
 
+use super::coverage::{Coverage, count_of};
 use super::{Feed, FindingTally, LeftOut, Tally};
 use crate::render::calendar;
 use crate::source::{Reason, Refusals};
@@ -24,7 +25,9 @@ pub struct Summary {
     pub bytes: u64,
     /// Rows, packets and records read.
     pub rows: u64,
-    /// Refused ones.
+    /// Packets among them.
+    pub packets: u64,
+    /// What of them was not used.
     pub refusals: Refusals,
     /// Rows further behind than the look-ahead.
     pub late: u64,
@@ -64,6 +67,7 @@ impl Summary {
             bytes: feed.bytes_read(),
             // Lines beyond the bound are no rows to the readers.
             rows: feed.rows_read() + feed.refusals.of(Reason::LineTooLong),
+            packets: feed.packets_read(),
             refusals: feed.refusals.clone(),
             late: feed.late(),
             names_evicted: feed.names_evicted(),
@@ -79,10 +83,15 @@ impl Summary {
         }
     }
 
-    /// Something could be used of what was read, or nothing of it was refused.
+    /// Something was judged, and most of what was read was understood: to have found nothing then means something.
     #[must_use]
     pub fn is_of_use(&self) -> bool {
-        self.span.is_some() || self.left_out.is_some() || self.refusals.total() == 0
+        self.coverage().shortfall().is_none()
+    }
+
+    fn coverage(&self) -> Coverage<'_> {
+        let Self { packets, rows, ref refusals, ref counters, .. } = *self;
+        Coverage { packets, rows: rows.saturating_sub(packets), contacts: counters.contacts, refusals }
     }
 
     /// From when to when, and what of it was looked at.
@@ -108,9 +117,7 @@ impl Summary {
                 calendar::date_time(first),
                 calendar::date_time(last)
             ),
-            (None, None) if self.rows == 0 => writeln!(f, "nothing to judge: there was not one row"),
-            (None, None) => writeln!(f, "nothing to judge: no row says who turned to whom"),
-            (Some(_), None) => Ok(()),
+            (None | Some(_), None) => Ok(()),
         }
     }
 }
@@ -157,6 +164,10 @@ impl fmt::Display for Summary {
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = self.elapsed.as_secs_f64().max(1e-6);
+        // What lies outside --from and --to is said with its times.
+        if self.left_out.is_none() || self.span.is_some() {
+            self.coverage().write(f)?;
+        }
         writeln!(
             f,
             "read {} rows ({:.1} MB) in {secs:.1} s: {:.0} rows/s; {} refused",
@@ -165,9 +176,7 @@ impl fmt::Display for Summary {
             self.rows as f64 / secs,
             self.refusals.total()
         )?;
-        for (reason, count, place) in self.refusals.iter() {
-            writeln!(f, "  refused {count}: {}, first in {}:{}", reason.as_str(), place.file, place.line)?;
-        }
+        self.coverage().write_reasons(f)?;
         if self.late > 0 {
             writeln!(
                 f,
@@ -202,11 +211,6 @@ fn span_text(secs: f64) -> String {
         ..172_800.0 => format!("{:.1} h", secs / 3600.0),
         _ => format!("{:.1} days", secs / 86_400.0),
     }
-}
-
-fn count_of(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// The policy that judges when none is given: everything on, default thresholds, no exceptions.

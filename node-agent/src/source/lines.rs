@@ -3,15 +3,13 @@
 //! Bounded: a line longer than [`LINE_BYTES_MAX`] is counted and comes as an empty one, which every reader passes
 //! over, so that the next line has its own number and not that of the long one.
 
-use std::fs::File;
-use std::io::{BufReader, Read, Result};
+use std::io::{Read, Result};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::refusals::{Reason, Refusals};
+use super::stored::Stored;
 
 /// Longest line that is read; a longer one is refused.
 pub const LINE_BYTES_MAX: usize = 1 << 20;
@@ -43,19 +41,8 @@ impl Lines {
     ///
     /// When the file cannot be opened or its first bytes cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let stored = Arc::new(AtomicU64::new(0));
-        let mut counted = CountBytes { inner: File::open(path)?, count: Arc::clone(&stored) };
-        // Not by going back: a pipe cannot.
-        let mut magic = Vec::with_capacity(2);
-        counted.by_ref().take(2).read_to_end(&mut magic)?;
-        let compressed = magic == [0x1f, 0x8b];
-        let whole = std::io::Cursor::new(magic).chain(counted);
-        let inner: Box<dyn Read> = if compressed {
-            Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, whole)))
-        } else {
-            Box::new(whole)
-        };
-        Ok(Self::from_parts(path.to_string_lossy().into(), inner, stored))
+        let Stored { reader, bytes } = Stored::open(path)?;
+        Ok(Self::from_parts(path.to_string_lossy().into(), reader, bytes))
     }
 
     /// Reads from memory; for tests and fuzzing.
@@ -158,20 +145,6 @@ impl Lines {
                 }
             }
         }
-    }
-}
-
-/// Counts the bytes that go through.
-struct CountBytes<R> {
-    inner: R,
-    count: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for CountBytes<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.count.fetch_add(n as u64, Ordering::Relaxed);
-        Ok(n)
     }
 }
 

@@ -9,6 +9,8 @@
 //!
 //! It must not know any application protocol.
 
+use super::PacketReason;
+
 mod capture;
 mod decode;
 mod flows;
@@ -16,6 +18,7 @@ mod fragments;
 mod inputs;
 mod pcapng;
 mod read_buffer;
+mod refused;
 
 pub use capture::{Capture, CaptureError, Packet};
 pub use flows::{
@@ -23,11 +26,12 @@ pub use flows::{
     PayloadLimit,
 };
 pub use inputs::{NextCapture, PcapInputs};
+pub use refused::Refused;
 
-/// What was read, and what could not be used. Nothing is dropped without being counted here.
+/// What was read, and what became of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureCounters {
-    /// Packets in the file.
+    /// Packets in the file, and places where it is damaged.
     pub packets: u64,
     /// Bytes of packets that the file holds.
     pub captured_bytes: u64,
@@ -35,13 +39,13 @@ pub struct CaptureCounters {
     pub wire_bytes: u64,
     /// Packets of which the file holds only the begin.
     pub snapped: u64,
-    /// Packets without IP, or of a link type that is not known.
-    pub not_ip: u64,
-    /// IP packets with a transport that has no ports.
-    pub other_transports: u64,
-    /// Packets whose headers are cut or make no sense, or whose time cannot be theirs.
-    pub malformed: u64,
-    /// Fragments that could not be put together within the bounds.
+    /// Packets that are part of a flow. Each of the others is refused for a reason ([`Refused`]).
+    pub used: u64,
+    /// Places where the file is damaged, and blocks of packets that name no interface.
+    pub damaged: u64,
+    /// Packets whose time cannot be theirs.
+    pub times_raised: u64,
+    /// Fragments that did not become a whole packet.
     pub fragments_lost: u64,
     /// Bytes of TCP streams that never came, or came too late for the reassembly's bounds.
     pub stream_bytes_lost: u64,
@@ -52,12 +56,16 @@ pub struct CaptureCounters {
 }
 
 impl CaptureCounters {
+    /// What the reader of the file counts of packets, and not the flow table, by reason.
+    #[must_use]
+    pub fn of_the_file(&self) -> [(PacketReason, u64); 2] {
+        [(PacketReason::DamagedRecord, self.damaged), (PacketReason::TimeRaised, self.times_raised)]
+    }
+
     /// What the reader counted, with what the flow table did.
     pub(crate) fn with_flows(self, flows: Self) -> Self {
         Self {
-            not_ip: flows.not_ip,
-            other_transports: flows.other_transports,
-            malformed: self.malformed + flows.malformed,
+            used: flows.used,
             fragments_lost: flows.fragments_lost,
             stream_bytes_lost: flows.stream_bytes_lost,
             flows_evicted: flows.flows_evicted,

@@ -8,7 +8,7 @@ use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
-use super::{OrderedSource, Reason, Refusals};
+use super::{OrderedSource, Reason, Refusals, Unit};
 pub use crate::recording::RecordingError;
 use crate::recording::RecordingReader;
 use crate::run::Step;
@@ -114,6 +114,10 @@ impl OrderedSource for RecordingSource {
 
     fn bytes_read(&self) -> u64 {
         self.reader.bytes_read()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Row
     }
 
     fn rows_read(&self) -> u64 {

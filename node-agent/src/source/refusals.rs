@@ -1,15 +1,29 @@
-//! Rows that could not be used, counted by reason, with the place of the first of each.
+//! Rows, packets and files that could not be used, counted by reason, with the place of the first of each.
+//!
+//! Nothing that is read may go uncounted: what was used and what is counted here is all there was. Each reason says
+//! what it means for the answer of a replay ([`Effect`]): silence about what was not understood is no good news.
 
+use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Why a row was refused. Also the label in the summary.
+use super::sniff::Looks;
+
+mod packet;
+
+pub use packet::PacketReason;
+
+/// Reasons that are told apart; packets of further link types and protocols are counted under one reason. Numbers in
+/// packets are the attacker's, and there are 65,536 of some.
+const REASONS_MAX: usize = 64;
+
+/// Why something was refused. Also the label in the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The file could not be opened or read on (damaged compression, for example); the rest of it is lost.
     Unreadable,
-    /// The format of the file is not known.
-    UnknownFormat,
+    /// The file is of another format than the option that named it reads.
+    WrongFormat(Looks),
     /// A row came before the header that names its columns.
     NoHeader,
     /// The line is longer than any row can be.
@@ -26,17 +40,79 @@ pub enum Reason {
     BadPort,
     /// A kind of row that is not known.
     UnknownKind,
-    /// A packet or record that is damaged.
+    /// A record of a recording that is damaged.
     Damaged,
+    /// A packet of a capture.
+    Packet(PacketReason),
+}
+
+/// What a reason says about the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// It could not be read: whether it held a connection is not known.
+    NotUnderstood,
+    /// It was read, and is about no connection.
+    NoConnection,
+    /// It was used, but not as it stood there.
+    Changed,
+}
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// Whole files, or the rest of them.
+    File,
+    /// Rows of a log, records of a recording.
+    Row,
+    /// Packets of a capture.
+    Packet,
 }
 
 impl Reason {
-    /// In words, for the summary.
+    /// What it says about the input.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn effect(self) -> Effect {
         match self {
+            Self::Unreadable
+            | Self::WrongFormat(_)
+            | Self::NoHeader
+            | Self::LineTooLong
+            | Self::ColumnsMissing
+            | Self::NotJson
+            | Self::BadTime
+            | Self::BadAddress
+            | Self::BadPort
+            | Self::UnknownKind
+            | Self::Damaged => Effect::NotUnderstood,
+            Self::Packet(reason) => reason.effect(),
+        }
+    }
+
+    /// What is counted under it.
+    #[must_use]
+    pub const fn unit(self) -> Unit {
+        match self {
+            Self::Unreadable | Self::WrongFormat(_) => Unit::File,
+            Self::NoHeader
+            | Self::LineTooLong
+            | Self::ColumnsMissing
+            | Self::NotJson
+            | Self::BadTime
+            | Self::BadAddress
+            | Self::BadPort
+            | Self::UnknownKind
+            | Self::Damaged => Unit::Row,
+            Self::Packet(_) => Unit::Packet,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// In words, for the summary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Unreadable => "file cannot be read on",
-            Self::UnknownFormat => "format of the file is not known",
+            Self::WrongFormat(looks) => return looks.fmt(f),
             Self::NoHeader => "row before the header",
             Self::LineTooLong => "line too long",
             Self::ColumnsMissing => "columns missing",
@@ -46,7 +122,8 @@ impl Reason {
             Self::BadPort => "no valid port",
             Self::UnknownKind => "kind of row not known",
             Self::Damaged => "damaged record",
-        }
+            Self::Packet(reason) => return reason.fmt(f),
+        })
     }
 }
 
@@ -55,11 +132,11 @@ impl Reason {
 pub struct Place {
     /// File, as it was named.
     pub file: Arc<str>,
-    /// Line (or record), counted from 1.
+    /// Line (or record, or packet), counted from 1; 0 for the file as a whole.
     pub line: u64,
 }
 
-/// Counts of refused rows.
+/// Counts of what was refused.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
     by_reason: BTreeMap<Reason, (u64, Place)>,
@@ -68,16 +145,38 @@ pub struct Refusals {
 impl Refusals {
     /// Counts one.
     pub fn add(&mut self, reason: Reason, file: &Arc<str>, line: u64) {
+        self.add_all(reason, 1, file, line);
+    }
+
+    /// Counts so many, of which the first stood at `line`.
+    pub fn add_all(&mut self, reason: Reason, count: u64, file: &Arc<str>, line: u64) {
+        if count == 0 {
+            return;
+        }
+        let reason = self.bounded(reason);
         self.by_reason
             .entry(reason)
-            .and_modify(|(count, _)| *count += 1)
-            .or_insert_with(|| (1, Place { file: Arc::clone(file), line }));
+            .and_modify(|(all, _)| *all += count)
+            .or_insert_with(|| (count, Place { file: Arc::clone(file), line }));
     }
 
     /// Takes over what another has counted; what it has first comes after what is here already.
     pub fn append(&mut self, other: &mut Self) {
         for (reason, (count, place)) in core::mem::take(&mut other.by_reason) {
+            let reason = self.bounded(reason);
             self.by_reason.entry(reason).and_modify(|(all, _)| *all += count).or_insert((count, place));
+        }
+    }
+
+    /// The reason itself, or the one for all that find no place.
+    fn bounded(&self, reason: Reason) -> Reason {
+        match reason {
+            Reason::Packet(packet)
+                if self.by_reason.len() >= REASONS_MAX && !self.by_reason.contains_key(&reason) =>
+            {
+                Reason::Packet(packet.without_number())
+            }
+            reason => reason,
         }
     }
 
@@ -87,14 +186,43 @@ impl Refusals {
         self.by_reason.get(&reason).map_or(0, |(count, _)| *count)
     }
 
+    /// How many of these units with this effect.
+    #[must_use]
+    pub fn count(&self, unit: Unit, effect: Effect) -> u64 {
+        let those = self.by_reason.iter().filter(|(reason, _)| reason.unit() == unit);
+        those.filter(|(reason, _)| reason.effect() == effect).map(|(_, (count, _))| count).sum()
+    }
+
     /// Reason, count and place of the first, in the order of the reasons.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64, &Place)> {
         self.by_reason.iter().map(|(reason, (count, place))| (*reason, *count, place))
     }
 
-    /// All of them.
+    /// All that could not be read, of whatever unit.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.by_reason.values().map(|(count, _)| count).sum()
+        [Unit::File, Unit::Row, Unit::Packet].map(|unit| self.count(unit, Effect::NotUnderstood)).iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_beyond_the_bound_are_one_and_nothing_is_lost() {
+        let (mut refusals, file) = (Refusals::default(), Arc::from("made"));
+        for number in 0..1000 {
+            refusals.add(Reason::Packet(PacketReason::LinkType(number)), &file, 1);
+            refusals.add(Reason::Packet(PacketReason::EtherType(number)), &file, 1);
+        }
+        assert!(refusals.iter().count() <= REASONS_MAX + 2);
+        let counted: u64 = refusals.iter().map(|(_, count, _)| count).sum();
+        assert_eq!(counted, 2000);
+        let further = Reason::Packet(PacketReason::FurtherLinkTypes);
+        assert_eq!(refusals.of(further), 1000 - REASONS_MAX as u64 / 2);
+        let mut other = Refusals::default();
+        other.append(&mut refusals);
+        assert_eq!((refusals.total(), other.iter().map(|(_, count, _)| count).sum::<u64>()), (0, 2000));
     }
 }

@@ -10,6 +10,7 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
 use crate::source::pcap::{CaptureCounters, FlowOpened, FlowProtocol, FlowSide};
+use crate::source::{Effect, Refusals};
 
 /// Whose record it is.
 #[derive(Clone, Copy, Debug)]
@@ -233,15 +234,18 @@ fn md5_of(text: &str) -> String {
 }
 
 /// What was read of the file, and what could not be used.
-pub(super) fn of_counters(counters: &CaptureCounters) -> Value {
+pub(super) fn of_counters(counters: &CaptureCounters, refusals: &Refusals) -> Value {
+    let refused = refusals.iter().filter(|(reason, ..)| reason.effect() != Effect::Changed);
+    let refused: Map<String, Value> =
+        refused.map(|(reason, count, _)| (reason.to_string(), Value::from(count))).collect();
     let CaptureCounters {
         packets,
         captured_bytes,
         wire_bytes,
         snapped,
-        not_ip,
-        other_transports,
-        malformed,
+        used,
+        damaged,
+        times_raised,
         fragments_lost,
         stream_bytes_lost,
         flows_evicted,
@@ -252,9 +256,10 @@ pub(super) fn of_counters(counters: &CaptureCounters) -> Value {
         "captured_bytes": captured_bytes,
         "wire_bytes": wire_bytes,
         "snapped": snapped,
-        "not_ip": not_ip,
-        "other_transports": other_transports,
-        "malformed": malformed,
+        "packets_used": used,
+        "packets_refused": refused,
+        "damaged_places": damaged,
+        "times_raised": times_raised,
         "fragments_lost": fragments_lost,
         "stream_bytes_lost": stream_bytes_lost,
         "flows_evicted": flows_evicted,

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use beaconwatch_engine::time::Timestamp;
-use flate2::read::MultiGzDecoder;
 
 use super::CaptureCounters;
 use super::pcapng::Pcapng;
 use super::read_buffer::ReadBuffer;
+use crate::source::PacketReason;
+use crate::source::sniff::{self, Looks};
+use crate::source::stored::Stored;
 
 /// Largest packet that is believed; a longer record is damage.
 pub(super) const PACKET_BYTES_MAX: usize = 256 << 10;
@@ -37,10 +39,10 @@ pub enum CaptureError {
     #[error("cannot read on in the capture")]
     Read(#[from] io::Error),
     /// Neither pcap nor pcapng.
-    #[error("not a capture: it begins with {begin:02x?}, which is neither pcap nor pcapng")]
+    #[error("not a capture: it {looks}")]
     Format {
-        /// First bytes of the file.
-        begin: Vec<u8>,
+        /// What it looks like instead.
+        looks: Looks,
     },
 }
 
@@ -70,20 +72,6 @@ pub struct Capture {
     leap_ns: u64,
 }
 
-/// Counts what is read of a file, before it is decompressed.
-struct Counted {
-    reader: Box<dyn Read + Send>,
-    bytes: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
 enum Format {
     Pcap(Pcap),
     Pcapng(Pcapng),
@@ -93,6 +81,8 @@ enum Format {
 #[derive(Clone, Copy, Debug)]
 struct Pcap {
     big_endian: bool,
+    /// Bytes before each packet.
+    record_header_len: usize,
     /// Nanoseconds of one unit of the second time field.
     fraction_ns: u64,
     link: u16,
@@ -138,22 +128,19 @@ impl Capture {
     ///
     /// When reading fails, or it is no capture.
     pub fn read(reader: Box<dyn Read + Send>) -> Result<Self, CaptureError> {
-        let file_bytes = Arc::new(AtomicU64::new(0));
-        let mut counted = Counted { reader, bytes: Arc::clone(&file_bytes) };
-        let mut magic = Vec::with_capacity(2);
-        counted.by_ref().take(2).read_to_end(&mut magic)?;
-        let zipped = magic == [0x1f, 0x8b];
-        let whole = io::Cursor::new(magic).chain(counted);
-        let mut input =
-            ReadBuffer::over(if zipped { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) });
-        let header = input.peek(FILE_HEADER_BYTES)?;
-        let format = if header.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
-            Format::Pcapng(Pcapng::default())
-        } else {
-            let pcap = Pcap::read(header)
-                .ok_or_else(|| CaptureError::Format { begin: header.get(..4).unwrap_or(header).to_vec() })?;
-            input.consume(FILE_HEADER_BYTES);
-            Format::Pcap(pcap)
+        let Stored { reader, bytes: file_bytes } = Stored::over(reader)?;
+        let mut input = ReadBuffer::over(reader);
+        let begin = input.peek(sniff::LOOKED_AT_BYTES)?;
+        let format = match Looks::of(begin) {
+            Looks::Capture if begin.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) => {
+                Format::Pcapng(Pcapng::default())
+            }
+            Looks::Capture => {
+                let pcap = Pcap::read(begin).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+                input.consume(FILE_HEADER_BYTES);
+                Format::Pcap(pcap)
+            }
+            looks => return Err(CaptureError::Format { looks }),
         };
         let counters = CaptureCounters::default();
         Ok(Self { input, format, counters, file_bytes, latest_ns: 0, leap_ns: 0 })
@@ -171,14 +158,17 @@ impl Capture {
     /// When reading fails.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        let damaged = self.counters.damaged;
         let record = match &mut self.format {
             Format::Pcap(pcap) => pcap.next_record(&mut self.input, &mut self.counters)?,
             Format::Pcapng(pcapng) => pcapng.next_record(&mut self.input, &mut self.counters)?,
         };
+        // Where the file is damaged there was a packet at least.
+        self.counters.packets += self.counters.damaged - damaged;
         let Some(mut record) = record else { return Ok(None) };
         self.counters.packets += 1;
         if self.leaps(record.time.as_nanos()) {
-            self.counters.malformed += 1;
+            self.counters.times_raised += 1;
             record.time = Timestamp::from_nanos(self.latest_ns);
         }
         let number = self.counters.packets;
@@ -206,9 +196,9 @@ impl Capture {
         self.counters.packets
     }
 
-    /// Records that made no sense so far.
-    pub(super) fn malformed(&self) -> u64 {
-        self.counters.malformed
+    /// Places where the file is damaged, and times that were raised, so far.
+    pub(super) fn damage(&self) -> [(PacketReason, u64); 2] {
+        self.counters.of_the_file()
     }
 
     /// What was read so far.
@@ -219,16 +209,20 @@ impl Capture {
 
 impl Pcap {
     fn read(header: &[u8]) -> Option<Self> {
-        let (big_endian, fraction_ns) = match header.first_chunk::<4>()? {
-            [0xd4, 0xc3, 0xb2, 0xa1] => (false, 1000),
-            [0xa1, 0xb2, 0xc3, 0xd4] => (true, 1000),
-            [0x4d, 0x3c, 0xb2, 0xa1] => (false, 1),
-            [0xa1, 0xb2, 0x3c, 0x4d] => (true, 1),
+        let (big_endian, fraction_ns, record_header_len) = match header.first_chunk::<4>()? {
+            [0xd4, 0xc3, 0xb2, 0xa1] => (false, 1000, RECORD_HEADER_BYTES),
+            [0xa1, 0xb2, 0xc3, 0xd4] => (true, 1000, RECORD_HEADER_BYTES),
+            [0x4d, 0x3c, 0xb2, 0xa1] => (false, 1, RECORD_HEADER_BYTES),
+            [0xa1, 0xb2, 0x3c, 0x4d] => (true, 1, RECORD_HEADER_BYTES),
+            // "Modified": interface, protocol and direction stand behind the lengths.
+            [0x34, 0xcd, 0xb2, 0xa1] => (false, 1000, RECORD_HEADER_BYTES + 8),
+            [0xa1, 0xb2, 0xcd, 0x34] => (true, 1000, RECORD_HEADER_BYTES + 8),
             _ => return None,
         };
         // The upper bits say whether a checksum follows each packet.
         let link = u32_at(header, 20, big_endian)? & 0xffff;
-        Some(Self { big_endian, fraction_ns, link: u16::try_from(link).ok()?, last_s: None })
+        let link = u16::try_from(link).ok()?;
+        Some(Self { big_endian, record_header_len, fraction_ns, link, last_s: None })
     }
 
     #[inline(always)]
@@ -238,13 +232,13 @@ impl Pcap {
         counters: &mut CaptureCounters,
     ) -> io::Result<Option<Record>> {
         loop {
-            let held = input.held(RECORD_HEADER_BYTES)?;
+            let held = input.held(self.record_header_len)?;
             let (held_len, header) = (held.len(), self.header(held));
             let Some(RecordHeader { seconds, fraction, data_len, wire_len }) = header else {
                 counters.file_cut |= held_len > 0;
                 return Ok(None);
             };
-            let record_len = RECORD_HEADER_BYTES + data_len;
+            let record_len = self.record_header_len + data_len;
             let is_damaged = data_len > PACKET_BYTES_MAX
                 || held_len < record_len && input.held(record_len)?.len() < record_len;
             if is_damaged {
@@ -259,7 +253,7 @@ impl Pcap {
                 time: Timestamp::from_nanos(nanos),
                 link: self.link,
                 wire_len: wire_len.max(data_len),
-                data_at: RECORD_HEADER_BYTES,
+                data_at: self.record_header_len,
                 data_len,
                 record_len,
             }));
@@ -283,15 +277,15 @@ impl Pcap {
     fn resume(&self, input: &mut ReadBuffer, counters: &mut CaptureCounters) -> io::Result<bool> {
         loop {
             input.consume(1);
-            let held = input.held(RECORD_HEADER_BYTES)?;
-            if held.len() < RECORD_HEADER_BYTES {
+            let held = input.held(self.record_header_len)?;
+            if held.len() < self.record_header_len {
                 counters.file_cut = true;
                 return Ok(false);
             }
             let Some(len) = self.sensible(held) else { continue };
-            let behind = input.held(len + RECORD_HEADER_BYTES)?.get(len..);
+            let behind = input.held(len + self.record_header_len)?.get(len..);
             if behind.is_some_and(|behind| behind.is_empty() || self.sensible(behind).is_some()) {
-                counters.malformed += 1;
+                counters.damaged += 1;
                 return Ok(true);
             }
         }
@@ -305,7 +299,7 @@ impl Pcap {
             && u64::from(fraction) * self.fraction_ns < 1_000_000_000
             && (1..=PACKET_BYTES_MAX).contains(&data_len)
             && wire_len >= data_len;
-        makes_sense.then_some(RECORD_HEADER_BYTES + data_len)
+        makes_sense.then_some(self.record_header_len + data_len)
     }
 }
 

@@ -5,14 +5,21 @@
 //! computed them.
 
 mod link;
+mod mpls;
 mod network;
 mod plain;
+mod ppp;
 mod transport;
+mod tunnel;
+mod wireless;
 
 use super::fragments::{FragmentKey, FragmentPlace};
+use crate::source::PacketReason;
 pub(super) use plain::plain;
 pub(super) use transport::sctp_data;
 
+/// An IP packet of the largest length, behind Ethernet.
+const PACKET_BYTES_MAX: usize = 0xffff + 40;
 /// Headers inside one another that are followed.
 const LAYERS_MAX: u8 = 8;
 
@@ -23,9 +30,8 @@ pub(super) enum Decoded<'a> {
     Segment(Segment<'a>),
     /// A piece of an IP packet.
     Fragment(FragmentKey, FragmentPlace, &'a [u8]),
-    /// IP, with a transport that has no ports.
-    Other,
-    NotIp,
+    /// Neither, nor will it become one.
+    Refused(PacketReason),
 }
 
 /// A segment or datagram.
@@ -82,19 +88,24 @@ impl<'a> Layer<'a> {
         Self { data: self.data.get(..len).unwrap_or(self.data), wire_len: self.wire_len.min(len) }
     }
 
+    /// A part of a packet, of which only its own headers know how long it was.
+    fn of_unknown_len(self) -> Self {
+        Self { data: self.data, wire_len: self.wire_len.max(PACKET_BYTES_MAX) }
+    }
+
     #[inline]
     fn u16_at(self, at: usize) -> Option<u16> {
         Some(u16::from_be_bytes(*self.data.get(at..)?.first_chunk::<2>()?))
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Takes a packet of a link type apart; `None`: its headers are cut or make no sense.
 #[inline]
 pub(super) fn packet(link: u16, data: &[u8], wire_len: usize) -> Option<Decoded<'_>> {
-    match link::network(link, Layer { data, wire_len }) {
-        Some((protocol, inside)) => link::follow(protocol, inside, LAYERS_MAX),
-        None => Some(Decoded::NotIp),
-    }
+    link::follow_inside(link::network(link, Layer { data, wire_len })?, LAYERS_MAX)
 }
 
 /// Takes the payload of an IP packet apart that was put together from fragments.

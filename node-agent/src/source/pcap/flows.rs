@@ -15,7 +15,9 @@ use beaconwatch_engine::time::Timestamp;
 use super::CaptureCounters;
 use super::capture::Packet;
 use super::decode::{self, ACK, Decoded, FIN, RST, SYN, Segment, SegmentTransport};
-use super::fragments::Fragments;
+use super::fragments::{FragmentKey, FragmentPlace, Fragments};
+use super::refused::Refused;
+use crate::source::PacketReason;
 pub use event::{
     FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTotals, PayloadLimit,
 };
@@ -43,6 +45,8 @@ pub struct FlowTable {
     opened: u64,
     now: Timestamp,
     counters: CaptureCounters,
+    /// Packets that are part of no flow.
+    pub(super) refused: Refused,
 }
 
 impl FlowTable {
@@ -59,6 +63,7 @@ impl FlowTable {
             opened: 0,
             now: Timestamp::ZERO,
             counters: CaptureCounters::default(),
+            refused: Refused::default(),
         }
     }
 
@@ -69,7 +74,10 @@ impl FlowTable {
             self.expire(sink);
         }
         match decode::plain(packet.link, packet.data, packet.wire_len) {
-            Some(segment) => self.push_segment(&segment, packet, sink),
+            Some(segment) => {
+                self.counters.used += 1;
+                self.push_segment(&segment, packet, sink);
+            }
             None => self.push_layers(packet, sink),
         }
     }
@@ -78,26 +86,50 @@ impl FlowTable {
     #[inline(never)]
     fn push_layers(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let decoded = decode::packet(packet.link, packet.data, packet.wire_len);
-        self.push_decoded(decoded, packet, sink);
+        self.push_decoded(decoded, packet, 1, sink);
     }
+
+    /// What so many packets, of which this is the last, have become.
 
     fn push_decoded(
         &mut self,
         decoded: Option<Decoded<'_>>,
         packet: &Packet<'_>,
+        packets: u64,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        match decoded {
-            Some(Decoded::Segment(segment)) => self.push_segment(&segment, packet, sink),
-            Some(Decoded::Fragment(key, place, data)) => {
-                if let Some(whole) = self.fragments.push(key, place, data) {
-                    self.push_decoded(decode::reassembled(&key, &whole), packet, sink);
-                }
+        let reason = match decoded {
+            Some(Decoded::Segment(segment)) => {
+                self.counters.used += packets;
+                return self.push_segment(&segment, packet, sink);
             }
-            Some(Decoded::NotIp) => self.counters.not_ip += 1,
-            None => self.counters.malformed += 1,
-            Some(Decoded::Other) => self.counters.other_transports += 1,
+            Some(Decoded::Fragment(key, place, data)) => {
+                return self.push_fragment((key, place, data), packet, packets, sink);
+            }
+            Some(Decoded::Refused(reason)) => reason,
+            None if packet.data.len() < packet.wire_len => PacketReason::HeadersCut,
+            None => PacketReason::HeadersMalformed,
+        };
+        self.refused.add(reason, packets, packet.number);
+    }
+
+    fn push_fragment(
+        &mut self,
+        (key, place, data): (FragmentKey, FragmentPlace, &[u8]),
+        packet: &Packet<'_>,
+        packets: u64,
+        sink: &mut impl FnMut(FlowEvent<'_>),
+    ) {
+        let taken = self.fragments.push(key, place, data, packets);
+        self.lose_fragments(taken.lost, packet.number);
+        if let Some((whole, packets)) = taken.whole {
+            self.push_decoded(decode::reassembled(&key, &whole), packet, packets, sink);
         }
+    }
+
+    fn lose_fragments(&mut self, packets: u64, number: u64) {
+        self.counters.fragments_lost += packets;
+        self.refused.add(PacketReason::FragmentIncomplete, packets, number);
     }
 
     /// Inlined where it is called, so that a plain segment stays in registers.
@@ -235,6 +267,8 @@ impl FlowTable {
 
     /// The capture ends: closes every flow.
     pub fn finish(&mut self, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let waiting = self.fragments.give_up();
+        self.lose_fragments(waiting, 0);
         for slot in 0..self.flows.len() {
             if self.flows.get(slot).is_some_and(|flow| flow.live) {
                 self.close(u32::try_from(slot).unwrap_or(u32::MAX), sink);
@@ -242,14 +276,14 @@ impl FlowTable {
         }
     }
 
-    /// Packets whose headers made no sense so far.
-    pub(super) fn malformed(&self) -> u64 {
-        self.counters.malformed
+    /// What became of the packets so far.
+    pub fn counters(&self) -> CaptureCounters {
+        self.counters
     }
 
-    /// What could not be used so far.
-    pub fn counters(&self) -> CaptureCounters {
-        CaptureCounters { fragments_lost: self.fragments.lost(), ..self.counters }
+    /// Packets that are part of no flow, since the last time they were handed over.
+    pub fn refused(&mut self) -> &mut Refused {
+        &mut self.refused
     }
 }
 

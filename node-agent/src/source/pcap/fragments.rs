@@ -31,49 +31,67 @@ pub(super) struct FragmentPlace {
 #[derive(Debug, Default)]
 pub(super) struct Fragments {
     open: VecDeque<Partial>,
-    lost: u64,
+}
+
+/// What became of a fragment, and of others for its sake.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// Payload of the packet that it completes, and the captured packets that made it.
+    pub(super) whole: Option<(Vec<u8>, u64)>,
+    /// Captured packets whose content was given up.
+    pub(super) lost: u64,
 }
 
 #[derive(Debug)]
 struct Partial {
     key: FragmentKey,
+    /// Captured packets that the pieces are from: a fragment may itself have come in fragments.
+    packets: u64,
     pieces: Vec<(usize, Vec<u8>)>,
     len: Option<usize>,
 }
 
 impl Fragments {
-    /// Takes a fragment; the payload of the packet when that is complete.
-    pub(super) fn push(&mut self, key: FragmentKey, place: FragmentPlace, data: &[u8]) -> Option<Vec<u8>> {
+    /// Takes a fragment, of so many captured packets.
+    pub(super) fn push(
+        &mut self,
+        key: FragmentKey,
+        place: FragmentPlace,
+        data: &[u8],
+        packets: u64,
+    ) -> Taken {
         let end = place.offset + data.len();
         if end > PAYLOAD_BYTES_MAX {
-            self.lost += 1;
-            return None;
+            return Taken { whole: None, lost: packets };
         }
+        let mut lost = 0;
         let at = self.open.iter().position(|p| p.key == key).unwrap_or_else(|| {
             if self.open.len() >= PACKETS_MAX {
-                self.lost += self.open.pop_front().map_or(0, |p| p.pieces.len() as u64);
+                lost = self.open.pop_front().map_or(0, |p| p.packets);
             }
-            self.open.push_back(Partial { key, pieces: Vec::new(), len: None });
+            self.open.push_back(Partial { key, packets: 0, pieces: Vec::new(), len: None });
             self.open.len() - 1
         });
-        let partial = self.open.get_mut(at)?;
+        let Some(partial) = self.open.get_mut(at) else { return Taken { whole: None, lost: lost + packets } };
         if partial.pieces.len() >= FRAGMENTS_MAX {
-            self.lost += 1;
-            return None;
+            return Taken { whole: None, lost: lost + packets };
         }
         if !place.more {
             partial.len = Some(end);
         }
+        partial.packets += packets;
         let order = partial.pieces.partition_point(|(offset, _)| *offset <= place.offset);
         partial.pieces.insert(order, (place.offset, data.to_vec()));
-        let whole = partial.assemble()?;
-        self.open.remove(at);
-        Some(whole)
+        let whole = partial.assemble().map(|whole| (whole, partial.packets));
+        if whole.is_some() {
+            self.open.remove(at);
+        }
+        Taken { whole, lost }
     }
 
-    /// Fragments that were given up.
-    pub(super) fn lost(&self) -> u64 {
-        self.lost
+    /// The capture ends: captured packets whose content waited for the rest of a packet.
+    pub(super) fn give_up(&mut self) -> u64 {
+        self.open.drain(..).map(|partial| partial.packets).sum()
     }
 }
 
@@ -112,17 +130,18 @@ mod tests {
     fn fragments_in_any_order_make_the_packet() {
         let mut fragments = Fragments::default();
         let place = |offset, more| FragmentPlace { id: 1, offset, more };
-        assert_eq!(fragments.push(key(1), place(8, true), b"89abcdef"), None);
-        assert_eq!(fragments.push(key(1), place(16, false), b"gh"), None);
-        assert_eq!(fragments.push(key(1), place(0, true), b"01234567"), Some(b"0123456789abcdefgh".to_vec()));
+        assert_eq!(fragments.push(key(1), place(8, true), b"89abcdef", 1), Taken::default());
+        assert_eq!(fragments.push(key(1), place(16, false), b"gh", 1), Taken::default());
+        let taken = fragments.push(key(1), place(0, true), b"01234567", 1);
+        assert_eq!(taken, Taken { whole: Some((b"0123456789abcdefgh".to_vec(), 3)), lost: 0 });
+        assert_eq!(fragments.give_up(), 0);
     }
 
     #[test]
     fn packets_that_stay_open_give_way_and_are_counted() {
         let mut fragments = Fragments::default();
-        for id in 0..100 {
-            fragments.push(key(id), FragmentPlace { id, offset: 0, more: true }, b"01234567");
-        }
-        assert_eq!(fragments.lost(), 100 - PACKETS_MAX as u64);
+        let place = |id| FragmentPlace { id, offset: 0, more: true };
+        let lost: u64 = (0..100).map(|id| fragments.push(key(id), place(id), b"01234567", 1).lost).sum();
+        assert_eq!((lost, fragments.give_up()), (100 - PACKETS_MAX as u64, PACKETS_MAX as u64));
     }
 }

@@ -9,13 +9,14 @@ use beaconwatch_engine::contact::{Bytes, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, SocketId, SocketOpened};
 use beaconwatch_engine::time::Timestamp;
 
-use crate::source::{OrderedSource, Reason, Refusals};
+use crate::source::{OrderedSource, PacketReason, Reason, Refusals, Unit};
 
 use super::flows::{FlowEvent, FlowOpened, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit};
 use super::{Capture, CaptureCounters, CaptureError};
 
 /// Asked at the end of a capture, with the time of its last packet: the capture that goes on from there, and its name.
-pub type NextCapture = Box<dyn FnMut(Timestamp) -> Option<(Capture, Arc<str>)>>;
+/// One that cannot be opened is counted.
+pub type NextCapture = Box<dyn FnMut(Timestamp, &mut Refusals) -> Option<(Capture, Arc<str>)>>;
 
 /// The inputs of a capture, in order.
 ///
@@ -30,8 +31,8 @@ pub struct PcapInputs {
     opened: Vec<Option<FlowOpened>>,
     ended: bool,
     last: Timestamp,
-    /// Damaged packets so far, and what of them is to be told.
-    damaged: u64,
+    /// Damage of the file that was told.
+    damage: [(PacketReason, u64); 2],
     refusals: Refusals,
     last_packet: Timestamp,
     next: Option<NextCapture>,
@@ -59,7 +60,7 @@ impl PcapInputs {
             opened: Vec::new(),
             ended: false,
             last: Timestamp::ZERO,
-            damaged: 0,
+            damage: CaptureCounters::default().of_the_file(),
             refusals: Refusals::default(),
             last_packet: Timestamp::ZERO,
             next: None,
@@ -105,10 +106,10 @@ impl PcapInputs {
         if let Some(packet) = capture.next_packet()? {
             *last_packet = packet.time;
             table.push(&packet, &mut sink);
-            self.tell_damage();
+            self.tell_refused();
             return Ok(());
         }
-        self.tell_damage();
+        self.tell_refused();
         if self.capture.counters().file_cut {
             self.refusals.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
         }
@@ -118,44 +119,45 @@ impl PcapInputs {
         Ok(())
     }
 
-    /// Counts what was damaged since the last time.
+    /// Counts what was refused since the last time.
     #[inline]
-    fn tell_damage(&mut self) {
-        let now = self.capture.malformed() + self.table.malformed();
-        if now != self.damaged {
-            self.tell_damage_until(now);
+    fn tell_refused(&mut self) {
+        if self.capture.damage() != self.damage || !self.table.refused.is_empty() {
+            self.tell_refused_now();
         }
     }
 
     #[cold]
-    fn tell_damage_until(&mut self, now: u64) {
-        for _ in self.damaged..now {
-            self.refusals.add(Reason::Damaged, &self.file, self.capture.packets());
+    fn tell_refused_now(&mut self) {
+        let before = core::mem::replace(&mut self.damage, self.capture.damage());
+        for ((reason, count), (_, told)) in self.damage.into_iter().zip(before) {
+            self.table.refused.add(reason, count - told, self.capture.packets());
         }
-        self.damaged = now;
+        self.table.refused.drain_into(&mut self.refusals, &self.file);
     }
 
     /// Goes on with the next capture, if there is one.
     fn go_on(&mut self) -> bool {
-        let last_packet = self.last_packet;
-        let Some((capture, file)) = self.next.as_mut().and_then(|next| next(last_packet)) else {
+        let Self { next, last_packet, refusals, .. } = self;
+        let Some((capture, file)) = next.as_mut().and_then(|next| next(*last_packet, refusals)) else {
             return false;
         };
         self.before = (self.bytes_read(), self.rows_read());
-        self.damaged = self.table.malformed();
+        self.damage = CaptureCounters::default().of_the_file();
         self.capture = capture;
         self.file = file;
         true
     }
 
     fn finish(&mut self) {
-        let Self { capture, table, ready, opened, last, ended, .. } = self;
+        let Self { capture, table, ready, opened, last, ended, refusals, file, .. } = self;
         table.finish(&mut |event: FlowEvent<'_>| {
             let Some((time, input)) = input_of(opened, event) else { return };
             *last = time.max(*last);
             ready.push_back((*last, input));
         });
         *ended = true;
+        table.refused.drain_into(refusals, file);
         let counters = capture.counters().with_flows(table.counters());
         let count = counters.fragments_lost + counters.flows_evicted;
         if count > 0 {
@@ -177,6 +179,10 @@ impl OrderedSource for PcapInputs {
 
     fn bytes_read(&self) -> u64 {
         self.before.0 + self.capture.bytes_read()
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Packet
     }
 
     fn rows_read(&self) -> u64 {

@@ -118,7 +118,7 @@ impl Pcapng {
                     if let Some(record) = self.read_packet(head.kind, block) {
                         return Ok(Some(record));
                     }
-                    counters.malformed += 1;
+                    counters.damaged += 1;
                 }
                 _ => {}
             }
@@ -140,7 +140,7 @@ impl Pcapng {
             if let Some(head) = found
                 && head.is_whole(input)?
             {
-                counters.malformed += 1;
+                counters.damaged += 1;
                 return Ok(true);
             }
         }

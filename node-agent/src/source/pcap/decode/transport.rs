@@ -1,14 +1,11 @@
-//! TCP, UDP and SCTP, and tunnels at their level.
+//! TCP, UDP and SCTP, and what else lies right behind IP.
 
-use super::{Addresses, Decoded, Layer, Segment, SegmentTransport, link, network};
+use super::{Addresses, Decoded, Layer, Segment, SegmentTransport, link, mpls, network, tunnel};
+use crate::source::PacketReason;
 
 const UDP_HEADER_BYTES: usize = 8;
 const TCP_HEADER_BYTES: usize = 20;
 const SCTP_HEADER_BYTES: usize = 12;
-const GENEVE_PORT: u16 = 6081;
-const GTP_USER_PORT: u16 = 2152;
-const VXLAN_GPE_PORT: u16 = 4790;
-const VXLAN_PORTS: [u16; 2] = [4789, 8472];
 
 /// Goes on with what an IP protocol number says.
 #[inline]
@@ -22,10 +19,19 @@ pub(super) fn follow<'a>(
         6 => tcp(addresses, inside),
         17 => udp(addresses, inside, layers),
         132 => sctp(addresses, inside),
-        4 if layers > 0 => network::ipv4(inside, layers - 1),
-        41 if layers > 0 => network::ipv6(inside, layers - 1),
-        47 if layers > 0 => gre(inside, layers),
-        _ => Some(Decoded::Other),
+        4 | 41 | 47 | 51 | 97 | 137 if layers == 0 => Some(Decoded::Refused(PacketReason::LayersTooMany)),
+        4 => network::ipv4(inside, layers - 1),
+        41 => network::ipv6(inside, layers - 1),
+        47 => tunnel::gre(inside, layers),
+        // Authentication header: its length counts in words
+        51 => {
+            let [next, words] = *inside.data.first_chunk::<2>()?;
+            follow(addresses, next, inside.behind((usize::from(words) + 2) * 4)?, layers - 1)
+        }
+        // EtherIP, MPLS
+        97 => link::follow_inside(link::ethernet(inside.behind(2)?)?, layers - 1),
+        137 => link::follow_inside(mpls::inside(inside)?, layers - 1),
+        number => Some(Decoded::Refused(PacketReason::IpProtocol(number))),
     }
 }
 
@@ -61,8 +67,8 @@ fn udp<'a>(addresses: Addresses, inside: Layer<'a>, layers: u8) -> Option<Decode
     }
     .behind(UDP_HEADER_BYTES)?;
     if layers > 0
-        && let Some(decoded) =
-            udp_tunnel(destination_port, payload, layers).or_else(|| udp_tunnel(source_port, payload, layers))
+        && let Some(decoded) = tunnel::of_datagram(destination_port, payload, layers)
+            .or_else(|| tunnel::of_datagram(source_port, payload, layers))
     {
         return Some(decoded);
     }
@@ -74,59 +80,6 @@ fn udp<'a>(addresses: Addresses, inside: Layer<'a>, layers: u8) -> Option<Decode
         payload: payload.data,
         payload_len: payload.wire_len,
     }))
-}
-
-/// GENEVE, VXLAN, its generic extension, and GTP-U, when what is inside makes sense.
-fn udp_tunnel(port: u16, payload: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
-    let (ethertype, inside) = if port == GENEVE_PORT {
-        let [first, flags] = *payload.data.first_chunk::<2>()?;
-        let options_len = usize::from(first & 0x3f) * 4;
-        if first >> 6 != 0 || flags & 0x3f != 0 {
-            return None;
-        }
-        (payload.u16_at(2)?, payload.behind(8 + options_len)?)
-    } else if VXLAN_PORTS.contains(&port)
-        && payload.data.first()? & 0xf7 == 0
-        && payload.data.first()? & 8 != 0
-    {
-        (link::ETHERTYPE_BRIDGED, payload.behind(8)?)
-    } else if port == VXLAN_GPE_PORT {
-        let [flags, _, _, next] = *payload.data.first_chunk::<4>()?;
-        if flags & 0xf2 != 0 {
-            return None;
-        }
-        let inside = payload.behind(8)?;
-        match next {
-            1 | 2 => (link::of_ip_version(inside)?, inside),
-            _ => (link::ETHERTYPE_BRIDGED, inside),
-        }
-    } else if port == GTP_USER_PORT {
-        let [first, kind] = *payload.data.first_chunk::<2>()?;
-        // Version 1, and a user packet. Any of three flags brings four more bytes.
-        if first >> 4 != 3 || kind != 0xff {
-            return None;
-        }
-        let inside = payload.behind(if first & 7 == 0 { 8 } else { 12 })?;
-        (link::of_ip_version(inside)?, inside)
-    } else {
-        return None;
-    };
-    match link::follow(ethertype, inside, layers - 1) {
-        None | Some(Decoded::NotIp) => None,
-        decoded @ Some(Decoded::Segment(_) | Decoded::Fragment(..) | Decoded::Other) => decoded,
-    }
-}
-
-fn gre(inside: Layer<'_>, layers: u8) -> Option<Decoded<'_>> {
-    let flags = inside.u16_at(0)?;
-    let ethertype = inside.u16_at(2)?;
-    let optional = [0x8000, 0x2000, 0x1000].iter().filter(|flag| flags & *flag != 0).count();
-    // Version 1 is PPTP.
-    let (ethertype, header_len) = match flags & 7 {
-        0 => (ethertype, 4 + 4 * optional),
-        _ => return Some(Decoded::Other),
-    };
-    link::follow(ethertype, inside.behind(header_len)?, layers - 1)
 }
 
 fn sctp<'a>(addresses: Addresses, inside: Layer<'a>) -> Option<Decoded<'a>> {

@@ -1,0 +1,11 @@
+//! What a file looks like: any bytes are told in words.
+#![no_main]
+
+use beaconwatch_agent::source::sniff::Looks;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let looks = Looks::of(bytes);
+    assert!(looks == Looks::Empty || !bytes.trim_ascii().is_empty());
+    assert!(!looks.to_string().is_empty());
+});

@@ -1,0 +1,129 @@
+//! Captures through `replay`: what is inside of tunnels is judged and the tunnels are not, each packet is used or
+//! refused for a reason, and what was not understood is said first.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail as tests do")]
+
+mod differential;
+mod newcomer;
+mod packets;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use beaconwatch_agent::args::{Args, Command as Named};
+use beaconwatch_agent::replay::{Summary, run};
+use clap::Parser;
+use packets::{CONNECTIONS, PACKETS_EACH, WRAPS, Wrap, connections, ethernet, ipv4, pcap, wireless};
+
+/// A directory of its own for a test, removed with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn of(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("beaconwatch-captures-{test}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The summary of a replay with these options.
+fn summary(options: &[&str]) -> Summary {
+    let all = ["beaconwatch-agent", "replay"].iter().chain(options);
+    let Named::Replay(args) = Args::try_parse_from(all).unwrap().command else { panic!("not a replay") };
+    run(&args, |_| {}).unwrap().summary
+}
+
+/// The program itself.
+fn replay(options: &[&str]) -> Output {
+    let agent = env!("CARGO_BIN_EXE_beaconwatch-agent");
+    Command::new(agent).arg("replay").args(options).output().unwrap()
+}
+
+/// Exit code and first line of standard error.
+fn said(options: &[&str]) -> (Option<i32>, String) {
+    let output = replay(options);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    (output.status.code(), errors.lines().next().unwrap_or_default().to_owned())
+}
+
+#[test]
+fn what_is_inside_of_mirrors_and_tunnels_is_judged_and_they_are_not() {
+    let dir = Directory::of("wraps");
+    let bare = summary(&["--pcap", &dir.file("bare.pcap", connections(&WRAPS[0]))]);
+    for wrap in WRAPS {
+        let read = summary(&["--pcap", &dir.file(&format!("{}.pcap", wrap.name), connections(wrap))]);
+        assert_eq!(read.refusals.iter().count(), 0, "{}: {read}", wrap.name);
+        assert_eq!(read.packets, u64::from(CONNECTIONS) * PACKETS_EACH, "{}", wrap.name);
+        assert_eq!((read.hosts, read.counters.conversations), (1, 1), "{}: {read}", wrap.name);
+        assert_eq!(read.counters.contacts, u64::from(CONNECTIONS), "{}: {read}", wrap.name);
+        assert_eq!(format!("{:?}", read.counters), format!("{:?}", bare.counters), "{}", wrap.name);
+    }
+}
+
+#[test]
+fn a_capture_that_is_not_understood_says_so_first_and_fails() {
+    let dir = Directory::of("first");
+    let of = |name: &str, link: u32, around: fn(&[u8]) -> Vec<u8>| {
+        dir.file(name, connections(&Wrap { name: "", link, around }))
+    };
+    let check = |file: &str, because: &str| {
+        for options in [&["--pcap", file][..], &["--pcap", file, "--output", "observations"]] {
+            let (code, first) = said(options);
+            assert_eq!(first, format!("no connections found in 120 packets: {because}"), "{options:?}");
+            assert_eq!(code, Some(1), "{options:?}");
+        }
+    };
+    check(&of("erf.pcap", 197, <[u8]>::to_vec), "link type ERF is not supported");
+    check(&of("wpa.pcap", 127, |ip| wireless(0x41, ip)), "encrypted below IP (WPA, MACsec, MPPE)");
+    check(&of("arp.pcap", 1, |_| ethernet(0x0806, &[0; 28])), "ARP");
+    check(
+        &of("esp.pcap", 101, |ip| ipv4(50, [10, 0, 0, 5], [192, 0, 2, 7], ip)),
+        "ESP, which is encrypted (IP protocol 50) is not supported",
+    );
+    // What nobody judges is understood, and there is nothing in it all the same.
+    let file = of("multicast.pcap", 101, |ip| [&ip[..16], &[224, 0, 0, 251], &ip[20..]].concat());
+    let (code, first) = said(&["--pcap", &file]);
+    assert_eq!((code, &*first), (Some(1), "no connections found in 120 packets that would be judged"));
+}
+
+#[test]
+fn a_few_connections_among_what_is_encrypted_are_no_clean_bill() {
+    let dir = Directory::of("mostly");
+    let mut packets = vec![(0, ipv4(50, [10, 0, 0, 5], [192, 0, 2, 7], &[0; 40])); 200];
+    packets.push((1, ipv4(17, [10, 0, 0, 5], [192, 0, 2, 7], &[0x9c, 0x40, 0x13, 0x88, 0, 8, 0, 0])));
+    let file = dir.file("mostly.pcap", pcap(101, &packets));
+    let (code, first) = said(&["--pcap", &file]);
+    let expect = "most of the input was not understood: 200 of 201 packets: ESP, which is encrypted (IP protocol 50) \
+                  is not supported";
+    assert_eq!((code, &*first), (Some(1), expect));
+    packets.resize(1000, packets[200].clone());
+    let (code, _) = said(&["--pcap", &dir.file("few.pcap", pcap(101, &packets))]);
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn a_directory_is_searched_for_captures_whatever_their_names() {
+    let dir = Directory::of("directory");
+    let expect = u64::from(CONNECTIONS);
+    dir.file("a/day.pcap0", connections(&WRAPS[0]));
+    dir.file("a/notes.txt", "captured on Monday");
+    let named = dir.0.join("a");
+    assert_eq!(summary(&["--pcap", named.to_str().unwrap()]).counters.contacts, expect);
+    let text = dir.file("b/notes.txt", "captured on Monday");
+    let (code, first) = said(&["--pcap", Path::new(&text).parent().unwrap().to_str().unwrap()]);
+    assert_eq!(code, Some(1));
+    let expect = format!("{text} looks like text of another program: no option reads it");
+    assert!(first.contains("no capture below") && first.ends_with(&expect), "{first}");
+}
