@@ -130,7 +130,7 @@ const fn noun(unit: Unit) -> &'static str {
 }
 
 /// `1 packet`, `1,600 packets`.
-pub(super) fn count_of(count: u64, noun: &str) -> String {
+fn count_of(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(count))
 }

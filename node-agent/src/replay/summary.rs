@@ -13,7 +13,7 @@ use beaconwatch_engine::policy::{
 };
 use beaconwatch_engine::time::Timestamp;
 
-use super::coverage::{Coverage, count_of};
+use super::coverage::Coverage;
 use super::{Feed, FindingTally, LeftOut, Tally};
 use crate::render::calendar;
 use crate::source::{Reason, Refusals};
@@ -211,6 +211,11 @@ fn span_text(secs: f64) -> String {
         ..172_800.0 => format!("{:.1} h", secs / 3600.0),
         _ => format!("{:.1} days", secs / 86_400.0),
     }
+}
+
+fn count_of(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
 }
 
 /// The policy that judges when none is given: everything on, default thresholds, no exceptions.

@@ -170,14 +170,13 @@ impl Refusals {
 
     /// The reason itself, or the one for all that find no place.
     fn bounded(&self, reason: Reason) -> Reason {
-        match reason {
-            Reason::Packet(packet)
-                if self.by_reason.len() >= REASONS_MAX && !self.by_reason.contains_key(&reason) =>
-            {
-                Reason::Packet(packet.without_number())
-            }
-            reason => reason,
+        let is_full = self.by_reason.len() >= REASONS_MAX && !self.by_reason.contains_key(&reason);
+        if let Reason::Packet(packet) = reason
+            && is_full
+        {
+            return Reason::Packet(packet.without_number());
         }
+        reason
     }
 
     /// How many for this reason.

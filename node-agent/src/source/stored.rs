@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use flate2::bufread::MultiGzDecoder;
 
 /// Bytes that tell how a file is packed.
-const MAGIC_BYTES: u64 = 6;
+const MAGIC_BYTES: usize = 6;
 /// Bytes of a packed file that are read at once.
 const PACKED_BYTES: usize = 64 << 10;
 
@@ -94,8 +94,8 @@ impl Stored {
         let bytes = Arc::new(AtomicU64::new(0));
         let mut counted = Counted { reader, bytes: Arc::clone(&bytes) };
         // Not by going back: a pipe cannot.
-        let mut magic = Vec::with_capacity(MAGIC_BYTES as usize);
-        counted.by_ref().take(MAGIC_BYTES).read_to_end(&mut magic)?;
+        let mut magic = Vec::with_capacity(MAGIC_BYTES);
+        counted.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut magic)?;
         let packing = Packing::of(&magic);
         let whole = Cursor::new(magic).chain(counted);
         let reader: Box<dyn Read + Send> = match packing {

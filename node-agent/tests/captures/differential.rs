@@ -78,19 +78,16 @@ fn every_packet_of_every_capture_is_used_or_refused_for_a_reason() {
     let words: Vec<String> = reasons.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     println!("{packets} packets of {} captures; not used: {}", paths.len(), words.join("; "));
     // Reasons that say little are rare: what they count has no better name.
-    let vague = |reason: &Reason| match reason {
-        Reason::Packet(packet) => {
-            packet.without_number() == *packet
-                && matches!(
-                    packet,
-                    PacketReason::FurtherLinkTypes
-                        | PacketReason::FurtherIpProtocols
-                        | PacketReason::FurtherEtherTypes
-                        | PacketReason::FurtherPppProtocols
-                        | PacketReason::HeadersMalformed
-                )
-        }
-        _ => panic!("a reason that is not about packets: {reason:?}"),
+    let vague = |reason: &Reason| {
+        let Reason::Packet(packet) = reason else { panic!("a reason that is not about packets: {reason:?}") };
+        matches!(
+            packet,
+            PacketReason::FurtherLinkTypes
+                | PacketReason::FurtherIpProtocols
+                | PacketReason::FurtherEtherTypes
+                | PacketReason::FurtherPppProtocols
+                | PacketReason::HeadersMalformed
+        )
     };
     let vague: u64 = reasons.iter().filter(|(reason, _)| vague(reason)).map(|(_, count)| count).sum();
     assert!(vague * 100 <= packets, "{vague} of {packets}");

@@ -1,19 +1,19 @@
 //! Captures made here: the same connections, wrapped in everything that may lie around them.
 
 /// Connections of one capture, one a minute.
-pub const CONNECTIONS: u16 = 20;
+pub(crate) const CONNECTIONS: u16 = 20;
 /// Packets of each.
-pub const PACKETS_EACH: u64 = 6;
+pub(crate) const PACKETS_EACH: u64 = 6;
 
 /// A way to carry IP packets: its name, the link type of the capture, and what is put around each packet.
-pub struct Wrap {
-    pub name: &'static str,
-    pub link: u32,
-    pub around: fn(&[u8]) -> Vec<u8>,
+pub(crate) struct Wrap {
+    pub(crate) name: &'static str,
+    pub(crate) link: u32,
+    pub(crate) around: fn(&[u8]) -> Vec<u8>,
 }
 
 /// Every way that is read.
-pub const WRAPS: &[Wrap] = &[
+pub(crate) const WRAPS: &[Wrap] = &[
     Wrap { name: "ethernet", link: 1, around: |ip| ethernet(0x0800, ip) },
     Wrap { name: "raw", link: 101, around: <[u8]>::to_vec },
     Wrap { name: "erspan-1", link: 1, around: |ip| mirrored(0, 0x88be, &[], ip) },
@@ -34,7 +34,7 @@ const ERSPAN_III: [u8; 16] = [0, 0, 0, 9, 0x20, 5, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0]
 const LABEL: [u8; 4] = [0, 1, 1, 64];
 
 /// A pcap of these packets, each with its time in milliseconds.
-pub fn pcap(link: u32, packets: &[(u64, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn pcap(link: u32, packets: &[(u64, Vec<u8>)]) -> Vec<u8> {
     let mut file = Vec::new();
     for field in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 262_144, link] {
         file.extend(field.to_le_bytes());
@@ -51,7 +51,7 @@ pub fn pcap(link: u32, packets: &[(u64, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A capture of [`CONNECTIONS`] connections of 10.0.0.5 to 192.0.2.7:443, wrapped.
-pub fn connections(wrap: &Wrap) -> Vec<u8> {
+pub(crate) fn connections(wrap: &Wrap) -> Vec<u8> {
     let packets: Vec<(u64, Vec<u8>)> =
         (0..CONNECTIONS).flat_map(connection).map(|(time, ip)| (time, (wrap.around)(&ip))).collect();
     pcap(wrap.link, &packets)
@@ -82,13 +82,13 @@ const SERVER: [u8; 4] = [192, 0, 2, 7];
 /// Who mirrors, and who is sent the mirror.
 const MIRROR: [[u8; 4]; 2] = [[172, 16, 0, 1], [172, 16, 0, 2]];
 
-pub fn ipv4(protocol: u8, source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
+pub(crate) fn ipv4(protocol: u8, source: [u8; 4], destination: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(20 + payload.len()).unwrap().to_be_bytes();
     let head = [0x45, 0, high, low, 0, 7, 0, 0, 64, protocol, 0, 0];
     [&head[..], &source, &destination, payload].concat()
 }
 
-pub fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn ethernet(ethertype: u16, payload: &[u8]) -> Vec<u8> {
     [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2][..], &ethertype.to_be_bytes(), payload].concat()
 }
 
@@ -131,7 +131,7 @@ fn nflog(ip: &[u8]) -> Vec<u8> {
 }
 
 /// A data frame with these flags, behind radiotap's header.
-pub fn wireless(flags: u8, ip: &[u8]) -> Vec<u8> {
+pub(crate) fn wireless(flags: u8, ip: &[u8]) -> Vec<u8> {
     let head = [&[0, 0, 9, 0, 2, 0, 0, 0, 0][..], &[0x88, flags, 0, 0], &[2; 18], &[0x10, 0, 0, 0]].concat();
     [&head[..], &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], ip].concat()
 }

@@ -131,16 +131,16 @@ impl Capture {
         let Stored { reader, bytes: file_bytes } = Stored::over(reader)?;
         let mut input = ReadBuffer::over(reader);
         let begin = input.peek(sniff::LOOKED_AT_BYTES)?;
-        let format = match Looks::of(begin) {
-            Looks::Capture if begin.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) => {
-                Format::Pcapng(Pcapng::default())
-            }
-            Looks::Capture => {
-                let pcap = Pcap::read(begin).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-                input.consume(FILE_HEADER_BYTES);
-                Format::Pcap(pcap)
-            }
-            looks => return Err(CaptureError::Format { looks }),
+        let looks = Looks::of(begin);
+        if looks != Looks::Capture {
+            return Err(CaptureError::Format { looks });
+        }
+        let format = if begin.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
+            Format::Pcapng(Pcapng::default())
+        } else {
+            let pcap = Pcap::read(begin).ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+            input.consume(FILE_HEADER_BYTES);
+            Format::Pcap(pcap)
         };
         let counters = CaptureCounters::default();
         Ok(Self { input, format, counters, file_bytes, latest_ns: 0, leap_ns: 0 })

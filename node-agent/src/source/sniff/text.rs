@@ -12,7 +12,7 @@ pub(super) fn looks(begin: &[u8]) -> Looks {
     let Some(first) = lines.next() else { return Looks::Empty };
     match first {
         [b'{', rest @ ..] if !rest.is_empty() => of_json_line(first),
-        [b'{' | b'[', ..] => of_json_document(begin),
+        [b'{'] | [b'['] | [b'[', b'{' | b'[' | b'"' | b' ', ..] => of_json_document(begin),
         [b'<', ..] => Looks::WebPage,
         _ => lines_of_text(first, lines.next().unwrap_or_default()),
     }

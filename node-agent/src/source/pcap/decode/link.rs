@@ -171,13 +171,22 @@ fn between(ethertype: u16, inside: Layer<'_>) -> Option<Inside<'_>> {
         _ if ETHERTYPE_MPLS.contains(&ethertype) => mpls::inside(inside),
         _ if ETHERTYPE_ARP.contains(&ethertype) => Some(Inside::Refused(PacketReason::Arp)),
         ETHERTYPE_PPP => ppp::framed(inside),
-        ETHERTYPE_PPPOE => ppp::of_protocol(inside.limited_to(6 + usize::from(inside.u16_at(4)?)).behind(6)?),
+        ETHERTYPE_PPPOE => pppoe(inside),
         ETHERTYPE_PPPOE_DISCOVERY => Some(Inside::Refused(PacketReason::LinkControl)),
         ETHERTYPE_BRIDGED => ethernet(inside),
         ETHERTYPE_BACKBONE => ethernet(inside.behind(4)?),
         ETHERTYPE_MACSEC => macsec(inside),
         ethertype => Some(Inside::Refused(PacketReason::EtherType(ethertype))),
     }
+}
+
+/// A session of PPPoE: behind its length, which some leave zero, the frame.
+fn pppoe(inside: Layer<'_>) -> Option<Inside<'_>> {
+    let frame = inside.behind(6)?;
+    ppp::of_protocol(match usize::from(inside.u16_at(4)?) {
+        0 => frame,
+        len => frame.limited_to(len),
+    })
 }
 
 /// MACsec that only proves where a frame is from leaves it readable.
