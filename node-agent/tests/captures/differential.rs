@@ -57,7 +57,9 @@ fn every_packet_of_every_capture_is_used_or_refused_for_a_reason() {
     let mut paths: Vec<PathBuf> = made.map(PathBuf::from).collect();
     let labelled = labelled();
     if labelled.is_empty() {
-        without_data("no labelled captures in $BEACONWATCH_SHARED or ../shared: only those that are made here");
+        without_data(
+            "no labelled captures in $BEACONWATCH_SHARED or ../shared: only those that are made here",
+        );
     }
     paths.extend(labelled);
     let Some(counted) = counted(&paths) else {
