@@ -1,6 +1,6 @@
 //! What a look at the cluster says of policies: nodes that run them, pods that they cover.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails here")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -62,7 +62,9 @@ fn one(
             match first::attach(program.fd()?.as_fd(), cgroup, place) {
                 Ok(link) => links.push(link),
                 // An older kernel: behind those that are there already.
-                Err(_) => drop(program.attach(cgroup, mode)?),
+                Err(_) => {
+                    program.attach(cgroup, mode)?;
+                }
             }
         }
         HookKind::CgroupSocket => {

@@ -69,9 +69,9 @@ pub(crate) fn take(root: &CgroupRoot, older: Older) -> Walk {
 }
 
 fn own_path(events: &[Decoded], own: Option<&u64>) -> Box<str> {
-    let path_of = |decoded: &Decoded| match &decoded.event {
-        Event::CgroupCreated { cgroup, path } if Some(cgroup) == own => Some(path.clone()),
-        _ => None,
+    let path_of = |decoded: &Decoded| {
+        let Event::CgroupCreated { cgroup, path } = &decoded.event else { return None };
+        (Some(cgroup) == own).then(|| path.clone())
     };
     events.iter().find_map(path_of).unwrap_or_default()
 }

@@ -93,12 +93,10 @@ impl<'ast> Visit<'ast> for Names {
 }
 
 fn says_its_bound(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().filter(|a| a.path().is_ident("doc")).any(|attribute| match &attribute.meta {
-        syn::Meta::NameValue(doc) => match &doc.value {
-            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => text.value().contains(WORDS),
-            _ => false,
-        },
-        syn::Meta::Path(_) | syn::Meta::List(_) => false,
+    attributes.iter().filter(|a| a.path().is_ident("doc")).any(|attribute| {
+        let syn::Meta::NameValue(doc) = &attribute.meta else { return false };
+        let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &doc.value else { return false };
+        text.value().contains(WORDS)
     })
 }
 
