@@ -90,7 +90,6 @@ impl FlowTable {
     }
 
     /// What so many packets, of which this is the last, have become.
-
     fn push_decoded(
         &mut self,
         decoded: Option<Decoded<'_>>,

@@ -209,7 +209,7 @@ const fn ether_type_name(number: u16) -> Option<&'static str> {
         0x888e => "EAPOL",
         0x8892 => "PROFINET",
         0x88a4 => "EtherCAT",
-        0x88b8 | 0x88b9 | 0x88ba => "IEC 61850",
+        0x88b8..=0x88ba => "IEC 61850",
         0x88cc => "LLDP",
         0x88e1 => "HomePlug",
         0x88f7 => "PTP",
