@@ -85,9 +85,9 @@ fn a_load_balancer_that_was_there_first_does_not_hide_the_service() {
     });
     assert!(status.success());
     let limits: Vec<&str> = watch.ebpf.limits().filter(|limit| limit.contains("load balancer")).collect();
-    let opened = |(_, input): &(_, Input)| match input {
-        Input::Event(Event::SocketOpened(opened)) if opened.outbound => Some(opened.remote.ip().to_string()),
-        _ => None,
+    let opened = |(_, input): &(_, Input)| {
+        let Input::Event(Event::SocketOpened(opened)) = input else { return None };
+        opened.outbound.then(|| opened.remote.ip().to_string())
     };
     let seen: Vec<String> = watch.end().iter().filter_map(opened).collect();
     if has_order() {

@@ -29,7 +29,14 @@ fn story(events: &[&Event]) -> Vec<&'static str> {
             }
             Event::SocketClosed { .. } => "closed",
             Event::SocketListening { .. } => "listening",
-            _ => "something else",
+            Event::SocketOpened(_)
+            | Event::SocketBurst { .. }
+            | Event::Payload(_)
+            | Event::CgroupCreated { .. }
+            | Event::CgroupRemoved { .. }
+            | Event::ProcessStarted(_)
+            | Event::ProcessForked { .. }
+            | Event::ProcessExited { .. } => "something else",
         })
         .collect()
 }
@@ -132,9 +139,9 @@ fn a_connect_that_another_program_denies_ends_once() {
     });
     let events = |input| if let Input::Event(event) = input { Some(event) } else { None };
     let all: Vec<Event> = seen.into_iter().filter_map(|(_, input)| events(input)).collect();
-    let opened = all.iter().find_map(|event| match event {
-        Event::SocketOpened(opened) if opened.cgroup == cgroup => Some(opened.socket),
-        _ => None,
+    let opened = all.iter().find_map(|event| {
+        let Event::SocketOpened(opened) = event else { return None };
+        (opened.cgroup == cgroup).then_some(opened.socket)
     });
     let about = |event: &&Event| socket_of_event(event) == opened;
     assert_eq!(story(&all.iter().filter(about).collect::<Vec<_>>()), ["opened", "failed"], "{all:#?}");

@@ -1,5 +1,5 @@
 //! The same traffic is named the same, whether it comes as a capture, as Zeek's logs, or as events of the kernel.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail as tests do")]
 
 mod forms;
 mod traffic;
