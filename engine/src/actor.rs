@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::codec::{choices, fields, newtype};
 use crate::identity::{self, Alone, Id};
 use crate::time::Timestamp;
 
@@ -170,6 +171,40 @@ impl Actor {
         self.process.as_ref().map(|process| &*process.executable).filter(|path| !path.is_empty())
     }
 }
+
+choices!(ExecutableOrigin { 0 => Unknown, 1 => Image, 2 => Drift, 3 => Writable, 4 => Deleted, 5 => Memfd });
+fields!(FileId { device, inode });
+fields!(Process {
+    pid,
+    start_ns,
+    parent_pid,
+    executable,
+    file,
+    digest,
+    origin,
+    args,
+    uid,
+    login_uid,
+    lineage,
+    exec_session,
+});
+fields!(Owner { kind, name });
+fields!(Pod {
+    uid,
+    name,
+    namespace,
+    labels,
+    namespace_labels,
+    node,
+    owner,
+    replicas,
+    started,
+    addresses,
+    host_network,
+    containers,
+});
+fields!(Actor { container, pod_uid, address, process, cgroup });
+newtype!(ActorKey);
 
 #[cfg(test)]
 mod tests {

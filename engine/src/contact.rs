@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey};
+use crate::codec::{choices, fields};
 use crate::protocol::AppProtocol;
 use crate::time::Timestamp;
 
@@ -194,3 +195,28 @@ pub struct ContactEnd {
     /// More may follow (a provisional record, for example at FIN_WAIT1).
     pub provisional: bool,
 }
+
+choices!(Transport { 0 => Tcp, 1 => Udp, 2 => Other });
+choices!(NameSource { 0 => Dns, 1 => Sni, 2 => HttpHost, 3 => Proxy });
+choices!(Naming { 0 => Unknown, 1 => Consistent, 2 => NoLookup, 3 => SniMismatch, 4 => SniMissing });
+fields!(Destination { address, port, transport, name, name_source });
+choices!(ContactKind { 0 => Connect { established }, 1 => Burst, 2 => DnsQuery(question) });
+fields!(DnsQuestion { name, rr_type, rcode });
+fields!(Bytes { sent, received });
+fields!(Contact {
+    id,
+    start,
+    actor,
+    [actor_key: u64, until 1] actor_key = made(Arc::<Actor>::as_ref(&actor).key()),
+    destination,
+    kind,
+    protocol,
+    naming,
+    sni,
+    ja4,
+    ja4_odd,
+    user_agent,
+    bytes,
+    duration,
+});
+fields!(ContactEnd { id, bytes, duration, established, provisional });

@@ -16,7 +16,7 @@ pub(crate) use table::{Admission, Table};
 use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};
-use crate::checkpoint::saved;
+use crate::codec::{fields, newtype};
 use crate::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::detector::dns::DnsPayload;
 use crate::identity::Id;
@@ -28,10 +28,12 @@ use crate::time::Timestamp;
 /// Identity of a conversation: actor (or the workload, for jobs), destination, port, transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConversationKey(pub(crate) Id);
+newtype!(ConversationKey);
 
 /// Whose share of the table a conversation takes: its container, else its cgroup or source address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Originator(pub(crate) Id);
+newtype!(Originator);
 
 /// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
 /// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
@@ -90,7 +92,7 @@ pub(crate) struct Conversation {
     pub(crate) lost_before: u64,
 }
 
-saved!(Conversation {
+fields!(Conversation {
     actor,
     first,
     last,

@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
-use crate::checkpoint::{self, CheckpointError};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::codec::Dropped;
 use crate::contact::Destination;
 use crate::counters::Counters;
 use crate::detection::{AlertThreshold, Detection, Explanation};
@@ -173,22 +174,23 @@ impl Engine {
         self.detection.alert_thresholds()
     }
 
-    /// Conversations and what was learned, as bytes that [`Engine::restore`] of the same version reads.
+    /// Conversations and what was learned, for [`Engine::restore`].
     #[must_use]
-    pub fn checkpoint(&self) -> Vec<u8> {
-        checkpoint::seal(|out| self.detection.save(out))
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.detection.checkpoint()
     }
 
-    /// Takes up where a checkpoint ends. To be called before the first input; on an error nothing was taken over.
+    /// Takes up where a checkpoint ends, and says what of it is not kept. To be called before the first input; on an
+    /// error nothing was taken over.
     ///
     /// # Errors
     ///
-    /// When the bytes are no checkpoint, of another version, or damaged.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+    /// When a section says what cannot be.
+    pub fn restore(&mut self, from: &Checkpoint) -> Result<Dropped, CheckpointError> {
         let mut detection = Detection::with_limits(&self.limits);
-        detection.restore(&mut checkpoint::open(bytes)?)?;
+        let dropped = detection.restore(from)?;
         self.detection = detection;
-        Ok(())
+        Ok(dropped)
     }
 
     /// The secret in force; all zeros where none was ever given.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
+use crate::codec::newtype;
 use crate::contact::{Bytes, Destination};
 use crate::identity::Id;
 use crate::policy::{Mode, PolicyId};
@@ -14,6 +15,7 @@ use crate::time::Timestamp;
 /// replica, after a restart, or by another version, has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingId(pub Id);
+newtype!(FindingId);
 
 impl core::fmt::Display for FindingId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

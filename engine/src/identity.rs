@@ -18,6 +18,7 @@ use core::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use self::message::Message;
+use crate::codec::{Coded, Reader, newtype};
 use crate::contact::Transport;
 use crate::finding::FindingKind;
 
@@ -329,6 +330,19 @@ impl fmt::Display for Id {
 impl fmt::Debug for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+newtype!(Secret);
+
+/// All of its bytes: none is likelier than another.
+impl Coded for Id {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_bytes());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        from.array().map(Self::from_bytes)
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::actor::{FileId, Pod};
+use crate::codec::{choices, fields, newtype};
 use crate::contact::{Bytes, Contact, ContactEnd, Transport};
 use crate::identity::Secret;
 use crate::policy::PolicySet;
@@ -291,3 +292,53 @@ pub struct Payload {
     /// Bytes of this stream before these were not seen.
     pub gap_before: bool,
 }
+
+choices!(Input {
+    0 => Event(event),
+    1 => Contact(contact),
+    2 => ContactEnd(end),
+    3 => Workload(change),
+    4 => Digest { file, sha256 },
+    5 => Policies(policies),
+    6 => Baseline(entry),
+    7 => Reputation(list),
+    8 => Lost { place, count },
+    9 => Networks(networks),
+    10 => Secret(secret),
+});
+choices!(LossPlace {
+    0 => IdentityRing, 1 => FlowRing, 2 => PayloadRing, 3 => Decode, 4 => InputQueue, 5 => Capture,
+});
+choices!(WorkloadChange { 0 => Applied(pod), 1 => Deleted { uid } });
+fields!(BaselineEntry { namespace, owner, executable, names, address, port, transport });
+choices!(Direction { 0 => Sent, 1 => Received });
+choices!(Event {
+    0 => CgroupCreated { cgroup, path },
+    1 => CgroupRemoved { cgroup },
+    2 => ProcessStarted(started),
+    3 => ProcessForked { pid, start_ns, parent_pid, cgroup },
+    4 => ProcessExited { pid },
+    5 => SocketOpened(opened),
+    6 => Payload(payload),
+    7 => SocketBurst { socket, bytes },
+    8 => SocketClosed { socket, bytes, packets, provisional, established },
+    9 => SocketListening { cgroup, pid, local, transport },
+});
+fields!(ProcessStarted {
+    pid,
+    start_ns,
+    parent_pid,
+    cgroup,
+    executable,
+    filename,
+    file,
+    links,
+    changed,
+    args,
+    uid,
+    login_uid,
+    snapshot,
+});
+fields!(SocketOpened { socket, cgroup, pid, uid, netns, transport, local, remote, outbound, snapshot });
+fields!(Payload { socket, cgroup, direction, transport, ports, remote, bytes, wire_len, gap_before });
+newtype!(SocketId);

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use core::str::FromStr;
 
 use crate::actor::Pod;
+use crate::codec::{Coded, Reader};
 
 /// A network, such as `10.0.0.0/8` or `2001:db8::/32`; an address alone is a network of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +58,17 @@ impl Network {
     #[must_use]
     pub const fn parts(self) -> (IpAddr, u8) {
         (self.address, self.length)
+    }
+}
+
+impl Coded for Network {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.parts().put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let (address, length) = Coded::take(from)?;
+        Self::of(address, length)
     }
 }
 

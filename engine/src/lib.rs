@@ -7,6 +7,7 @@
 pub mod actor;
 mod bounded;
 pub mod checkpoint;
+pub mod codec;
 pub mod collections;
 pub mod contact;
 mod conversation;

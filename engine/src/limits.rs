@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::codec::fields;
+
 /// What the engine may hold. Each bound has a counter in [`crate::counters::Counters`] for when it is hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -148,3 +150,26 @@ impl Default for Limits {
         }
     }
 }
+
+fields!(Limits {
+    conversations_max,
+    conversations_per_workload_max,
+    conversation_idle,
+    conversation_idle_max,
+    sockets_max,
+    loopback_contacts,
+    processes_max,
+    process_linger,
+    cgroups_max,
+    cgroup_linger,
+    pods_max,
+    names_per_workload_max,
+    names_max,
+    signatures_max,
+    signatures_per_workload_max,
+    findings_open_max,
+    finding_check_ins_max,
+    finding_idle,
+    input_has_end,
+    outputs_max,
+});

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey, Owner, Pod};
 use crate::bounded::BoundedMap;
+use crate::codec::newtype;
 use crate::collections::Entry;
 use crate::conversation::{ConversationKey, Originator};
 use crate::counters::Usage;
@@ -18,10 +19,12 @@ use crate::workload::Workloads;
 /// Identity of a workload: namespace and owner; for an actor without pod, its container, cgroup or address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WorkloadKey(pub(crate) Id);
+newtype!(WorkloadKey);
 
 /// Identity of a replica of a workload: its pod; for an actor without pod, as for its workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ReplicaKey(pub(crate) Id);
+newtype!(ReplicaKey);
 
 /// Identity of an executable, by its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,5 +1,5 @@
 //! Compiled policies: what to watch, what to tolerate, when to tell. Made by `beaconwatch-crds` from the API
-//! types; never serialised.
+//! types; a recording holds them as they are here.
 //!
 //! One policy governs a workload: a `BeaconPolicy` of its namespace before a `ClusterBeaconPolicy`; among
 //! several of one kind the oldest, then the first by name (as Gateway API decides). Exceptions of every
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 pub(crate) use decide::Subject;
 
+use crate::codec::{Coded, Reader, choices, fields};
 use crate::protocol::AppProtocol;
 use crate::time::Timestamp;
 
@@ -267,3 +268,40 @@ pub struct Exception {
     /// Application protocols.
     pub protocols: Vec<AppProtocol>,
 }
+
+fields!(PolicySet { policies });
+fields!(PolicyId { namespace, name });
+fields!(Policy { id, source, created, workloads, mode, thresholds, detectors, exceptions });
+
+/// The generation; 0 stands for a file, since the API server counts from 1.
+impl Coded for PolicySource {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::File => 0_i64.put(out),
+            Self::Cluster { generation } => generation.put(out),
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some(match i64::take(from)? {
+            0 => Self::File,
+            generation => Self::Cluster { generation },
+        })
+    }
+}
+
+choices!(Mode { 0 => Observe, 1 => Alert });
+fields!(WorkloadSelector { pod, namespace, owners, containers });
+choices!(Requirement {
+    0 => In(key, values), 1 => NotIn(key, values), 2 => Exists(key), 3 => DoesNotExist(key),
+});
+fields!(Thresholds { record, alert, high, critical, budget });
+fields!(Detectors { beacon, balance, dns, irc, long_connection, ports, retries });
+fields!(BeaconKnobs { timing_threshold, short_period_threshold, minimum_span, minimum_span_exec });
+fields!(BalanceKnobs { minimum_bytes, minimum_span });
+fields!(DnsKnobs { information_rate });
+fields!(IrcKnobs {});
+fields!(LongConnectionKnobs { minimum_duration });
+fields!(PortKnobs { known });
+fields!(RetryKnobs { minimum_tries });
+fields!(Exception { name, reason, expires, executables, digests, names, networks, ports, protocols });

@@ -11,7 +11,7 @@ use core::time::Duration;
 use self::destinations::{Destinations, Prevalence};
 pub(crate) use self::replicas::ReplicaSet;
 use crate::bounded::{BoundedMap, Inserted};
-use crate::checkpoint::{Reader, Saved, Writer, saved};
+use crate::codec::{Coded, Dropped, Reader, fields, newtype, put_table};
 use crate::collections::Set;
 use crate::counters::{BoundedTable, Counters};
 use crate::evidence::Vote;
@@ -23,10 +23,12 @@ use crate::time::Timestamp;
 /// Identity of a signature: (workload, executable, destination class, port).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SignatureKey(pub(crate) Id);
+newtype!(SignatureKey);
 
 /// Identity of a destination alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct DestinationKey(pub(crate) Id);
+newtype!(DestinationKey);
 
 /// What the baseline says of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +87,17 @@ pub(crate) struct Standings {
     pub(crate) watched: usize,
 }
 
-saved!(Signature { workload, first, last, replicas, known, unvetted, vote });
-saved!(Tally { signatures, known, turned_to, watched });
+fields!(Signature { workload, first, last, replicas, known, unvetted, vote });
+fields!(Tally { signatures, known, turned_to, watched });
+
+/// What was read back of what was learned.
+#[derive(Debug)]
+pub(crate) struct Learned {
+    /// The votes of the signatures.
+    pub(crate) votes: Vec<Vote>,
+    /// What found no room.
+    pub(crate) dropped: Dropped,
+}
 
 /// Signatures and destinations.
 #[derive(Debug)]
@@ -250,38 +261,38 @@ impl Population {
     }
 
     /// Writes everything that was learned.
-    pub(crate) fn save(&self, out: &mut Writer) {
-        // In the order of keys, so that equal states give equal bytes.
-        let signatures: Vec<_> =
-            self.signatures.in_order().into_iter().map(|(k, v)| (*k, v.clone())).collect();
-        let workloads: Vec<_> = self.workloads.in_order().into_iter().map(|(k, v)| (*k, *v)).collect();
-        signatures.save(out);
-        self.destinations.in_order().save(out);
-        workloads.save(out);
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_table(self.signatures.iter(), out);
+        self.destinations.put(out);
+        put_table(self.workloads.iter(), out);
     }
 
-    /// Reads it back, and gives the votes of the signatures. Beyond the bounds in force, the rest is left out.
-    pub(crate) fn load(&mut self, from: &mut Reader<'_>) -> Option<Vec<Vote>> {
-        let signatures: Vec<(SignatureKey, Signature)> = Saved::load(from)?;
-        let destinations: Vec<(DestinationKey, Prevalence)> = Saved::load(from)?;
-        let workloads: Vec<(WorkloadKey, Tally)> = Saved::load(from)?;
-        let mut votes = Vec::new();
+    /// Reads it back. Beyond the bounds in force, the rest is left out.
+    pub(crate) fn take(&mut self, from: &mut Reader<'_>) -> Option<Learned> {
+        let signatures: Vec<(SignatureKey, Signature)> = Coded::take(from)?;
+        let destinations: Vec<(DestinationKey, Prevalence)> = Coded::take(from)?;
+        let workloads: Vec<(WorkloadKey, Tally)> = Coded::take(from)?;
+        let mut learned = Learned { votes: Vec::new(), dropped: Dropped::default() };
         for (key, signature) in signatures {
             let vote = signature.vote;
             match self.signatures.insert(key, signature) {
-                Inserted::New | Inserted::Known => votes.push(vote),
-                Inserted::Refused => {}
+                Inserted::New | Inserted::Known => learned.votes.push(vote),
+                Inserted::Refused => learned.dropped.note("signatures", 1),
             }
         }
         for (key, prevalence) in destinations {
-            self.destinations.put(key, prevalence);
+            if !self.destinations.insert(key, prevalence) {
+                learned.dropped.note("destinations", 1);
+            }
         }
         let held: Set<WorkloadKey> = self.signatures.values().map(|signature| signature.workload).collect();
         for (key, tally) in workloads.into_iter().filter(|(key, _)| held.contains(key)) {
-            self.workloads.insert(key, tally);
+            if self.workloads.insert(key, tally) == Inserted::Refused {
+                learned.dropped.note("workloads", 1);
+            }
         }
         self.watched = self.workloads.values().filter(|tally| tally.watched).count();
-        Some(votes)
+        Some(learned)
     }
 
     /// Forgets what was not seen for long. Returns the votes that no longer count.

@@ -33,6 +33,8 @@ pub use http::host_and_port;
 pub use observation::*;
 pub use text::{TEXT_BYTES_MAX, Text};
 
+use crate::codec::choices;
+
 /// Which side of a flow sent something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -98,6 +100,11 @@ pub enum AppProtocol {
     /// Text lines of no known protocol.
     Text,
 }
+
+choices!(AppProtocol {
+    0 => Unknown, 1 => Tls, 2 => Dtls, 3 => Http, 4 => Http2, 5 => Dns, 6 => Dot, 7 => Doh, 8 => Irc, 9 => Ssh,
+    10 => Smtp, 11 => Quic, 12 => Ntp, 13 => Grpc, 14 => Socks, 15 => Text,
+});
 
 impl AppProtocol {
     /// The value of `network.protocol.name`.

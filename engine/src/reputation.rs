@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use crate::bounded::Index;
+use crate::codec::{Coded, Reader};
 use crate::contact::Destination;
 
 /// Entries of one compiled list at most; more are refused and counted.
@@ -170,6 +171,42 @@ fn mask4(length: u8) -> u32 {
 
 fn mask6(length: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
+}
+
+/// Entry by entry, each with its list: the tables are built anew.
+impl Coded for ReputationList {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.len().put(out);
+        for (list, entry) in self.entries() {
+            list.put(out);
+            match entry {
+                Entry::Domain(domain) => {
+                    out.push(0);
+                    Box::<str>::from(domain).put(out);
+                }
+                Entry::Network(network, length) => {
+                    out.push(1);
+                    (network, length).put(out);
+                }
+            }
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        let mut lists = Self::default();
+        for _ in 0..usize::take(from)? {
+            let list = Arc::<str>::take(from)?;
+            match from.byte()? {
+                0 => lists.add_domain(&list, &Box::<str>::take(from)?),
+                1 => {
+                    let (network, length) = Coded::take(from)?;
+                    lists.add_network(&list, network, length);
+                }
+                _ => return None,
+            }
+        }
+        Some(lists)
+    }
 }
 
 #[cfg(test)]

@@ -280,41 +280,6 @@ fn a_switched_off_detector_is_silent() {
 }
 
 #[test]
-fn a_restart_from_a_checkpoint_goes_on_where_it_was() {
-    let traffic = Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(20.0, 0.1);
-    let policy = || Policy::everything("default");
-    let mut first = Scene::with_policy(policy());
-    first.play(traffic.clone().lasting(600.0));
-    let saved = first.engine.checkpoint();
-
-    let mut second = Scene::with_policy(policy());
-    second.engine.restore(&saved).unwrap();
-    second.input(support::time(600.0), policies(policy()));
-    second.play(traffic.clone().from(600.0).lasting(400.0));
-    assert_eq!(second.opened().len(), 1, "{:?}", second.findings);
-    assert!(second.opened()[0].check_ins > 40);
-
-    let mut anew = Scene::with_policy(policy());
-    anew.play(traffic.from(600.0).lasting(400.0));
-    assert!(anew.findings.is_empty());
-}
-
-#[test]
-fn a_checkpoint_of_equal_states_is_equal_and_a_damaged_one_is_refused() {
-    let saved = || {
-        let mut scene = Scene::with_policy(quick());
-        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.3).lasting(300.0));
-        scene.engine.checkpoint()
-    };
-    assert_eq!(saved(), saved());
-    let mut scene = Scene::with_policy(quick());
-    let mut bytes = saved();
-    bytes.truncate(bytes.len() / 2);
-    assert!(scene.engine.restore(&bytes).is_err());
-    assert!(scene.engine.restore(b"").is_err());
-}
-
-#[test]
 fn a_million_destinations_of_one_workload_leave_the_others_findings_as_they_were() {
     let run = |flood: u32| {
         let mut scene = Scene::with_policy(quick());

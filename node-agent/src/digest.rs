@@ -19,7 +19,7 @@ use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::queue::InputSender;
+use crate::queue::{Arrival, InputSender};
 
 /// Requests that wait.
 const WAITING_MAX: usize = 256;
@@ -137,7 +137,7 @@ impl Digests {
     /// When no thread can be started.
     pub fn live(inputs: InputSender, now: impl Fn() -> Timestamp + Send + 'static) -> io::Result<Self> {
         Self::start(PathBuf::from("/proc"), move |file, sha256| {
-            let _ = inputs.try_send((now(), Input::Digest { file, sha256 }));
+            let _ = inputs.try_send(Arrival::Learned(now(), Input::Digest { file, sha256 }));
         })
     }
 

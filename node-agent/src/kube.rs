@@ -31,7 +31,6 @@ pub mod watches;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use beaconwatch_crds::beacon_node::{BeaconNodeStatus, PolicyOnNode};
@@ -103,7 +102,8 @@ pub struct KubeHandle {
     findings: mpsc::Sender<Finding>,
     shared: Shared,
     stop: watch::Sender<Option<Instant>>,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected once the thread has ended.
+    ended: std::sync::mpsc::Receiver<()>,
 }
 
 /// What the tasks share.
@@ -132,9 +132,11 @@ pub fn start(options: KubeOptions, parts: KubeParts) -> Result<KubeHandle, Start
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
     let theirs = shared.clone();
-    let thread = std::thread::Builder::new()
+    let (ending, ended) = std::sync::mpsc::channel();
+    std::thread::Builder::new()
         .name("kube".into())
         .spawn(move || {
+            let _ending: std::sync::mpsc::Sender<()> = ending;
             runtime.block_on(async {
                 match Client::try_default().await {
                     Ok(client) => {
@@ -144,10 +146,12 @@ pub fn start(options: KubeOptions, parts: KubeParts) -> Result<KubeHandle, Start
                     Err(error) => drop(started.send(Err(error))),
                 }
             });
+            // A look-up of the API server's name may hang in a thread of its own.
+            runtime.shutdown_background();
         })
         .map_err(StartError::Thread)?;
     match start.recv() {
-        Ok(Ok(())) => Ok(KubeHandle { findings, shared, stop, thread: Some(thread) }),
+        Ok(Ok(())) => Ok(KubeHandle { findings, shared, stop, ended }),
         Ok(Err(error)) => Err(StartError::Client(Box::new(error))),
         Err(_) => Err(StartError::Ended),
     }
@@ -222,16 +226,17 @@ impl KubeHandle {
         self.shared.policies.lock().map(|policies| policies.report()).unwrap_or_default()
     }
 
-    /// Stops: findings that are not written within `deadline` stay in the spool.
-    pub fn shutdown(mut self, deadline: Duration) {
-        self.stop.send_replace(Some(Instant::now() + deadline));
-        let thread = self.thread.take();
-        drop(self);
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread for the API server panicked");
-        }
+    /// Begins to stop: findings that are not written within `limit` stay in the spool.
+    pub fn stop(&self, limit: Duration) {
+        self.stop.send_replace(Some(Instant::now() + limit));
+    }
+
+    /// Waits for the end after [`Self::stop`], for at most `limit`; false if it has not come by then.
+    pub fn finish(self, limit: Duration) -> bool {
+        // Without its sender, the queue of findings is known to be at its end.
+        let Self { findings, shared: _, stop: _stop, ended } = self;
+        drop(findings);
+        ended.recv_timeout(limit) != Err(std::sync::mpsc::RecvTimeoutError::Timeout)
     }
 }
 
@@ -264,7 +269,7 @@ async fn report(client: Client, node: String, interval: Duration, parts: KubePar
         status.policy_count =
             i64::try_from(status.policies.iter().filter(|policy| policy.generation > 0).count()).unwrap_or(0);
         status.reported = Some(TimeText::from_nanos((parts.clock)().as_nanos()));
-        let wait = match reporter.report(&status).await {
+        let wait = match answer::answered(reporter.report(&status)).await {
             Ok(()) => {
                 shared.counters.reports_written.inc();
                 delay.reset();

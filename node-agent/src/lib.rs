@@ -7,6 +7,7 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 
 pub mod app;
 pub mod args;
+pub mod checkpoint;
 pub mod clock;
 pub mod decode;
 pub mod digest;

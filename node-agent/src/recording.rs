@@ -2,13 +2,7 @@
 //!
 //! The engine's thread only encodes; compressing and writing are another thread's. A disk that cannot keep up never
 //! stalls the line: what does not fit in between is left out and counted, and a replay says what is missing.
-//! [`RecordingReader`] reads it back.
-
-mod block;
-mod input;
-mod policy;
-mod reader;
-mod wire;
+//! The format is [`beaconwatch_codec::recording`]'s, which reads it back.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -19,20 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use beaconwatch_codec::recording::{Block, RecordingWriter};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
-pub use reader::{RecordingError, RecordingReader};
-
-use wire::Wire;
-
-/// Version of the format; a reader refuses others.
-pub const VERSION: u16 = 1;
-/// A block is closed at this size ...
-const BLOCK_BYTES: usize = 256 << 10;
-/// ... or when its first record is this old, so that little is lost when the agent is killed.
-const BLOCK_NANOS: u64 = 5_000_000_000;
 /// Bytes that wait for the disk, and blocks: in quiet times blocks are small.
 const BYTES_WAITING: usize = 8 << 20;
 const BLOCKS_WAITING: usize = 4096;
@@ -40,22 +25,16 @@ const BLOCKS_WAITING: usize = 4096;
 /// Writes a recording.
 #[derive(Debug)]
 pub struct Recorder {
-    /// Records of the open block.
-    raw: Vec<u8>,
-    record: Vec<u8>,
-    block_begin: Timestamp,
-    last: Timestamp,
-    sequence: u32,
+    blocks: RecordingWriter,
     totals: Totals,
     /// `None`: finished.
-    writer: Option<Writer>,
+    disk: Option<Disk>,
 }
 
 /// The thread that compresses and writes.
 #[derive(Debug)]
-struct Writer {
-    /// Number and records of each block.
-    blocks: SyncSender<(u32, Vec<u8>)>,
+struct Disk {
+    blocks: SyncSender<Block>,
     /// Bytes of those that are not written yet.
     waiting: Arc<AtomicUsize>,
     thread: JoinHandle<io::Result<u64>>,
@@ -70,21 +49,6 @@ pub struct Totals {
     pub blocks_lost: u64,
     /// Bytes on disk.
     pub bytes: u64,
-}
-
-/// An input as a record holds it.
-#[must_use]
-pub fn encode(input: &Input) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    input.put(&mut bytes);
-    bytes
-}
-
-/// The input that a record holds; `None` if it holds none.
-#[must_use]
-pub fn decode(bytes: &[u8]) -> Option<Input> {
-    let mut cursor = wire::Cursor(bytes);
-    Input::take(&mut cursor).filter(|_| cursor.0.is_empty())
 }
 
 impl Recorder {
@@ -105,44 +69,31 @@ impl Recorder {
     ///
     /// When the head cannot be written, or no thread can be started.
     pub fn to_writer(mut out: impl Write + Send + 'static, limits: &Limits) -> io::Result<Self> {
-        let mut body = Vec::new();
-        limits.put(&mut body);
-        let head = block::head(VERSION, &body);
+        let head = RecordingWriter::head(limits);
         out.write_all(&head)?;
         let head_bytes = head.len() as u64;
-        let (sender, blocks) = sync_channel::<(u32, Vec<u8>)>(BLOCKS_WAITING);
+        let (sender, blocks) = sync_channel::<Block>(BLOCKS_WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
         let held = Arc::clone(&waiting);
         let thread = std::thread::Builder::new().name("recording".into()).spawn(move || {
             let mut bytes = head_bytes;
-            for (sequence, raw) in blocks {
-                let block = block::seal(sequence, &raw);
-                out.write_all(&block)?;
-                bytes += block.len() as u64;
-                held.fetch_sub(raw.len(), Ordering::Relaxed);
+            for block in blocks {
+                let sealed = block.seal();
+                out.write_all(&sealed)?;
+                bytes += sealed.len() as u64;
+                held.fetch_sub(block.raw_len(), Ordering::Relaxed);
             }
             out.flush()?;
             Ok(bytes)
         })?;
-        Ok(Self {
-            raw: Vec::with_capacity(BLOCK_BYTES + 4096),
-            record: Vec::new(),
-            block_begin: Timestamp::ZERO,
-            last: Timestamp::ZERO,
-            sequence: 0,
-            totals: Totals::default(),
-            writer: Some(Writer { blocks: sender, waiting, thread }),
-        })
+        let disk = Some(Disk { blocks: sender, waiting, thread });
+        Ok(Self { blocks: RecordingWriter::default(), totals: Totals::default(), disk })
     }
 
     /// Records an input with the time that the engine gave it.
     pub fn write(&mut self, now: Timestamp, input: &Input) {
-        self.record.clear();
-        let mut record = core::mem::take(&mut self.record);
-        record.push(1);
-        input.put(&mut record);
-        self.put(now, &record, false);
-        self.record = record;
+        let full = self.blocks.input(now, input);
+        self.hand_over(full, false);
         self.totals.inputs += 1;
     }
 
@@ -152,61 +103,30 @@ impl Recorder {
     ///
     /// The first error of the disk.
     pub fn finish(&mut self, end: Timestamp) -> io::Result<Totals> {
-        self.put(end, &[0], true);
-        self.close_block(true);
-        let Some(Writer { blocks, thread, .. }) = self.writer.take() else { return Ok(self.totals) };
+        let full = self.blocks.end(end);
+        self.hand_over(full, true);
+        let last = self.blocks.close();
+        self.hand_over(last, true);
+        let Some(Disk { blocks, thread, .. }) = self.disk.take() else { return Ok(self.totals()) };
         drop(blocks);
         self.totals.bytes =
             thread.join().map_err(|_| io::Error::other("the writer of the recording died"))??;
-        Ok(self.totals)
+        Ok(self.totals())
     }
 
     /// What was written so far; [`Totals::bytes`] is known only at the end.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        self.totals
+        Totals { blocks_lost: self.totals.blocks_lost + self.blocks.too_large(), ..self.totals }
     }
 
-    fn put(&mut self, now: Timestamp, record: &[u8], last: bool) {
-        let age = now.as_nanos().saturating_sub(self.block_begin.as_nanos());
-        let full = self.raw.len() + record.len() > BLOCK_BYTES || age > BLOCK_NANOS;
-        if full && !self.raw.is_empty() {
-            self.close_block(last);
-        }
-        if record.len() + 64 > block::BLOCK_BYTES_MAX {
-            self.totals.blocks_lost += 1;
-            self.sequence += 1;
-            return;
-        }
-        if self.raw.is_empty() {
-            self.block_begin = now;
-            self.last = now;
-            self.raw.extend_from_slice(&now.as_nanos().to_le_bytes());
-        }
-        let since = now.as_nanos().saturating_sub(self.last.as_nanos());
-        self.last = self.last.max(now);
-        record.len().put(&mut self.raw);
-        since.put(&mut self.raw);
-        self.raw.extend_from_slice(record);
-    }
-
-    /// Hands the block to the writer. `wait`: there is time to wait for the disk.
-    fn close_block(&mut self, wait: bool) {
-        if self.raw.is_empty() {
-            return;
-        }
-        let raw = self.raw.clone();
-        self.raw.clear();
-        let sequence = self.sequence;
-        self.sequence += 1;
-        let Some(Writer { blocks, waiting, thread: _ }) = &self.writer else { return };
-        let bytes = raw.len();
+    /// Hands a block to the disk. `wait`: there is time to wait for it.
+    fn hand_over(&mut self, block: Option<Block>, wait: bool) {
+        let Some(block) = block else { return };
+        let Some(Disk { blocks, waiting, thread: _ }) = &self.disk else { return };
+        let bytes = block.raw_len();
         let room = waiting.fetch_add(bytes, Ordering::Relaxed) + bytes <= BYTES_WAITING;
-        let sent = if wait {
-            blocks.send((sequence, raw)).is_ok()
-        } else {
-            room && blocks.try_send((sequence, raw)).is_ok()
-        };
+        let sent = if wait { blocks.send(block).is_ok() } else { room && blocks.try_send(block).is_ok() };
         if !sent {
             waiting.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -217,8 +137,9 @@ impl Recorder {
 impl Drop for Recorder {
     /// What is not written yet is, without an end: a replay will say that it ended early.
     fn drop(&mut self) {
-        self.close_block(true);
-        if let Some(Writer { blocks, thread, .. }) = self.writer.take() {
+        let last = self.blocks.close();
+        self.hand_over(last, true);
+        if let Some(Disk { blocks, thread, .. }) = self.disk.take() {
             drop(blocks);
             let _ = thread.join();
         }
@@ -226,4 +147,84 @@ impl Drop for Recorder {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::sync::Mutex;
+
+    use beaconwatch_codec::recording::RecordingReader;
+    use beaconwatch_engine::input::{Event, LossPlace};
+
+    use super::*;
+
+    /// A file in memory.
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lost(count: u64) -> (Timestamp, Input) {
+        (Timestamp::from_nanos(count), Input::Lost { place: LossPlace::FlowRing, count })
+    }
+
+    #[test]
+    fn what_was_recorded_is_counted_and_read_back() {
+        let memory = Memory::default();
+        let mut recorder = Recorder::to_writer(memory.clone(), &Limits::default()).unwrap();
+        for (now, input) in (1..=5000).map(lost) {
+            recorder.write(now, &input);
+        }
+        let totals = recorder.finish(Timestamp::from_nanos(9000)).unwrap();
+        let bytes = memory.0.lock().unwrap().clone();
+        let expect = Totals { inputs: 5000, blocks_lost: 0, bytes: bytes.len() as u64 };
+        assert_eq!((totals, recorder.totals()), (expect, expect));
+        let mut reader = RecordingReader::open(&*bytes).unwrap();
+        let read: Vec<String> = reader.by_ref().map(|step| format!("{:?}", step.unwrap())).collect();
+        assert_eq!(read, (1..=5000).map(|count| format!("{:?}", lost(count))).collect::<Vec<_>>());
+        assert_eq!(reader.end(), Timestamp::from_nanos(9000));
+    }
+
+    #[test]
+    fn one_that_is_dropped_is_written_to_its_last_record_and_has_no_end() {
+        let memory = Memory::default();
+        let mut recorder = Recorder::to_writer(memory.clone(), &Limits::default()).unwrap();
+        let (now, input) = lost(1);
+        recorder.write(now, &input);
+        drop(recorder);
+        let bytes = memory.0.lock().unwrap().clone();
+        let read: Vec<_> = RecordingReader::open(&*bytes).unwrap().collect();
+        assert!(
+            matches!(&*read, [Ok(_), Err(error)] if error.to_string().contains("ends early")),
+            "{read:?}"
+        );
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_told_and_stalls_nothing() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if bytes.len() < 200 { Ok(bytes.len()) } else { Err(io::Error::other("disk full")) }
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut recorder = Recorder::to_writer(Full, &Limits::default()).unwrap();
+        let path = "/kubepods".repeat(100);
+        for cgroup in 1..100_000 {
+            let input = Input::Event(Event::CgroupCreated { cgroup, path: path.as_str().into() });
+            recorder.write(Timestamp::from_nanos(cgroup), &input);
+        }
+        assert!(recorder.finish(Timestamp::MAX).unwrap_err().to_string().contains("disk full"));
+        assert!(recorder.totals().blocks_lost > 0);
+    }
+}

@@ -8,6 +8,8 @@ use beaconwatch_engine::input::LossPlace;
 use beaconwatch_engine::session::SandboxRuntime;
 use beaconwatch_engine::time::Timestamp;
 
+use crate::checkpoint::CheckpointCounters;
+
 /// A snapshot of the agent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AgentStatus {
@@ -35,6 +37,8 @@ pub struct AgentStatus {
     pub policies_stale: bool,
     /// What the Kubernetes side counts, by name; empty without a cluster.
     pub kubernetes: Vec<(&'static str, u64)>,
+    /// What became of the checkpoints; nothing without a file for them.
+    pub checkpoints: CheckpointCounters,
     /// Contacts a second, over the last snapshots.
     pub contacts_per_second: f64,
 }

@@ -3,13 +3,19 @@
 
 mod scripted_finding;
 
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use beaconwatch_agent::kube::counters::KubeCounters;
-use beaconwatch_agent::kube::findings::FindingWriter;
+use beaconwatch_agent::kube::findings::{FindingWriter, Outgoing};
 use beaconwatch_agent::kube::object::Place;
 use beaconwatch_agent::kube::spool::{Spool, SpoolLimits};
+use beaconwatch_agent::kube::{KubeOptions, KubeParts, Shared, run};
+use beaconwatch_crds::beacon_node::BeaconNodeStatus;
 use beaconwatch_engine::finding::{FindingState, Severity};
 use beaconwatch_engine::time::Timestamp;
 use http::{Method, Request, Response};
@@ -17,6 +23,9 @@ use kube::Client;
 use kube::client::Body;
 use scripted_finding::finding;
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tower_test::mock::{Handle, pair};
 
 type Server = Handle<Request<Body>, Response<Body>>;
@@ -125,4 +134,158 @@ async fn a_finding_that_will_never_be_taken_is_given_up_and_counted() {
     send_all(writer).await;
     server.await.unwrap();
     assert_eq!((counters.findings_written.get(), counters.findings_refused.get()), (1, 1));
+}
+
+/// Longer than anything takes that ends.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server that takes every connection and request and never says a word: its address, and the requests.
+fn silent_server() -> (String, UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (asked, requests) = unbounded_channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let asked = asked.clone();
+            std::thread::spawn(move || {
+                let lines = BufReader::new(stream).lines().map_while(Result::ok);
+                lines.filter(|line| line.ends_with("HTTP/1.1")).try_for_each(|line| asked.send(line))
+            });
+        }
+    });
+    (address, requests)
+}
+
+async fn asked_for(requests: &mut UnboundedReceiver<String>, what: &str) {
+    let asked = async { while !requests.recv().await.unwrap().contains(what) {} };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
+}
+
+/// An empty directory, removed when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn empty(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("beaconwatch-trouble-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn findings_in_spool(&self) -> usize {
+        Spool::<Outgoing>::open(&self.0.join("spool"), SpoolLimits::default()).unwrap().len()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn an_api_server_that_never_answers_does_not_hold_up_the_end_and_loses_nothing() {
+    let directory = Directory::empty("end");
+    let (address, mut requests) = silent_server();
+    let client = Client::try_from(kube::Config::new(address.parse().unwrap())).unwrap();
+    let options = KubeOptions {
+        node: "node-1".into(),
+        namespace: Some("beaconwatch".into()),
+        spool: Some(directory.0.join("spool")),
+        report_interval: Duration::from_secs(1),
+    };
+    let (inputs, _arrivals) = std::sync::mpsc::sync_channel(1024);
+    let clock = Arc::new(|| Timestamp::from_nanos(1_700_000_200_000_000_000));
+    let parts = KubeParts { inputs, clock, status: Arc::new(BeaconNodeStatus::default) };
+    let (findings, incoming) = mpsc::channel(1024);
+    let (stop, stopped) = watch::channel(None);
+    let task = tokio::spawn(run(client, options, parts, Shared::default(), incoming, stopped));
+    findings.send(finding(1, FindingState::Opened, Severity::High)).await.unwrap();
+    asked_for(&mut requests, "beaconfindings").await;
+    // What is found while that request hangs.
+    for id in 2..=5 {
+        findings.send(finding(id, FindingState::Opened, Severity::High)).await.unwrap();
+    }
+    stop.send_replace(Some(Instant::now() + Duration::from_millis(200)));
+    tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+    assert_eq!(directory.findings_in_spool(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_is_tried_again() {
+    let (mut writer, mut server, counters) = writer();
+    writer.take(&finding(1, FindingState::Opened, Severity::High));
+    let server = tokio::spawn(async move {
+        // Held, not dropped: whoever asked still waits.
+        let held = server.next_request().await.unwrap();
+        let asked = answers(server, |_, method, _, body| as_usual(method, body)).await;
+        drop(held);
+        asked
+    });
+    send_all(writer).await;
+    assert_eq!(server.await.unwrap().len(), 3);
+    assert_eq!((counters.findings_written.get(), counters.write_failures.get()), (1, 1));
+}
+
+/// The whole agent, where this kernel can be watched.
+#[tokio::test]
+async fn the_agent_ends_in_order_while_the_api_server_never_answers() {
+    const AGENT: &str = env!("CARGO_BIN_EXE_beaconwatch-agent");
+    let doctor = Command::new(AGENT).arg("doctor").output().unwrap();
+    if !matches!(doctor.status.code(), Some(0 | 3)) {
+        eprintln!("skipped: this kernel cannot be watched here");
+        return;
+    }
+    let directory = Directory::empty("agent");
+    let (address, mut requests) = silent_server();
+    let config = directory.0.join("kubeconfig");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \"{address}\"}}}}]\n\
+         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let spool = Spool::open(&directory.0.join("spool"), SpoolLimits::default()).unwrap();
+    left_behind(spool);
+    let mut agent = Command::new(AGENT)
+        .args([
+            "run",
+            "--kubernetes",
+            "--node-name",
+            "node-1",
+            "--output",
+            "none",
+            "--metrics-addr",
+            "127.0.0.1:0",
+        ])
+        .arg("--state-dir")
+        .arg(&directory.0)
+        .env("KUBECONFIG", &config)
+        .spawn()
+        .unwrap();
+    let pid = agent.id().to_string();
+    let signal = |name: &str| Command::new("kill").args([name, &pid]).status().unwrap();
+    let (ended, end) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || ended.send(agent.wait()));
+    asked_for(&mut requests, "beaconfindings").await;
+    signal("-TERM");
+    let status = tokio::time::timeout(PATIENCE, end).await;
+    if status.is_err() {
+        signal("-KILL");
+    }
+    assert_eq!(status.unwrap().unwrap().unwrap().code(), Some(0));
+    assert_eq!(directory.findings_in_spool(), 1);
+    assert!(directory.0.join("learned.bwck").exists(), "what was learned is saved");
+}
+
+/// What an agent that was killed left in its spool.
+fn left_behind(spool: Spool<Outgoing>) {
+    let (service, _server) = pair::<Request<Body>, Response<Body>>();
+    let place = Place { node: "node-1".into(), namespace: "beaconwatch".into() };
+    let clock = Arc::new(|| Timestamp::from_nanos(1_700_000_200_000_000_000));
+    let client = Client::new(service, "beaconwatch");
+    FindingWriter::with_spool(client, place, clock, Arc::default(), spool).take(&finding(
+        1,
+        FindingState::Opened,
+        Severity::High,
+    ));
 }

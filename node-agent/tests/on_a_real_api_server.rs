@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use api_server::{ApiServer, eventually};
 use beaconwatch_agent::kube::{KubeOptions, KubeParts, Shared, run};
-use beaconwatch_agent::queue::InputSender;
+use beaconwatch_agent::queue::{Arrival, InputSender};
 use beaconwatch_crds::beacon_node::BeaconNodeStatus;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
 use beaconwatch_engine::finding::{Finding, FindingState, Severity};
@@ -34,7 +34,7 @@ struct Agent {
     shared: Shared,
     stop: watch::Sender<Option<Instant>>,
     task: JoinHandle<()>,
-    inputs: Receiver<(Timestamp, Input)>,
+    inputs: Receiver<Arrival>,
 }
 
 /// An empty directory for the spool, removed when dropped.
@@ -143,7 +143,7 @@ async fn it_hears_of_its_own_pods_and_reports_its_policies() {
     let (mut pods, mut policies) = (Vec::new(), 0);
     let deadline = Instant::now() + api_server::PATIENCE;
     while (pods.is_empty() || policies == 0) && Instant::now() < deadline {
-        match agent.inputs.try_recv() {
+        match agent.inputs.try_recv().map(Arrival::into_parts) {
             Ok((_, Input::Workload(WorkloadChange::Applied(pod)))) => pods.push(pod),
             Ok((_, Input::Policies(set))) => policies = policies.max(set.policies.len()),
             Ok(_) => {}

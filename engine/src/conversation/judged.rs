@@ -1,6 +1,6 @@
 //! What became of the last judgement of a conversation.
 
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::finding::FindingId;
 use crate::time::Timestamp;
 
@@ -20,4 +20,4 @@ pub(crate) struct Judged {
     pub(crate) finding: Option<FindingId>,
 }
 
-saved!(Judged { at, score, mean, explained_until, profiled_at, profiled, finding });
+fields!(Judged { at, score, mean, explained_until, profiled_at, profiled, finding });

@@ -1,7 +1,7 @@
 //! Check-ins that move from destination to destination: what the aggregate of an executable knows besides.
 
 use super::ConversationKey;
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::contact::{Contact, Destination};
 use crate::identity;
 
@@ -14,7 +14,7 @@ pub(crate) struct Spread {
     pub(crate) latest: Destination,
 }
 
-saved!(Spread { places, latest });
+fields!(Spread { places, latest });
 
 const BITS: u32 = 512;
 

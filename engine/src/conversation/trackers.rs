@@ -1,7 +1,7 @@
 //! The three trackers of a conversation: of its sessions, of sessions of sessions, and of requests of the modal size.
 
 use super::Conversation;
-use crate::checkpoint::saved_enum;
+use crate::codec::choices;
 use crate::rhythm::{Tracker, Train};
 use crate::time::Timestamp;
 
@@ -15,7 +15,7 @@ pub(super) enum TrackerKind {
     Modal,
 }
 
-saved_enum!(TrackerKind { Sessions = 0, Visits = 1, Modal = 2 });
+choices!(TrackerKind { 0 => Sessions, 1 => Visits, 2 => Modal });
 
 impl TrackerKind {
     /// Events within this many seconds of each other are one session.

@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use crate::bounded::{BoundedMap, Index, Inserted};
-use crate::checkpoint::{Reader, Saved, Writer};
+use crate::codec::{Coded, Reader, put_table};
 use crate::counters::Usage;
 use crate::finding::FindingId;
 use crate::limits::Limits;
@@ -156,28 +156,28 @@ impl Budgets {
         self.held = self.by_policy.values().map(|scores| scores.best.len()).sum();
     }
 
-    pub(super) fn save(&self, out: &mut Writer) {
-        let saved = self.by_policy.in_order().into_iter().map(|(policy, scores)| {
-            let mut best: Vec<_> = scores.best.iter().map(|(id, score)| (*id, *score)).collect();
-            best.sort_unstable_by_key(|(id, _)| *id);
-            ((policy.namespace.clone(), policy.name.clone()), best)
-        });
-        saved.collect::<Vec<_>>().save(out);
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        self.by_policy.len().put(out);
+        for (policy, scores) in self.by_policy.in_order() {
+            policy.put(out);
+            put_table(scores.best.iter(), out);
+        }
     }
 
-    pub(super) fn load(&mut self, from: &mut Reader<'_>) -> Option<()> {
-        type Name = (Option<std::sync::Arc<str>>, std::sync::Arc<str>);
-        let saved: Vec<(Name, Vec<(FindingId, f32)>)> = Saved::load(from)?;
-        for ((namespace, name), best) in saved {
+    /// Reads it back; how many scores found no room.
+    pub(super) fn take(&mut self, from: &mut Reader<'_>) -> Option<u64> {
+        let written: Vec<(PolicyId, Vec<(FindingId, f32)>)> = Coded::take(from)?;
+        let all: usize = written.iter().map(|(_, best)| best.len()).sum();
+        for (policy, best) in written {
             let mut scores = Scores::default();
             scores.best.extend(best.into_iter().take(self.max - self.held));
             let held = scores.best.len();
-            match self.by_policy.insert(PolicyId { namespace, name }, scores) {
+            match self.by_policy.insert(policy, scores) {
                 Inserted::New | Inserted::Known => self.held += held,
                 Inserted::Refused => {}
             }
         }
-        Some(())
+        Some((all - self.held.min(all)) as u64)
     }
 }
 

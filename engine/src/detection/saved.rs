@@ -1,33 +1,61 @@
 //! What of the detection survives a restart.
 
 use super::Detection;
-use crate::checkpoint::{CheckpointError, Reader, Saved, Writer};
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::codec::{Coded, Dropped};
 use crate::conversation::{Admission, Conversation};
 use crate::evidence::Denominators;
 use crate::time::Timestamp;
 
+/// The sections of a checkpoint.
+const SECRET: &str = "secret";
+const WATCHED: &str = "watched";
+const POPULATION: &str = "population";
+const BUDGETS: &str = "budgets";
+const CONVERSATIONS: &str = "conversations";
+const SECTIONS: [&str; 5] = [SECRET, WATCHED, POPULATION, BUDGETS, CONVERSATIONS];
+
 impl Detection {
     /// Writes conversations and what was learned.
-    pub(crate) fn save(&self, out: &mut Writer) {
-        self.secret().save(out);
-        self.watched.save(out);
-        self.population.save(out);
-        self.budgets.save(out);
-        crate::checkpoint::save_all(self.table.len(), self.table.iter().map(|(_, c)| c), out);
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        let mut checkpoint = Checkpoint::empty();
+        checkpoint.add(SECRET, |out| self.secret().put(out));
+        checkpoint.add(WATCHED, |out| self.watched.put(out));
+        checkpoint.add(POPULATION, |out| self.population.put(out));
+        checkpoint.add(BUDGETS, |out| self.budgets.put(out));
+        checkpoint.add(CONVERSATIONS, |out| {
+            self.table.len().put(out);
+            self.table.iter().for_each(|(_, conversation)| conversation.put(out));
+        });
+        checkpoint
     }
 
-    /// Reads them into a detection that has seen nothing yet. Beyond the bounds in force, the rest is left out.
-    pub(crate) fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), CheckpointError> {
-        self.set_secret(Saved::load(from).ok_or(CheckpointError::Damaged)?);
-        let watched: Option<(Timestamp, Timestamp)> = Saved::load(from).ok_or(CheckpointError::Damaged)?;
-        let learned = self.population.load(from).ok_or(CheckpointError::Damaged)?;
-        self.budgets.load(from).ok_or(CheckpointError::Damaged)?;
-        let conversations: Vec<Conversation> = Saved::load(from).ok_or(CheckpointError::Damaged)?;
-        self.denominators = Denominators::of_votes(&learned);
+    /// Reads them into a detection that has seen nothing yet. What finds no room within the bounds in force is left
+    /// out, as is what this version no longer has: both are told.
+    pub(crate) fn restore(&mut self, from: &Checkpoint) -> Result<Dropped, CheckpointError> {
+        let mut dropped = Dropped::default();
+        if let Some(secret) = from.read(SECRET, &mut dropped, Coded::take)? {
+            self.set_secret(secret);
+        }
+        let watched: Option<(Timestamp, Timestamp)> =
+            from.read(WATCHED, &mut dropped, Coded::take)?.flatten();
+        let learned = from.read(POPULATION, &mut dropped, |from| self.population.take(from))?;
+        let scores = from.read(BUDGETS, &mut dropped, |from| self.budgets.take(from))?;
+        let conversations: Vec<Conversation> =
+            from.read(CONVERSATIONS, &mut dropped, Coded::take)?.unwrap_or_default();
+        for section in from.sections.iter().filter(|section| !SECTIONS.contains(&&*section.name)) {
+            dropped.note(format!("section {}", section.name), 1);
+        }
+        if let Some(learned) = learned {
+            self.denominators = Denominators::of_votes(&learned.votes);
+            dropped.add(learned.dropped);
+        }
+        dropped.note("scores behind a budget", scores.unwrap_or_default());
         if let Some((first, last)) = watched {
             self.watch(last);
             self.watched = Some((first, last));
         }
+        let written = conversations.len();
         for mut conversation in conversations {
             let (key, originator, last) = (conversation.key, conversation.originator, conversation.last);
             conversation.judged.finding = None;
@@ -36,6 +64,7 @@ impl Detection {
                 Admission::Slot(_) | Admission::Refused => {}
             }
         }
-        Ok(())
+        dropped.note("conversations", (written - self.table.len()) as u64);
+        Ok(dropped)
     }
 }

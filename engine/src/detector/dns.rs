@@ -6,7 +6,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::contact::DnsQuestion;
 use crate::conversation::{Conversation, ConversationKey};
 use crate::detector::{Lasting, beacon};
@@ -62,8 +62,8 @@ pub(crate) struct DnsPayload {
     pub(crate) name: Arc<str>,
 }
 
-saved!(Hour { names, questions, odd, refused, label_bytes, entropy });
-saved!(DnsPayload { begun, this, last, whole, name });
+fields!(Hour { names, questions, odd, refused, label_bytes, entropy });
+fields!(DnsPayload { begun, this, last, whole, name });
 
 impl DnsPayload {
     /// For names under no public suffix.

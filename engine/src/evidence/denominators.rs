@@ -5,7 +5,7 @@
 
 use super::levels::Levels;
 use super::table::{Scope, TERMS, index_of, row_of, usual};
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::finding::Term;
 
 /// Weight of the belief before, in signatures.
@@ -38,7 +38,7 @@ impl Default for Denominators {
     }
 }
 
-saved!(Vote { cast });
+fields!(Vote { cast });
 
 impl Denominators {
     /// Counts votes that were cast before.

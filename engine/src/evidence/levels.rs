@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::table::{Scope, index_of};
 use crate::actor::{ExecutableOrigin, Pod, Process};
-use crate::checkpoint::{Reader, Saved, Writer};
+use crate::codec::newtype;
 use crate::contact::{Bytes, NameSource, Naming};
 use crate::conversation::Conversation;
 use crate::detector::beacon;
@@ -22,15 +22,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Levels(u64);
 
-impl Saved for Levels {
-    fn save(&self, out: &mut Writer) {
-        self.0.save(out);
-    }
-
-    fn load(from: &mut Reader<'_>) -> Option<Self> {
-        u64::load(from).map(Self)
-    }
-}
+newtype!(Levels);
 
 impl Levels {
     /// The level of an item.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::{DestinationKey, Sighting};
 use crate::bounded::{BoundedMap, FairTable, Inserted};
-use crate::checkpoint::saved;
+use crate::codec::{fields, put_table};
 use crate::counters::Usage;
 use crate::limits::Limits;
 use crate::participant::WorkloadKey;
@@ -27,7 +27,7 @@ pub(super) struct Prevalence {
     last: Timestamp,
 }
 
-saved!(Prevalence { workloads, count, last });
+fields!(Prevalence { workloads, count, last });
 
 /// All destinations.
 #[derive(Debug)]
@@ -92,19 +92,20 @@ impl Destinations {
         self.shared.retain(|_, prevalence| prevalence.last > time);
     }
 
-    /// All of them, in the order of keys.
-    pub(super) fn in_order(&self) -> Vec<(DestinationKey, Prevalence)> {
-        let mut all: Vec<_> = self.alone.iter().chain(self.shared.iter()).map(|(k, v)| (*k, *v)).collect();
-        all.sort_unstable_by_key(|(key, _)| *key);
-        all
+    /// Writes all of them.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        put_table(self.alone.iter().chain(self.shared.iter()), out);
     }
 
-    /// Takes in what was saved.
-    pub(super) fn put(&mut self, key: DestinationKey, prevalence: Prevalence) {
-        if prevalence.count() < 2 || !self.share(key, prevalence) {
-            let [scope, ..] = prevalence.workloads;
-            self.alone.insert(key, scope.0.bits(), prevalence);
+    /// Takes in what was saved; false: it found no room, or another gave way to it.
+    pub(super) fn insert(&mut self, key: DestinationKey, prevalence: Prevalence) -> bool {
+        if prevalence.count() >= 2 && self.share(key, prevalence) {
+            return true;
         }
+        let [scope, ..] = prevalence.workloads;
+        let evicted = self.alone.usage().evicted;
+        self.alone.insert(key, scope.0.bits(), prevalence);
+        evicted == self.alone.usage().evicted
     }
 
     fn share(&mut self, key: DestinationKey, prevalence: Prevalence) -> bool {

@@ -1,6 +1,6 @@
 //! Which replicas of a workload did something lately: exactly up to a bound, and beyond it a sample that nobody chose.
 
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::participant::ReplicaKey;
 
 /// Replicas of today and yesterday.
@@ -18,7 +18,7 @@ pub(crate) struct ReplicaSet {
     left_out: u32,
 }
 
-saved!(ReplicaSet { kept, day, left_out });
+fields!(ReplicaSet { kept, day, left_out });
 
 impl ReplicaSet {
     /// More than a node has pods of one workload, but for rare ones.

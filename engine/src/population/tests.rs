@@ -86,9 +86,10 @@ fn destinations_are_saved_and_read_back() {
     for (workload, destination) in [(1, 1), (2, 1), (3, 2)] {
         population.see(&sighting(0.0, workload, destination));
     }
-    let bytes = crate::checkpoint::seal(|out| population.save(out));
+    let mut bytes = Vec::new();
+    population.put(&mut bytes);
     let mut again = self::population(1000, 4);
-    again.load(&mut crate::checkpoint::open(&bytes).unwrap()).unwrap();
+    again.take(&mut Reader::of_version(crate::codec::VERSION, &bytes)).unwrap();
     let workloads = |n| again.standings(&sighting(0.0, 1, n)).workloads;
     assert_eq!((workloads(1), workloads(2), workloads(3)), (2, 1, 0));
 }

@@ -1,6 +1,6 @@
 //! The bet on sizes: "the next request is as large as most of them". Catches what sleeps at random.
 
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::numeric::{lost_bits, won_bits};
 
 /// Chance that two requests of an ordinary irregular conversation fall into one size class.
@@ -21,8 +21,8 @@ pub(crate) struct SizeBet {
     wealth: f32,
 }
 
-saved!(SizeBet { class, hits, trials, wealth });
-saved!(Modal { class, votes });
+fields!(SizeBet { class, hits, trials, wealth });
+fields!(Modal { class, votes });
 
 impl Default for SizeBet {
     fn default() -> Self {

@@ -1,7 +1,7 @@
 //! One tracker: sessions, the ring of gaps, and three experts that bet on the next gap.
 
 use super::window::{GAP_MIN, Window};
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::numeric::{log2, lost_bits, won_bits};
 use crate::time::Timestamp;
 
@@ -45,7 +45,7 @@ struct Band {
     chance: f32,
 }
 
-saved!(Tracker {
+fields!(Tracker {
     session_start,
     wealth,
     restarts,
@@ -58,7 +58,7 @@ saved!(Tracker {
     window,
     ring,
 });
-saved!(Train { tracker, last });
+fields!(Train { tracker, last });
 
 /// A tracker, about 200 bytes. Whose it is says when the event before came: trackers of the same events share that.
 ///

@@ -1,7 +1,7 @@
 //! The window in which the next gap should fall, fitted to the last gaps.
 
 use super::tracker::RING;
-use crate::checkpoint::saved;
+use crate::codec::fields;
 use crate::numeric::{exp, growth_bits, ln, lost_bits, normal_cdf, won_bits};
 
 /// Least deviation of the log-normal null: an "irregular" process is at least this spread.
@@ -33,7 +33,7 @@ pub(crate) struct Window {
     pub(crate) chance: f32,
 }
 
-saved!(Window { from, to, won, lost, growth, chance });
+fields!(Window { from, to, won, lost, growth, chance });
 
 impl Window {
     /// The gap lies inside.

@@ -12,7 +12,7 @@ use signal_hook::iterator::Signals;
 
 use super::{lists, policies};
 use crate::clock::NodeClock;
-use crate::queue::InputSender;
+use crate::queue::{Arrival, InputSender};
 use crate::source::ringbuf::RingHandle;
 
 /// What signals act on.
@@ -72,7 +72,7 @@ impl Control {
         self.policies_stale.store(loaded.is_none(), Ordering::Relaxed);
         if let Some(policies) = loaded {
             eprintln!("beaconwatch: {} policies read again", policies.policies.len());
-            let _ = self.sender.send((self.clock.now(), Input::Policies(policies)));
+            let _ = self.sender.send(Arrival::Learned(self.clock.now(), Input::Policies(policies)));
         } else {
             eprintln!("beaconwatch: the last good policies stay in force");
         }

@@ -12,7 +12,7 @@ use beaconwatch_engine::input::Input;
 
 use super::policies;
 use crate::clock::NodeClock;
-use crate::queue::InputSender;
+use crate::queue::{Arrival, InputSender};
 use crate::reputation;
 
 /// Time between two looks.
@@ -65,7 +65,7 @@ pub(super) fn reload(lists: &[PathBuf], sender: &InputSender, clock: NodeClock) 
     match policies::load_lists(lists) {
         Ok(list) => {
             eprintln!("beaconwatch: destination lists read again: {} entries", list.len());
-            let _ = sender.send((clock.now(), Input::Reputation(list)));
+            let _ = sender.send(Arrival::Learned(clock.now(), Input::Reputation(list)));
         }
         Err(error) => {
             eprintln!("beaconwatch: {}; the last good lists stay in force", super::chain(&error));

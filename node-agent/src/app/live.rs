@@ -20,10 +20,11 @@ use super::outputs::Outputs;
 use super::watch::{self, Watch};
 use super::{cluster, log, policies};
 use crate::args::RunArgs;
+use crate::checkpoint::CheckpointWriter;
 use crate::clock::NodeClock;
 use crate::digest::Digests;
 use crate::ebpf::{Ebpf, HookReport, HookState};
-use crate::queue::live_inputs;
+use crate::queue::{Arrival, live_inputs};
 use crate::recording::Recorder;
 use crate::source::ringbuf;
 
@@ -46,16 +47,20 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     let (mut ebpf, hooks) = Ebpf::load(&args.kernel.options()).context("watch this kernel")?;
     // Before anything that is seen, and recorded like it.
-    sender.send((clock.now(), Input::Secret(secret(&engine)?))).context("start the engine")?;
+    sender
+        .send(Arrival::Learned(clock.now(), Input::Secret(secret(&engine)?)))
+        .context("start the engine")?;
     let first = [Input::Policies(Arc::clone(&policies)), Input::Reputation(lists)];
     let networks = args.cluster_network.clone();
     let networks = (!networks.is_empty()).then(|| Input::Networks(networks.into()));
     for input in first.into_iter().skip(usize::from(args.kubernetes)).chain(networks) {
-        sender.send((clock.now(), input)).context("start the engine")?;
+        sender.send(Arrival::Learned(clock.now(), input)).context("start the engine")?;
     }
     let rings = ringbuf::spawn(&mut ebpf, clock, sender.clone()).context("read the kernel's rings")?;
     let digests = Digests::live(sender.clone(), move || clock.now()).context("start the digests' thread")?;
-    let watch = Watch::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoint(args));
+    let checkpoints = checkpoint(args).map(CheckpointWriter::start).transpose();
+    let checkpoints = checkpoints.context("start the thread that saves what is learned")?;
+    let watch = Watch::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoints);
     let cluster = cluster::start(args, &sender, clock, watch.board())?;
     let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
@@ -85,8 +90,10 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         },
     );
     drop(ebpf);
+    let mut watch = watch.into_inner();
+    watch.save(&engine);
     outputs.shutdown();
-    watch.into_inner().save(&engine);
+    watch.finish();
     if let Some(recorder) = recorder.into_inner() {
         finish_recording(recorder, end)?;
     }

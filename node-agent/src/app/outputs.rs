@@ -18,6 +18,9 @@ use crate::status::StatusBoard;
 /// How long sinks may take to hand over what they hold, once everything else has stopped.
 const FLUSH_MAX: Duration = Duration::from_millis(1500);
 
+/// How long a thread may take to end once it should.
+const END_MAX: Duration = Duration::from_millis(500);
+
 /// The running outputs.
 pub(super) struct Outputs {
     runtime: Runtime,
@@ -88,13 +91,18 @@ impl Outputs {
     /// Lets every output hand over what it holds, and says what it could not.
     pub(super) fn shutdown(self) {
         let started = Stopwatch::start();
-        if let Some(cluster) = self.cluster {
-            cluster.shutdown(FLUSH_MAX);
+        if let Some(cluster) = &self.cluster {
+            cluster.stop(FLUSH_MAX);
         }
-        for sink in self.sinks.shutdown(FLUSH_MAX.saturating_sub(started.elapsed())) {
+        for sink in self.sinks.shutdown(FLUSH_MAX) {
             if sink.lost > 0 {
                 tracing::warn!("{} of the findings did not reach {}", sink.lost, sink.name.as_str());
             }
+        }
+        if let Some(cluster) = self.cluster
+            && !cluster.finish((FLUSH_MAX + END_MAX).saturating_sub(started.elapsed()))
+        {
+            tracing::warn!("the side of the cluster did not end in time; what it holds is in the spool");
         }
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }

@@ -1,7 +1,7 @@
 //! Looks at the engine from time to time: publishes the agent's status, and saves what was learned.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
 use super::sandboxes::{self, Sandboxed};
+use crate::checkpoint::{self, CheckpointWriter};
 use crate::clock::NodeClock;
 use crate::ebpf::{Ebpf, HookReport, HookState};
 use crate::source::ringbuf::RingCounters;
@@ -21,6 +22,8 @@ use crate::status::{AgentStatus, HookStatus, StatusBoard};
 const SNAPSHOT: Duration = Duration::from_secs(1);
 /// Time between two savings of what was learned.
 const CHECKPOINT: Duration = Duration::from_secs(300);
+/// How long the disk may take for the last one.
+const DISK_MAX: Duration = Duration::from_millis(1500);
 
 /// What is known beside the engine's own counters.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(super) struct Watch {
     losses: BTreeMap<LossPlace, u64>,
     policies: Arc<PolicySet>,
     last: AgentStatus,
-    checkpoint: Option<PathBuf>,
+    checkpoints: Option<CheckpointWriter>,
     saved: Timestamp,
 }
 
@@ -45,7 +48,7 @@ impl Watch {
         hooks: Vec<HookReport>,
         rings: Arc<RingCounters>,
         clock: NodeClock,
-        checkpoint: Option<PathBuf>,
+        checkpoints: Option<CheckpointWriter>,
     ) -> Self {
         let now = clock.now();
         Self {
@@ -58,7 +61,7 @@ impl Watch {
             losses: BTreeMap::new(),
             policies: Arc::default(),
             last: AgentStatus::default(),
-            checkpoint,
+            checkpoints,
             saved: now,
         }
     }
@@ -122,6 +125,7 @@ impl Watch {
             policies: self.policies.policies.len(),
             policies_stale: policies_stale(),
             kubernetes: kubernetes(engine),
+            checkpoints: self.checkpoints.as_ref().map(CheckpointWriter::counters).unwrap_or_default(),
             contacts_per_second: self.contacts_per_second(counters.contacts, now),
         };
         self.last = status.clone();
@@ -131,12 +135,20 @@ impl Watch {
         }
     }
 
-    /// Saves what was learned, if a file was named: whole or not at all.
+    /// Hands what was learned to the disk, if a file was named.
     pub(super) fn save(&mut self, engine: &Engine) {
         self.saved = self.clock.now();
-        let Some(path) = &self.checkpoint else { return };
-        if let Err(error) = write_whole(path, &engine.checkpoint()) {
-            tracing::warn!("cannot save what was learned to {}: {error}", path.display());
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.put(engine.checkpoint());
+        }
+    }
+
+    /// Waits until what was handed to the disk is there, for a moment at most.
+    pub(super) fn finish(self) {
+        if let Some(checkpoints) = self.checkpoints
+            && !checkpoints.finish(DISK_MAX)
+        {
+            tracing::warn!("the disk did not take what was learned in time; what was saved before stays");
         }
     }
 
@@ -171,20 +183,18 @@ impl Watch {
 /// Takes up what an earlier run learned; what does not fit is left, and said.
 pub(super) fn restore(path: Option<&Path>, engine: &mut Engine) {
     let Some(path) = path else { return };
-    match std::fs::read(path) {
-        Ok(bytes) => match engine.restore(&bytes) {
-            Ok(()) => tracing::info!("took up what was learned before, from {}", path.display()),
-            Err(error) => {
-                tracing::warn!("what was learned before is not taken up ({}): {error}", path.display())
-            }
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!("cannot read {}: {error}", path.display()),
+    let restored = match checkpoint::read(path) {
+        Ok(None) => return,
+        Ok(Some(checkpoint)) => engine.restore(&checkpoint).map_err(|error| error.to_string()),
+        Err(error) => Err(super::chain(&error)),
+    };
+    match restored {
+        Ok(dropped) if dropped.is_empty() => {
+            tracing::info!("took up what was learned before, from {}", path.display());
+        }
+        Ok(dropped) => {
+            tracing::warn!("took up what was learned before, from {}, without: {dropped}", path.display());
+        }
+        Err(error) => tracing::warn!("what was learned before is not taken up: {error}"),
     }
-}
-
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, bytes)?;
-    std::fs::rename(&beside, path)
 }

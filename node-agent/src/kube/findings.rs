@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::Clock;
-use super::answer::{Answer, judge};
+use super::answer::{Answer, answered, judge};
 use super::budget::EventBudget;
 use super::counters::KubeCounters;
 use super::delay::Delay;
@@ -94,13 +94,27 @@ impl FindingWriter {
         mut findings: mpsc::Receiver<Finding>,
         stop: watch::Receiver<Option<Instant>>,
     ) {
+        tokio::select! {
+            biased;
+            () = passed(stop.clone()) => {}
+            () = self.write(&mut findings, stop) => {}
+        }
+        // The API server may not have answered: what came meanwhile waits on disk.
+        while let Ok(finding) = findings.try_recv() {
+            self.take(&finding);
+        }
+    }
+
+    async fn write(
+        &mut self,
+        findings: &mut mpsc::Receiver<Finding>,
+        stop: watch::Receiver<Option<Instant>>,
+    ) {
         let mut open = true;
         let mut summaries = tokio::time::interval(SUMMARY_INTERVAL);
         loop {
             let deadline = *stop.borrow();
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline)
-                || (!open && (self.spool.is_empty() || deadline.is_none()))
-            {
+            if !open && (self.spool.is_empty() || deadline.is_none()) {
                 return;
             }
             while let Ok(finding) = findings.try_recv() {
@@ -114,7 +128,6 @@ impl FindingWriter {
                     None => open = false,
                 },
                 () = tokio::time::sleep_until(next) => {}
-                () = until(deadline) => {}
                 () = async { drop(changed.wait_for(|now| *now != deadline).await) } => {}
                 _ = summaries.tick() => self.send_summaries().await,
             }
@@ -186,7 +199,7 @@ impl FindingWriter {
         let api: Api<BeaconFinding> = Api::namespaced(self.client.clone(), &namespace);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let name = outgoing.object.name_any();
-        if let Err(error) = api.patch(&name, &params, &Patch::Apply(&outgoing.object)).await {
+        if let Err(error) = answered(api.patch(&name, &params, &Patch::Apply(&outgoing.object))).await {
             return self.failed(key, &error, "write");
         }
         for event in &outgoing.events {
@@ -207,7 +220,7 @@ impl FindingWriter {
         if !self.ledger.knows(key) {
             let namespace = outgoing.object.namespace().unwrap_or_default();
             let api: Api<BeaconFinding> = Api::namespaced(self.client.clone(), &namespace);
-            let held = match api.get_opt(&outgoing.object.name_any()).await {
+            let held = match answered(api.get_opt(&outgoing.object.name_any())).await {
                 // One that cannot be read is overwritten as if there were none.
                 Err(kube::Error::SerdeError(_)) => None,
                 held => held?,
@@ -235,7 +248,7 @@ impl FindingWriter {
     async fn send_event(&self, event: &Event) -> kube::Result<()> {
         let namespace = event.namespace().unwrap_or_else(|| "default".into());
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        match api.create(&PostParams::default(), event).await {
+        match answered(api.create(&PostParams::default(), event)).await {
             Ok(_) => self.counters.events_written.inc(),
             // It was written before.
             Err(kube::Error::Api(answer)) if answer.code == 409 => {}
@@ -310,9 +323,12 @@ fn regarded(reference: &ObjectReference) -> Regarded {
     (part(&reference.namespace), part(&reference.kind), part(&reference.name))
 }
 
-async fn until(deadline: Option<Instant>) {
+/// Waits until `stop` holds a deadline and that has passed.
+async fn passed(mut stop: watch::Receiver<Option<Instant>>) {
+    let deadline = stop.wait_for(Option::is_some).await.map(|deadline| *deadline);
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
+        Ok(Some(deadline)) => tokio::time::sleep_until(deadline).await,
+        // Nobody can stop it any more: it ends with its findings.
+        Ok(None) | Err(_) => std::future::pending().await,
     }
 }

@@ -17,11 +17,13 @@ use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Api, Client, ResourceExt};
 use tokio::time::sleep;
 
+use super::answer::answered;
 use super::counters::KubeCounters;
 use super::delay::Delay;
 use super::owners::{self, OwnerRef, TopOwner};
 use super::pods::PodIndex;
 use super::{KubeParts, Shared};
+use crate::queue::Arrival;
 
 /// Owners asked for at once.
 const OWNERS_AT_ONCE: usize = 4;
@@ -81,7 +83,7 @@ pub async fn run(client: Client, node: String, parts: KubeParts, shared: Shared)
 }
 
 async fn ask(client: Client, owner: OwnerRef) -> (OwnerRef, kube::Result<Option<TopOwner>>) {
-    let answer = owners::read(&client, &owner).await;
+    let answer = answered(owners::read(&client, &owner)).await;
     (owner, answer)
 }
 
@@ -170,14 +172,13 @@ async fn apply(observed: Observed, index: &mut PodIndex, parts: &KubeParts, shar
 
 /// Puts an input into the engine's queue; pods and policies must not be lost, so it waits for room.
 async fn deliver(parts: &KubeParts, input: Input) {
-    let mut waiting = ((parts.clock)(), input);
+    let mut waiting = input;
     loop {
-        match parts.inputs.try_send(waiting) {
+        // It is learned when it is in the queue: the engine is past what was before.
+        match parts.inputs.try_send(Arrival::Learned((parts.clock)(), waiting)) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => return,
-            Err(TrySendError::Full(back)) => waiting = back,
+            Err(TrySendError::Full(back)) => (_, waiting) = back.into_parts(),
         }
         sleep(QUEUE_FULL).await;
-        // The engine's time never goes back: an input that waited is as old as its delivery.
-        waiting.0 = (parts.clock)();
     }
 }

@@ -177,6 +177,10 @@ impl fmt::Display for Summary {
             self.refusals.total()
         )?;
         self.coverage().write_reasons(f)?;
+        let not_kept = &self.refusals.not_kept;
+        if !not_kept.is_empty() {
+            writeln!(f, "  recorded by an older version, and no longer kept: {not_kept}")?;
+        }
         if self.late > 0 {
             writeln!(
                 f,

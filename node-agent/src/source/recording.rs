@@ -4,13 +4,13 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use beaconwatch_codec::recording::RecordingError;
+use beaconwatch_codec::recording::RecordingReader;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
 use super::{OrderedSource, Reason, Refusals, Unit};
-pub use crate::recording::RecordingError;
-use crate::recording::RecordingReader;
 use crate::run::Step;
 
 /// A recording as a source.
@@ -92,9 +92,15 @@ impl Iterator for RecordingSource {
 impl OrderedSource for RecordingSource {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
         loop {
-            match Iterator::next(self)? {
-                Ok(step) => return Some(step),
-                Err(error) => {
+            let ended = self.ended;
+            match Iterator::next(self) {
+                None if !ended => {
+                    refusals.not_kept.add(self.reader.dropped().clone());
+                    return None;
+                }
+                None => return None,
+                Some(Ok(step)) => return Some(step),
+                Some(Err(error)) => {
                     tracing::warn!(recording = %self.name, "{error}");
                     let reason = match error {
                         RecordingError::Read(_)

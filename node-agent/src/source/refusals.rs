@@ -7,6 +7,8 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use beaconwatch_codec::Dropped;
+
 use super::sniff::Looks;
 
 mod packet;
@@ -140,6 +142,8 @@ pub struct Place {
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
     by_reason: BTreeMap<Reason, (u64, Place)>,
+    /// What a recording of an older version holds and this one does not keep.
+    pub not_kept: Dropped,
 }
 
 impl Refusals {
@@ -166,6 +170,7 @@ impl Refusals {
             let reason = self.bounded(reason);
             self.by_reason.entry(reason).and_modify(|(all, _)| *all += count).or_insert((count, place));
         }
+        self.not_kept.add(core::mem::take(&mut other.not_kept));
     }
 
     /// The reason itself, or the one for all that find no place.

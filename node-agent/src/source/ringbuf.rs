@@ -21,7 +21,7 @@ use crate::clock::NodeClock;
 use crate::decode::{DecodeError, Decoded, decode};
 use crate::ebpf::counters::read_lost;
 use crate::ebpf::{CgroupRoot, Ebpf, EbpfCounters, EbpfError, Older};
-use crate::queue::InputSender;
+use crate::queue::{Arrival, InputSender};
 use crate::source::snapshot::{self, Walk};
 use crate::status::OlderProcesses;
 
@@ -263,9 +263,10 @@ impl Source {
 
     /// Puts an input into the queue, or counts it.
     fn send(&mut self, now: Timestamp, input: Input) {
-        match self.sender.try_send((now, input)) {
+        match self.sender.try_send(Arrival::Record(now, input)) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full((_, input))) => {
+            Err(TrySendError::Full(back)) => {
+                let (_, input) = back.into_parts();
                 // A loss that could not be told is added to the next one.
                 self.unsent += if let Input::Lost { count, .. } = input { count } else { 1 };
                 self.counters.queue_full.fetch_add(1, Ordering::Relaxed);

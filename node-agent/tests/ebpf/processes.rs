@@ -101,7 +101,7 @@ fn what_a_full_ring_does_not_take_is_counted_to_the_last_record_and_told() {
     let repaired = std::sync::Arc::clone(handle.counters());
     handle.stop();
     let lost = ebpf.counters();
-    let inputs: Vec<Input> = inputs.try_iter().map(|(_, input)| input).collect();
+    let inputs: Vec<Input> = inputs.try_iter().map(|arrival| arrival.into_parts().1).collect();
 
     let seen = inputs.iter().filter_map(started).filter(|process| pids.contains(&process.pid)).count();
     let lost_programs = lost.lost.iter().find(|(kind, _)| *kind == Kind::Exec).map_or(0, |(_, count)| *count);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use beaconwatch_agent::clock::NodeClock;
 use beaconwatch_agent::ebpf::{CgroupRoot, Ebpf, EbpfError, EbpfOptions, HookReport};
+use beaconwatch_agent::queue::Arrival;
 use beaconwatch_agent::source::ringbuf::{self, RingHandle};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
@@ -248,7 +249,7 @@ fn ip(namespace: Option<&str>, lines: &str) {
 pub(crate) struct Watch {
     pub(crate) ebpf: Ebpf,
     handle: Option<RingHandle>,
-    inputs: Receiver<(Timestamp, Input)>,
+    inputs: Receiver<Arrival>,
 }
 
 impl Watch {
@@ -268,7 +269,7 @@ impl Watch {
     /// Ends, and hands out everything that was seen.
     pub(crate) fn end(mut self) -> Vec<(Timestamp, Input)> {
         self.handle.take().unwrap().stop();
-        self.inputs.try_iter().collect()
+        self.inputs.try_iter().map(Arrival::into_parts).collect()
     }
 
     /// Takes inputs until one is wanted, or fails after ten seconds.
@@ -281,7 +282,7 @@ impl Watch {
         let mut seen = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let Ok((now, input)) = self.inputs.recv_timeout(left) else {
+            let Ok((now, input)) = self.inputs.recv_timeout(left).map(Arrival::into_parts) else {
                 panic!("never saw: {what}; saw {seen:#?}")
             };
             let found = wanted(&input);

@@ -10,9 +10,13 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("node-agent-common", &[]),
     ("beaconwatch-engine", &[]),
+    ("beaconwatch-codec", &["beaconwatch-engine"]),
     ("beaconwatch-crds", &["beaconwatch-engine"]),
     ("beaconwatch-operator", &["beaconwatch-crds", "beaconwatch-engine"]),
-    ("beaconwatch-agent", &["node-agent-common", "beaconwatch-engine", "beaconwatch-crds"]),
+    (
+        "beaconwatch-agent",
+        &["node-agent-common", "beaconwatch-engine", "beaconwatch-codec", "beaconwatch-crds"],
+    ),
     ("beaconwatch-e2e", &["beaconwatch-crds", "beaconwatch-skip"]),
     ("beaconwatch-skip", &[]),
     ("xtask", &["beaconwatch-crds", "beaconwatch-engine", "beaconwatch-agent"]),

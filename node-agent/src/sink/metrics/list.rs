@@ -4,6 +4,7 @@ use beaconwatch_engine::input::LossPlace;
 
 use super::Kind::{Counter, Gauge};
 use super::{Kind, Metric, Samples, Source};
+use crate::checkpoint::CheckpointCounters;
 
 /// A metric without labels.
 const fn plain(
@@ -67,6 +68,8 @@ pub const METRICS: &[Metric] = &[
     by(&["table"], "beaconwatch_agent_table_evicted_total", Counter, "Entries forgotten because the table was full.", evicted),
     by(&["table"], "beaconwatch_agent_table_refused_total", Counter, "Entries not taken because the table, or the workload's share of it, was full.", refused),
     by(&["table"], "beaconwatch_agent_table_unknown_total", Counter, "Records that refer to an entry which is not there.", unknown),
+
+    by(&["result"], "beaconwatch_agent_checkpoints_total", Counter, "Checkpoints of what was learned, by what became of them: written, failed (the one before stays), or replaced by a later one while the disk was busy.", checkpoints),
 
     plain("beaconwatch_agent_policies", Gauge, "Policies in force.",
         |s, to| to.count(&[], s.status.policies as u64)),
@@ -141,6 +144,13 @@ fn unknown(source: &Source<'_>, to: &mut Samples<'_>) {
     let engine = &source.status.engine;
     to.count(&["sockets"], engine.sockets_unknown);
     to.count(&["processes"], engine.processes_unknown);
+}
+
+fn checkpoints(source: &Source<'_>, to: &mut Samples<'_>) {
+    let CheckpointCounters { written, failed, replaced } = source.status.checkpoints;
+    to.count(&["written"], written);
+    to.count(&["failed"], failed);
+    to.count(&["replaced"], replaced);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus counts in doubles")]

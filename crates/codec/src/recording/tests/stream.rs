@@ -17,10 +17,10 @@ use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 /// Deterministic pseudo-random numbers (SplitMix64).
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -229,7 +229,7 @@ fn random_input(r: &mut Random) -> Input {
     }
 }
 
-pub(super) fn random_stream(seed: u64, count: usize) -> Vec<(Timestamp, Input)> {
+pub(crate) fn random_stream(seed: u64, count: usize) -> Vec<(Timestamp, Input)> {
     let mut r = Random(seed);
     let mut now = 1_700_000_000_000_000_000;
     (0..count)

@@ -2,13 +2,13 @@
 
 use std::io::{self, Read};
 
+use beaconwatch_engine::codec::{Coded, Dropped, OLDEST, Reader, VERSION};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
-use super::VERSION;
-use super::block::{self, HEADER_LEN, MAGIC, MARKER};
-use super::wire::{Cursor, Wire};
+use super::MAGIC;
+use crate::frame::{self, HEAD_CRC_LEN, HEAD_LEN, HEADER_LEN, MARKER};
 
 /// Bytes read from the file at a time.
 const READ_BYTES: usize = 256 << 10;
@@ -23,7 +23,10 @@ pub enum RecordingError {
     #[error("this is no recording: it does not begin as one")]
     NotARecording,
     /// Another version of the format.
-    #[error("this recording has format version {found}, and only version {VERSION} can be read")]
+    #[error(
+        "this recording has format version {found}, and this program reads {OLDEST} to {VERSION}: it was written by a \
+         newer one"
+    )]
     Version {
         /// The version found.
         found: u16,
@@ -67,7 +70,9 @@ pub struct RecordingReader<R> {
     used: usize,
     offset: u64,
     at_end: bool,
+    version: u16,
     limits: Limits,
+    dropped: Dropped,
     sequence: u32,
     block: Block,
     end: Option<Timestamp>,
@@ -104,31 +109,29 @@ impl<R: Read> RecordingReader<R> {
             used: 0,
             offset: 0,
             at_end: false,
+            version: VERSION,
             limits: Limits::default(),
+            dropped: Dropped::default(),
             sequence: 0,
             block: Block::default(),
             end: None,
             last: Timestamp::ZERO,
             over: false,
         };
-        let fixed = MAGIC.len() + 4;
-        let head = reader.peek(fixed).map_err(RecordingError::Read)?;
-        let Some(&[v0, v1, l0, l1]) = head.strip_prefix(&MAGIC) else {
+        let begin = reader.peek(HEAD_LEN).map_err(RecordingError::Read)?;
+        let Some((version, length)) = frame::head_begin(MAGIC, begin) else {
             return Err(RecordingError::NotARecording);
         };
-        let found = u16::from_le_bytes([v0, v1]);
-        if found != VERSION {
-            return Err(RecordingError::Version { found });
+        if !(OLDEST..=VERSION).contains(&version) {
+            return Err(RecordingError::Version { found: version });
         }
-        let length = usize::from(u16::from_le_bytes([l0, l1]));
-        let head = reader.peek(fixed + length + 4).map_err(RecordingError::Read)?;
-        let body = head.get(fixed..fixed + length).unwrap_or_default();
-        let crc = head.get(fixed + length..).unwrap_or_default();
-        if *crc != crc32fast::hash(body).to_le_bytes() {
-            return Err(RecordingError::Head);
-        }
-        reader.limits = Limits::take(&mut Cursor(body)).ok_or(RecordingError::Head)?;
-        reader.advance(fixed + length + 4);
+        let head = reader.peek(HEAD_LEN + length + HEAD_CRC_LEN).map_err(RecordingError::Read)?;
+        let body = frame::head_body(version, length, head).ok_or(RecordingError::Head)?;
+        let mut values = Reader::of_version(version, body);
+        let limits = Limits::take(&mut values).ok_or(RecordingError::Head)?;
+        let dropped = values.end().ok_or(RecordingError::Head)?;
+        (reader.version, reader.limits, reader.dropped) = (version, limits, dropped);
+        reader.advance(HEAD_LEN + length + HEAD_CRC_LEN);
         Ok(reader)
     }
 
@@ -136,6 +139,18 @@ impl<R: Read> RecordingReader<R> {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The version of the format it was written in.
+    #[must_use]
+    pub fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// What was recorded and is not kept by this version, as far as it was read.
+    #[must_use]
+    pub fn dropped(&self) -> &Dropped {
+        &self.dropped
     }
 
     /// When the recorded engine finished, once all was read: the end mark, else the time of the last input.
@@ -213,11 +228,11 @@ impl<R: Read> RecordingReader<R> {
 
     /// The block that begins here, if one does: its number, its size, its records.
     fn block_here(&mut self) -> io::Result<Option<(u32, usize, Vec<u8>)>> {
-        let Some(header) = block::header(self.peek(HEADER_LEN)?) else { return Ok(None) };
+        let Some(header) = frame::header(self.peek(HEADER_LEN)?) else { return Ok(None) };
         let length = HEADER_LEN + header.stored_len;
         let bytes = self.peek(length)?;
         let stored = bytes.get(HEADER_LEN..length);
-        Ok(stored.and_then(|stored| block::open(&header, stored)).map(|raw| (header.sequence, length, raw)))
+        Ok(stored.and_then(|stored| frame::open(&header, stored)).map(|raw| (header.sequence, length, raw)))
     }
 
     /// Passes over at least one byte, up to where a block may begin.
@@ -234,8 +249,8 @@ impl<R: Read> RecordingReader<R> {
     }
 
     fn next_record(&mut self) -> Option<Record> {
-        let mut cursor = Cursor(self.block.raw.get(self.block.used..)?);
-        if cursor.0.is_empty() {
+        let mut cursor = Reader::of_version(self.version, self.block.raw.get(self.block.used..)?);
+        if cursor.rest().is_empty() {
             return None;
         }
         let record = (|| {
@@ -247,14 +262,18 @@ impl<R: Read> RecordingReader<R> {
             self.block.used = self.block.raw.len();
             return Some(Record::Unreadable);
         };
-        self.block.used = self.block.raw.len() - cursor.0.len();
+        self.block.used = self.block.raw.len() - cursor.rest().len();
         self.block.time = self.block.time.saturating_add(since);
         let time = Timestamp::from_nanos(self.block.time);
         Some(match body.split_first() {
             Some((0, [])) => Record::End(time),
-            Some((1, input)) => super::decode(input).map_or(Record::Unreadable, |input| {
-                Record::Input(time, Box::new(super::input::with_actor_key(input)))
-            }),
+            Some((1, input)) => match super::decode(self.version, input) {
+                Some((input, dropped)) => {
+                    self.dropped.add(dropped);
+                    Record::Input(time, Box::new(input))
+                }
+                None => Record::Unreadable,
+            },
             Some(_) | None => Record::Unreadable,
         })
     }
