@@ -3,6 +3,7 @@
 //! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
 
 mod aggregate;
+mod aliases;
 mod budget;
 mod compose;
 mod explain;
@@ -16,9 +17,11 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+pub use self::aliases::Alias;
+use self::aliases::Aliases;
 pub use self::budget::AlertThreshold;
 use self::budget::Budgets;
-pub use self::explain::{Explanation, Outcome};
+pub use self::explain::{Candidate, Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::{key_of, sighting};
 use crate::bounded::{BoundedMap, FairTable};
@@ -60,6 +63,8 @@ pub struct Detection {
     timers: Timers,
     /// When an exception last tolerated something; of policies in force only.
     exceptions_used: BoundedMap<(PolicyId, Arc<str>), Timestamp>,
+    /// Only where somebody will ask for conversations by name.
+    aliases: Option<Aliases>,
     /// First and latest contact.
     watched: Option<(Timestamp, Timestamp)>,
     lost: u64,
@@ -102,6 +107,7 @@ impl Detection {
             budgets: Budgets::with_limits(limits),
             timers: Timers::default(),
             exceptions_used: BoundedMap::with_max(limits.exceptions_used_max()),
+            aliases: None,
             watched: None,
             lost: 0,
             dropped: 0,
@@ -141,6 +147,11 @@ impl Detection {
     #[must_use]
     pub fn secret(&self) -> Secret {
         self.participants.secret()
+    }
+
+    /// From now on, remembers under which names and at which addresses conversations were had, so many in all.
+    pub fn keep_aliases(&mut self, aliases_max: usize) {
+        self.aliases = Some(Aliases::with_max(aliases_max));
     }
 
     /// The destination lists in force from now on.
@@ -205,6 +216,9 @@ impl Detection {
             }
         }
         let aggregate = self.count_in_aggregate(now, own, &contact, w);
+        if let Some(aliases) = &mut self.aliases {
+            [own, aggregate].into_iter().flatten().for_each(|home| aliases.see(home.key, &contact));
+        }
         if contact.id != 0 {
             self.expect_end([own, aggregate], originator, &contact);
         }

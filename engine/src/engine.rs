@@ -11,9 +11,8 @@ use std::sync::Arc;
 use crate::actor::{Actor, Pod};
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::codec::Dropped;
-use crate::contact::Destination;
 use crate::counters::Counters;
-use crate::detection::{AlertThreshold, Detection, Explanation};
+use crate::detection::{AlertThreshold, Candidate, Detection, Explanation};
 use crate::finding::Finding;
 use crate::identity::Secret;
 use crate::input::Input;
@@ -156,11 +155,14 @@ impl Engine {
         self.now
     }
 
+    /// From now on, remembers under which names and at which addresses conversations were had, so many in all: for
+    /// [`Engine::explain`].
+    pub fn keep_aliases(&mut self, aliases_max: usize) {
+        self.detection.keep_aliases(aliases_max);
+    }
+
     /// Why the conversations that `wanted` selects did or did not become findings.
-    pub fn explain(
-        &mut self,
-        wanted: impl Fn(&Actor, Option<&Pod>, &Destination) -> bool,
-    ) -> Vec<Explanation> {
+    pub fn explain(&mut self, wanted: impl Fn(&Candidate<'_>) -> bool) -> Vec<Explanation> {
         self.detection.explain(&self.workloads, self.now, wanted)
     }
 

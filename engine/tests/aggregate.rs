@@ -129,7 +129,7 @@ fn an_aggregate_survives_a_restart() {
     again.restore(&checkpoint).unwrap();
     let held = again.counters().table(BoundedTable::Conversations).held;
     assert_eq!(held, scene.table(BoundedTable::Conversations).held);
-    let explained = again.explain(|_, _, _| true);
+    let explained = again.explain(|_| true);
     assert!(explained.iter().any(|one| one.summary.contains("changing destinations") && one.check_ins > 100));
 }
 

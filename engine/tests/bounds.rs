@@ -305,7 +305,7 @@ fn an_open_contact_that_is_evicted_is_the_oldest_of_whoever_holds_most() {
         provisional: false,
     };
     scene.input(time(1000.0), Input::ContactEnd(end));
-    let quiet = scene.engine.explain(|actor, _, _| actor.cgroup == 7);
+    let quiet = scene.engine.explain(|candidate| candidate.actor.cgroup == 7);
     assert_eq!(quiet[0].bytes.sent, 700);
     assert_eq!(scene.table(BoundedTable::OpenContacts), Usage { held: 9, evicted: 989, refused: 0 });
 }

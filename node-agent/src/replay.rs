@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use beaconwatch_engine::detection::Candidate;
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::finding::{Finding, FindingId};
 use beaconwatch_engine::input::Input;
@@ -48,6 +49,9 @@ use output::Output;
 use reading::Reading;
 use span::Span;
 use tally::{FindingTally, Tally};
+
+/// Names and addresses of conversations that are remembered for `--explain`.
+const ALIASES_MAX: usize = 1 << 20;
 
 /// Runs `replay`.
 ///
@@ -96,14 +100,15 @@ fn conclude(summary: &Summary) -> ExitCode {
 fn explain(args: &ReplayArgs, question: &Question) -> anyhow::Result<ExitCode> {
     let mut ended: BTreeMap<FindingId, Finding> = BTreeMap::new();
     let mut replayed = run(args, |finding| {
-        if question.means(&finding.actor, finding.pod.as_deref(), &finding.destination) {
+        let (actor, pod, destination) = (&*finding.actor, finding.pod.as_deref(), &finding.destination);
+        if question.means(&Candidate { actor, pod, destination, aliases: &[] }) {
             ended.insert(finding.id, finding);
         }
     })?;
     let ended: Vec<Finding> = ended.into_values().collect();
-    let explanations = replayed.engine.explain(|actor, pod, to| question.means(actor, pod, to));
-    let others = replayed.engine.explain(|actor, pod, _| question.means_source(actor, pod));
-    print!("{}", explain::text(&explanations, &ended, &others));
+    let explanations = replayed.engine.explain(|candidate| question.means(candidate));
+    let others = replayed.engine.explain(|candidate| question.means_source(candidate.actor, candidate.pod));
+    print!("{}", explain::text(question, &explanations, &ended, &others));
     Ok(conclude(&replayed.summary))
 }
 
@@ -121,7 +126,7 @@ pub fn suggest(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         }
     })?;
     let findings: Vec<Finding> = strongest.into_values().collect();
-    let explanations = replayed.engine.explain(|_, _, _| true);
+    let explanations = replayed.engine.explain(|_| true);
     print!("{}", suggest::policy(&explanations, &findings));
     Ok(conclude(&replayed.summary))
 }
@@ -163,6 +168,9 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     let mut recording = recording(args)?;
     let limits = recording.as_ref().map_or_else(limits, |recording| *recording.limits());
     let mut engine = Engine::with_limits(limits);
+    if args.explain.is_some() {
+        engine.keep_aliases(ALIASES_MAX);
+    }
     let mut feed = inputs::feed(args)?;
     let mut at_begin = |input| drive(&mut engine, Timestamp::ZERO, input, &mut found);
     match &mut recording {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Detection;
+use super::aliases::Alias;
 use super::compose;
 use super::identity::sighting;
 use super::judge::{Surroundings, assess_as};
@@ -36,6 +37,19 @@ pub enum Outcome {
     Finding(Severity),
 }
 
+/// A conversation that may be the one that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// The pod, if known.
+    pub pod: Option<&'a Pod>,
+    /// Where it went last.
+    pub destination: &'a Destination,
+    /// Names and addresses that it had, where they are kept ([`Detection::keep_aliases`]).
+    pub aliases: &'a [Alias],
+}
+
 /// One conversation, explained.
 #[derive(Clone, Debug)]
 pub struct Explanation {
@@ -45,6 +59,8 @@ pub struct Explanation {
     pub pod: Option<Arc<Pod>>,
     /// Where to.
     pub destination: Destination,
+    /// Names and addresses that it had, where they are kept ([`Detection::keep_aliases`]).
+    pub aliases: Vec<Alias>,
     /// 1; or about how many destinations an aggregate has: `destination` is the last one.
     pub destinations: u32,
     /// What is spoken.
@@ -79,13 +95,15 @@ impl Detection {
         &mut self,
         w: &Workloads,
         now: Timestamp,
-        wanted: impl Fn(&Actor, Option<&Pod>, &Destination) -> bool,
+        wanted: impl Fn(&Candidate<'_>) -> bool,
     ) -> Vec<Explanation> {
         let input_secs = self.input_secs();
         let mut explained = Vec::new();
         for (_, c) in self.table.iter() {
             let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
-            if !wanted(&c.actor, participant.pod.as_deref(), c.latest_destination()) {
+            let aliases = self.aliases.as_ref().map_or(&[][..], |aliases| aliases.of(c.key));
+            let (actor, pod, destination) = (&*c.actor, participant.pod.as_deref(), c.latest_destination());
+            if !wanted(&Candidate { actor, pod, destination, aliases }) {
                 continue;
             }
             let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
@@ -120,6 +138,7 @@ impl Detection {
                 actor: Arc::clone(&c.actor),
                 pod: participant.pod.clone(),
                 destination: c.latest_destination().clone(),
+                aliases: aliases.to_vec(),
                 destinations: c.destinations(),
                 protocol: c.protocol,
                 window: (c.first, c.last),

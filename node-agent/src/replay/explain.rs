@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use beaconwatch_engine::actor::{Actor, Pod};
 use beaconwatch_engine::contact::Destination;
-use beaconwatch_engine::detection::{Explanation, Outcome};
+use beaconwatch_engine::detection::{Alias, Candidate, Explanation, Outcome};
 
 use beaconwatch_engine::finding::Finding;
 
@@ -38,12 +38,26 @@ impl Question {
     }
 
     /// Whether a conversation is meant. The source is an address, a pod (with or without its namespace), an owner,
-    /// an executable, or the begin of a container's id; the destination an address or a name.
+    /// an executable (its path or only its name), or the begin of a container's id; the destination a name or an
+    /// address, any that the conversation had.
     #[must_use]
-    pub fn means(&self, actor: &Actor, pod: Option<&Pod>, destination: &Destination) -> bool {
-        let to = self.destination.parse().is_ok_and(|address: IpAddr| destination.address == Some(address))
-            || destination.name.as_deref() == Some(self.destination.as_str());
-        to && self.port.is_none_or(|port| port == destination.port) && self.means_source(actor, pod)
+    pub fn means(&self, candidate: &Candidate<'_>) -> bool {
+        let Candidate { actor, pod, destination, aliases } = *candidate;
+        self.port.is_none_or(|port| port == destination.port)
+            && (self.means_destination(destination) || aliases.iter().any(|alias| self.is_named(alias)))
+            && self.means_source(actor, pod)
+    }
+
+    fn means_destination(&self, destination: &Destination) -> bool {
+        destination.address.is_some_and(|address| self.destination.parse() == Ok(address))
+            || destination.name.as_deref() == Some(self.destination.as_str())
+    }
+
+    fn is_named(&self, alias: &Alias) -> bool {
+        match alias {
+            Alias::Name(name) => **name == *self.destination,
+            Alias::Address(address) => self.destination.parse() == Ok(*address),
+        }
     }
 
     /// Whether the source is meant, whatever the destination.
@@ -60,20 +74,40 @@ impl Question {
         });
         let of_actor = source.parse().is_ok_and(|address: IpAddr| actor.address == Some(address))
             || actor.pod_uid.as_deref() == Some(source)
-            || actor.process.as_ref().is_some_and(|process| &*process.executable == source)
+            || actor.process.as_ref().is_some_and(|process| is_executable(source, &process.executable))
             || (source.len() >= 8 && actor.container.as_ref().is_some_and(|id| id.starts_with(source)));
         of_pod || of_actor
     }
 }
 
+/// Its path, or the last part of it, such as `curl`.
+fn is_executable(asked: &str, path: &str) -> bool {
+    asked == path || (!asked.is_empty() && path.rsplit('/').next() == Some(asked))
+}
+
 /// Destinations that are named when none is the one that was asked about.
 const OTHERS_MAX: usize = 10;
+
+/// Names and addresses that are told of one conversation.
+const ALIASES_MAX: usize = 8;
 
 /// The answer as text. `ended`: findings of what was asked about, in case it was forgotten before the end; `others`:
 /// what the source did else.
 #[must_use]
-pub fn text(explanations: &[Explanation], ended: &[Finding], others: &[Explanation]) -> String {
+pub fn text(
+    question: &Question,
+    explanations: &[Explanation],
+    ended: &[Finding],
+    others: &[Explanation],
+) -> String {
     let mut out = String::new();
+    if explanations.len() > 1 {
+        line(&mut out, &format!("{} conversations fit:", explanations.len()));
+        for (index, explanation) in explanations.iter().enumerate() {
+            line(&mut out, &format!("  {}. {}", index + 1, heading(explanation)));
+        }
+        out.push('\n');
+    }
     if explanations.is_empty() && !ended.is_empty() {
         out.push_str("It ended and was forgotten before the end of the input, but it was a finding:\n\n");
         for finding in ended {
@@ -95,19 +129,66 @@ pub fn text(explanations: &[Explanation], ended: &[Finding], others: &[Explanati
         }
     }
     for explanation in explanations {
-        one(&mut out, explanation);
+        one(&mut out, question, explanation);
         out.push('\n');
     }
     out
 }
 
-fn one(out: &mut String, explanation: &Explanation) {
+/// Who had to do with what.
+fn heading(explanation: &Explanation) -> String {
+    let Explanation { actor, pod, destination, destinations, protocol, .. } = explanation;
+    let who = pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.name));
+    let who =
+        who.or_else(|| actor.address.map(|address| address.to_string())).unwrap_or_else(|| "unknown".into());
+    let executable = actor.process.as_ref().map_or("", |process| &process.executable);
+    let name = destination.name.as_deref().unwrap_or("-");
+    let address = destination.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
+    let others = if *destinations > 1 { format!(" and {} others", destinations - 1) } else { String::new() };
+    format!(
+        "{who} {executable} -> {name} ({address}):{} {}/{}{others}",
+        destination.port,
+        destination.transport.as_str(),
+        protocol.as_str()
+    )
+}
+
+/// Names and addresses that the conversation had besides those of its heading, the one that was asked for first.
+fn also(question: &Question, explanation: &Explanation) -> Option<String> {
+    let Explanation { destination, aliases, .. } = explanation;
+    let told = |alias: &&Alias| match alias {
+        Alias::Name(name) => destination.name.as_ref() != Some(name),
+        Alias::Address(address) => destination.address != Some(*address),
+    };
+    let mut further: Vec<&Alias> = aliases.iter().filter(told).collect();
+    further.sort_by_key(|alias| !question.is_named(alias));
+    let more = further.len().saturating_sub(ALIASES_MAX);
+    let mut words: Vec<String> = further
+        .into_iter()
+        .take(ALIASES_MAX)
+        .map(|alias| match alias {
+            Alias::Name(name) => name.to_string(),
+            Alias::Address(address) => address.to_string(),
+        })
+        .collect();
+    if more > 0 {
+        words.push(format!("and {more} more"));
+    }
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+fn one(out: &mut String, question: &Question, explanation: &Explanation) {
+    line(out, &heading(explanation));
+    if let Some(also) = also(question, explanation) {
+        line(out, &format!("  also     {also}"));
+    }
     let Explanation {
-        actor,
-        pod,
-        destination,
-        destinations: _, // the summary says it
-        protocol,
+        actor: _, // the heading says it
+        pod: _,
+        destination: _,
+        aliases: _,
+        destinations: _,
+        protocol: _,
         window,
         check_ins,
         bytes,
@@ -120,21 +201,6 @@ fn one(out: &mut String, explanation: &Explanation) {
         alert_raised,
         outcome,
     } = explanation;
-    let who = pod.as_ref().map(|pod| format!("{}/{}", pod.namespace, pod.name));
-    let who =
-        who.or_else(|| actor.address.map(|address| address.to_string())).unwrap_or_else(|| "unknown".into());
-    let executable = actor.process.as_ref().map_or("", |process| &process.executable);
-    let name = destination.name.as_deref().unwrap_or("-");
-    let address = destination.address.map_or_else(|| "-".to_owned(), |address| address.to_string());
-    line(
-        out,
-        &format!(
-            "{who} {executable} -> {name} ({address}):{} {}/{}",
-            destination.port,
-            destination.transport.as_str(),
-            protocol.as_str()
-        ),
-    );
     line(out, &format!("  {summary}"));
     line(
         out,
@@ -196,6 +262,7 @@ fn line(out: &mut String, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use beaconwatch_engine::actor::Process;
     use beaconwatch_engine::contact::Transport;
 
     fn to(address: &str, port: u16, name: Option<&str>) -> Destination {
@@ -224,13 +291,44 @@ mod tests {
             ("10.0.0.5", "a.example:80", false),
         ] {
             assert_eq!(
-                Question::of(source, asked).means(&actor, Some(&pod), &destination),
+                Question::of(source, asked).means(&Candidate {
+                    actor: &actor,
+                    pod: Some(&pod),
+                    destination: &destination,
+                    aliases: &[],
+                }),
                 means,
                 "{source} {asked}"
             );
         }
         let v6 = to("2001:db8::1", 443, None);
-        assert!(Question::of("10.0.0.5", "2001:db8::1").means(&actor, None, &v6));
-        assert!(Question::of("10.0.0.5", "[2001:db8::1]:443").means(&actor, None, &v6));
+        let candidate = Candidate { actor: &actor, pod: None, destination: &v6, aliases: &[] };
+        assert!(Question::of("10.0.0.5", "2001:db8::1").means(&candidate));
+        assert!(Question::of("10.0.0.5", "[2001:db8::1]:443").means(&candidate));
+    }
+
+    #[test]
+    fn a_question_names_its_conversation_by_whatever_it_was_called() {
+        let process = Process { executable: "/usr/bin/curl".into(), ..Process::default() };
+        let actor = Actor { process: Some(process), ..Actor::default() };
+        let destination = to("192.0.2.7", 443, Some("a.example"));
+        let aliases = [
+            Alias::Name("a.example".into()),
+            Alias::Name("front.example".into()),
+            Alias::Address("192.0.2.8".parse().unwrap()),
+        ];
+        let candidate = Candidate { actor: &actor, pod: None, destination: &destination, aliases: &aliases };
+        for (source, asked, means) in [
+            ("/usr/bin/curl", "a.example", true),
+            ("curl", "front.example:443", true),
+            ("curl", "192.0.2.8", true),
+            ("curl", "front.example:80", false),
+            ("curl", "other.example", false),
+            ("bin/curl", "a.example", false),
+            ("cur", "a.example", false),
+            ("", "a.example", false),
+        ] {
+            assert_eq!(Question::of(source, asked).means(&candidate), means, "{source} {asked}");
+        }
     }
 }

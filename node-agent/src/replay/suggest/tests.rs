@@ -26,6 +26,7 @@ fn seen(executable: &str, name: &str, outcome: Outcome) -> Explanation {
             name: Some(name.into()),
             name_source: None,
         },
+        aliases: Vec::new(),
         destinations: 1,
         protocol: AppProtocol::Tls,
         window: (Timestamp::ZERO, Timestamp::from_nanos(9)),
