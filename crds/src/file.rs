@@ -1,8 +1,11 @@
-//! Policies from files: the same YAML as the custom resources, one or many documents a file.
+//! Policies from files: the same YAML or JSON as the custom resources, one or many documents a file, read as kubectl
+//! reads them.
 //!
 //! A file is held to the schema of the API server and to the compiler, and every problem of every file is
-//! reported at once, with file, line, field path and what is allowed.
+//! reported at once, with file, line, field path and what is allowed. Objects of other kinds are passed over by name.
 
+mod document;
+mod scalar;
 mod schema;
 mod tree;
 
@@ -14,7 +17,8 @@ use serde::de::DeserializeOwned;
 
 use crate::compile::{self, CompileError, FieldError};
 use crate::{API_VERSION, BeaconPolicy, ClusterBeaconPolicy, manifest};
-use tree::Node;
+use document::Object;
+use tree::{Node, Tree};
 
 /// Bytes of a policy file that are read at most.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -58,6 +62,11 @@ pub enum PolicyFileProblem {
         "has no policy in it: a document with apiVersion {API_VERSION} and kind BeaconPolicy or ClusterBeaconPolicy is expected"
     )]
     Empty,
+    /// There is no policy in it, but other objects.
+    #[error(
+        "has no policy in it, only {0}: an object with apiVersion {API_VERSION} and kind BeaconPolicy or ClusterBeaconPolicy is expected"
+    )]
+    OnlyOthers(String),
     /// A field is wrong.
     #[error("{0}")]
     Field(#[source] FieldError),
@@ -82,40 +91,85 @@ pub struct PlacedPolicy {
     pub line: usize,
 }
 
-/// Reads and compiles policy files. A directory stands for the files in it that end in `.yaml` or `.yml`.
-///
-/// # Errors
-/// Every problem of every file, in the order of the files and lines.
-pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<PolicySet, Vec<PolicyFileError>> {
-    let placed = load_placed(paths)?;
-    Ok(PolicySet { policies: placed.into_iter().map(|placed| placed.policy).collect() })
+/// Something that people should know about a policy file that is valid.
+#[derive(Clone, Debug)]
+pub struct PolicyFileNote {
+    /// The file.
+    pub file: PathBuf,
+    /// Line, from 1.
+    pub line: usize,
+    /// What.
+    pub remark: PolicyFileRemark,
 }
 
-/// Like [`load`], and says where each policy stands.
+/// What people should know.
+#[derive(Clone, Debug)]
+pub enum PolicyFileRemark {
+    /// An object of another kind was passed over: its kind and name.
+    OtherKind(String),
+    /// A number with a leading zero was read as octal.
+    OldOctal {
+        /// As it stands in the file.
+        written: String,
+        /// As it was read.
+        read: String,
+    },
+}
+
+impl fmt::Display for PolicyFileNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: ", self.file.display(), self.line)?;
+        match &self.remark {
+            PolicyFileRemark::OtherKind(what) => write!(f, "skipped {what}: not a policy"),
+            PolicyFileRemark::OldOctal { written, read } => {
+                write!(f, "warning: {written} is octal and read as {read}, as kubectl reads it")
+            }
+        }
+    }
+}
+
+/// What was read from files.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// The policies.
+    pub policies: Vec<PlacedPolicy>,
+    /// What people should know besides, in the order of the files and lines.
+    pub notes: Vec<PolicyFileNote>,
+}
+
+impl Loaded {
+    /// The policies without their places.
+    #[must_use]
+    pub fn into_policy_set(self) -> PolicySet {
+        PolicySet { policies: self.policies.into_iter().map(|placed| placed.policy).collect() }
+    }
+}
+
+/// Reads and compiles policy files. A directory stands for the files in it that end in `.yaml`, `.yml` or `.json`.
 ///
 /// # Errors
 /// Every problem of every file, in the order of the files and lines.
-pub fn load_placed<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PlacedPolicy>, Vec<PolicyFileError>> {
-    let (mut placed, mut problems) = (Vec::new(), Vec::new());
+pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Vec<PolicyFileError>> {
+    let mut reading = Reading::default();
     for path in paths {
-        match files_of(path.as_ref()) {
-            Ok(files) => files.iter().for_each(|file| read(file, &mut placed, &mut problems)),
-            Err(error) => problems.push(whole(path.as_ref(), PolicyFileProblem::Read(error))),
+        let path = path.as_ref();
+        match files_of(path) {
+            Ok(files) => reading.read_all(path, &files),
+            Err(error) => reading.problems.push(whole(path, PolicyFileProblem::Read(error))),
         }
     }
-    duplicates(&placed, &mut problems);
-    if problems.is_empty() { Ok(placed) } else { Err(problems) }
+    reading.finish()
 }
 
 /// Compiles the policies in `text`; `file` is only named in problems.
 ///
 /// # Errors
 /// Every problem, in the order of the lines.
-pub fn parse(file: &Path, text: &str) -> Result<Vec<PlacedPolicy>, Vec<PolicyFileError>> {
-    let (mut placed, mut problems) = (Vec::new(), Vec::new());
-    parse_into(file, text, &mut placed, &mut problems);
-    duplicates(&placed, &mut problems);
-    if problems.is_empty() { Ok(placed) } else { Err(problems) }
+pub fn parse(file: &Path, text: &str) -> Result<Loaded, Vec<PolicyFileError>> {
+    let mut reading = Reading::default();
+    let contents = reading.parse(file, text);
+    reading.expect_policy(file, contents);
+    reading.finish()
 }
 
 fn files_of(path: &Path) -> Result<Vec<PathBuf>, std::io::Error> {
@@ -125,7 +179,9 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, std::io::Error> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let file = entry?.path();
-        if file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml") && file.is_file() {
+        if file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml" || ext == "json")
+            && file.is_file()
+        {
             files.push(file);
         }
     }
@@ -133,68 +189,141 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, std::io::Error> {
     Ok(files)
 }
 
-fn read(file: &Path, placed: &mut Vec<PlacedPolicy>, problems: &mut Vec<PolicyFileError>) {
-    use std::io::Read;
-
-    let mut text = String::new();
-    let outcome =
-        std::fs::File::open(file).and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
-    match outcome {
-        Err(error) => problems.push(whole(file, PolicyFileProblem::Read(error))),
-        Ok(_) if text.len() as u64 > FILE_BYTES_MAX => {
-            problems.push(whole(file, PolicyFileProblem::TooLarge))
-        }
-        Ok(_) => parse_into(file, &text, placed, problems),
-    }
-}
-
 fn whole(file: &Path, problem: PolicyFileProblem) -> PolicyFileError {
     PolicyFileError { file: file.to_owned(), line: None, problem }
 }
 
-fn parse_into(file: &Path, text: &str, placed: &mut Vec<PlacedPolicy>, problems: &mut Vec<PolicyFileError>) {
-    let (documents, broken) = tree::documents(text);
-    let empty = documents.is_empty() && broken.is_none();
-    for document in documents {
-        match compile_document(&document) {
-            Ok(policy) => placed.push(PlacedPolicy { policy, file: file.to_owned(), line: document.line }),
-            Err(CompileError { problems: wrong }) => problems.extend(wrong.into_iter().map(|field| {
-                let line = Some(document.line_of(&field.path));
-                PolicyFileError { file: file.to_owned(), line, problem: PolicyFileProblem::Field(field) }
-            })),
+/// Files on the way to policies.
+#[derive(Default)]
+struct Reading {
+    loaded: Loaded,
+    problems: Vec<PolicyFileError>,
+}
+
+/// What a file turned out to hold.
+#[derive(Default)]
+struct Contents {
+    /// A policy, valid or not, or something that might have been one.
+    policy: bool,
+    /// Kinds and names of other objects.
+    others: Vec<String>,
+}
+
+impl Reading {
+    /// Reads the files of one path. In a directory, files of other objects are no mistake.
+    fn read_all(&mut self, path: &Path, files: &[PathBuf]) {
+        let mut all = Contents::default();
+        for file in files {
+            let Contents { policy, others } = self.read(file);
+            all.policy |= policy;
+            all.others.extend(others);
+        }
+        self.expect_policy(path, all);
+    }
+
+    fn read(&mut self, file: &Path) -> Contents {
+        use std::io::Read;
+
+        let mut text = String::new();
+        let outcome = std::fs::File::open(file)
+            .and_then(|open| open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
+        let problem = match outcome {
+            Err(error) => PolicyFileProblem::Read(error),
+            Ok(_) if text.len() as u64 > FILE_BYTES_MAX => PolicyFileProblem::TooLarge,
+            Ok(_) => return self.parse(file, &text),
+        };
+        self.problems.push(whole(file, problem));
+        Contents { policy: true, others: Vec::new() }
+    }
+
+    fn parse(&mut self, file: &Path, text: &str) -> Contents {
+        let Tree { documents, old_octals, broken } = Tree::of(text);
+        let mut contents = Contents { policy: broken.is_some(), others: Vec::new() };
+        let mut noted: Vec<(usize, PolicyFileRemark)> = Vec::new();
+        for (index, document) in documents.iter().enumerate() {
+            let end = documents.get(index + 1).map_or(usize::MAX, |next| next.line);
+            let mut has_policy = false;
+            for object in document::objects(document) {
+                match object {
+                    Object::Other { what, line } => {
+                        contents.others.push(what.clone());
+                        noted.push((line, PolicyFileRemark::OtherKind(what)));
+                    }
+                    Object::Wrong { node, problem } => {
+                        contents.policy = true;
+                        self.refuse(file, node, problem);
+                    }
+                    Object::Policy { kind, node } => {
+                        has_policy = true;
+                        self.compile(file, kind, node);
+                    }
+                }
+            }
+            contents.policy |= has_policy;
+            let surprising =
+                old_octals.iter().filter(|octal| has_policy && (document.line..end).contains(&octal.line));
+            noted.extend(surprising.map(|octal| {
+                let (written, read) = (octal.written.clone(), octal.read.to_string());
+                (octal.line, PolicyFileRemark::OldOctal { written, read })
+            }));
+        }
+        if let Some(broken) = broken {
+            let line = Some(broken.line);
+            let problem = PolicyFileProblem::Yaml(broken.message);
+            self.problems.push(PolicyFileError { file: file.to_owned(), line, problem });
+        }
+        noted.sort_by_key(|(line, _)| *line);
+        let placed = |(line, remark)| PolicyFileNote { file: file.to_owned(), line, remark };
+        self.loaded.notes.extend(noted.into_iter().map(placed));
+        contents
+    }
+
+    fn compile(&mut self, file: &Path, kind: &str, object: &Node) {
+        match compile_object(kind, object) {
+            Ok(policy) => {
+                self.loaded.policies.push(PlacedPolicy { policy, file: file.to_owned(), line: object.line })
+            }
+            Err(CompileError { problems }) => {
+                problems.into_iter().for_each(|problem| self.refuse(file, object, problem));
+            }
         }
     }
-    if let Some(broken) = broken {
-        let line = Some(broken.line);
-        let problem = PolicyFileProblem::Yaml(broken.message);
-        problems.push(PolicyFileError { file: file.to_owned(), line, problem });
+
+    fn refuse(&mut self, file: &Path, object: &Node, field: FieldError) {
+        let line = Some(object.line_of(&field.path));
+        let problem = PolicyFileProblem::Field(field);
+        self.problems.push(PolicyFileError { file: file.to_owned(), line, problem });
     }
-    if empty {
-        problems.push(whole(file, PolicyFileProblem::Empty));
+
+    /// Somebody named this path for its policies.
+    fn expect_policy(&mut self, path: &Path, Contents { policy, others }: Contents) {
+        if policy {
+            return;
+        }
+        let problem = if others.is_empty() {
+            PolicyFileProblem::Empty
+        } else {
+            PolicyFileProblem::OnlyOthers(others.join(", "))
+        };
+        self.problems.push(whole(path, problem));
+    }
+
+    fn finish(mut self) -> Result<Loaded, Vec<PolicyFileError>> {
+        duplicates(&self.loaded.policies, &mut self.problems);
+        if self.problems.is_empty() { Ok(self.loaded) } else { Err(self.problems) }
     }
 }
 
-fn compile_document(document: &Node) -> Result<Policy, CompileError> {
-    let one = |path: &str, problem: String| {
-        let problems = vec![FieldError { path: path.into(), problem }];
-        CompileError { problems }
-    };
-    let expect = |field: &str, allowed: &[&str]| match document.get(field).and_then(Node::text) {
-        Some(found) if allowed.contains(&found) => Ok(found.to_owned()),
-        Some(found) => Err(one(field, format!("must be {}, but is {found}", allowed.join(" or ")))),
-        None => Err(one(field, format!("must be {}", allowed.join(" or ")))),
-    };
-    expect("apiVersion", &[API_VERSION])?;
-    let kind = expect("kind", &["BeaconPolicy", "ClusterBeaconPolicy"])?;
-    let schema = manifest::schema(&kind).unwrap_or_default();
-    let problems = schema::check(document, &schema);
+fn compile_object(kind: &str, object: &Node) -> Result<Policy, CompileError> {
+    let schema = manifest::schema(kind).unwrap_or_default();
+    let problems = schema::check(object, &schema);
     if !problems.is_empty() {
         return Err(CompileError { problems });
     }
     let policy = if kind == "BeaconPolicy" {
-        compile::beacon_policy(&typed::<BeaconPolicy>(document)?)?
+        compile::beacon_policy(&typed::<BeaconPolicy>(object)?)?
     } else {
-        compile::cluster_beacon_policy(&typed::<ClusterBeaconPolicy>(document)?)?
+        compile::cluster_beacon_policy(&typed::<ClusterBeaconPolicy>(object)?)?
     };
     // One that was read back from a cluster has a generation, but here it is a file's.
     Ok(Policy { source: PolicySource::File, ..policy })

@@ -6,6 +6,7 @@
 pub mod beacon_finding;
 pub mod beacon_node;
 pub mod beacon_policy;
+pub mod breadth;
 pub mod cluster_beacon_policy;
 pub mod compile;
 pub mod detectors;

@@ -10,7 +10,8 @@ use crate::units::TimeText;
 pub const CONDITION_ACCEPTED: &str = "Accepted";
 /// Condition: every node runs the policy's latest generation.
 pub const CONDITION_PROGRAMMED: &str = "Programmed";
-/// Condition: all exceptions of the policy still hold (none is expired, unused for long, or without effect).
+/// Condition: all exceptions of the policy still hold, and are needed (none is expired, unused for long, or so broad
+/// that it turns the policy off).
 pub const CONDITION_EXCEPTIONS_CURRENT: &str = "ExceptionsCurrent";
 /// Condition: the policy selects at least one workload that exists.
 pub const CONDITION_SELECTS_WORKLOADS: &str = "SelectsWorkloads";

@@ -3,15 +3,19 @@
 
 use std::path::Path;
 
-use beaconwatch_crds::file::{self, PlacedPolicy};
+use beaconwatch_crds::file::{self, Loaded, PlacedPolicy};
 use beaconwatch_engine::actor::Actor;
 use beaconwatch_engine::policy::{Mode, PolicySource, Requirement, WorkloadSelector};
 use beaconwatch_engine::protocol::AppProtocol;
 
 const WALK_THROUGH: &str = include_str!("files/payments.yaml");
 
-fn read(text: &str) -> Vec<PlacedPolicy> {
+fn load(text: &str) -> Loaded {
     file::parse(Path::new("p.yaml"), text).unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn read(text: &str) -> Vec<PlacedPolicy> {
+    load(text).policies
 }
 
 fn problems(text: &str) -> Vec<String> {
@@ -157,9 +161,15 @@ fn a_namespaced_policy_says_its_namespace_and_only_it() {
 #[test]
 fn other_kinds_and_versions_are_named() {
     assert_eq!(
-        problems("apiVersion: v1\nkind: Pod\n"),
+        problems("apiVersion: v1\nkind: BeaconPolicy\n"),
         ["p.yaml:1: apiVersion must be beaconwatch.io/v1alpha1, but is v1"]
     );
+    assert_eq!(
+        problems("apiVersion: beaconwatch.io/v1\nkind: BeaconPolicy\n"),
+        ["p.yaml:1: apiVersion must be beaconwatch.io/v1alpha1, but is beaconwatch.io/v1"]
+    );
+    let pod = problems("apiVersion: v1\nkind: Pod\nmetadata: {name: web}\n");
+    assert!(pod[0].starts_with("p.yaml: has no policy in it, only Pod web: "), "{pod:?}");
     assert_eq!(
         problems("apiVersion: beaconwatch.io/v1alpha1\nkind: BeaconPolice\n"),
         ["p.yaml:2: kind must be BeaconPolicy or ClusterBeaconPolicy, but is BeaconPolice"]
@@ -178,6 +188,98 @@ fn what_is_not_yaml_is_said_with_its_line_and_the_rest_is_still_checked() {
 }
 
 #[test]
+fn objects_of_other_kinds_are_passed_over_by_name() {
+    let others = "---\n# Source: chart/templates/x.yaml\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\n";
+    let role = "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: r}\nrules: []\n";
+    let found = load(&format!("{others}{WALK_THROUGH}{role}"));
+    assert_eq!(found.policies.len(), 1);
+    let notes: Vec<String> = found.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes.len(), 2);
+    assert_eq!(notes[0], "p.yaml:4: skipped ConfigMap c: not a policy");
+    assert!(notes[1].ends_with("skipped Role r: not a policy"), "{notes:?}");
+}
+
+#[test]
+fn lists_are_taken_apart() {
+    let item = "- apiVersion: beaconwatch.io/v1alpha1\n  kind: ClusterBeaconPolicy\n  metadata: {name: NAME}\n  spec: {mode: MODE}\n";
+    let items = item.replace("NAME", "a").replace("MODE", "Observe") + &item.replace("NAME", "b");
+    for head in
+        ["apiVersion: v1\nkind: List", "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicyList"]
+    {
+        let text = format!("{head}\nitems:\n{items}");
+        assert_eq!(
+            problems(&text),
+            ["p.yaml:11: spec.mode must be one of Observe, Alert, but is \"MODE\""],
+            "{head}"
+        );
+        let policies = read(&text.replace("MODE", "Alert"));
+        assert_eq!(policies.iter().map(|placed| placed.line).collect::<Vec<_>>(), [4, 8]);
+    }
+}
+
+#[test]
+fn merge_keys_bring_the_fields_of_another_map() {
+    let text = |further: &str| {
+        let first = "- &e {name: one, reason: r, match: {ports: [443]}}";
+        cluster(&format!("exceptions:\n{first}\n{further}"))
+    };
+    let policies = read(&text("- {<<: *e, name: two}"));
+    let exceptions = &policies[0].policy.exceptions;
+    assert_eq!((&*exceptions[1].name, &*exceptions[1].reason), ("two", "r"));
+    assert_eq!(exceptions[1].ports, [443]);
+    // Of several maps the first wins; as with kubectl, what stands before the key gives way to it.
+    let further =
+        "- &f {name: x, reason: s, match: {ports: [80]}}\n- {reason: own, <<: [*f, *e], name: three}";
+    let policies = read(&text(further));
+    let third = &policies[0].policy.exceptions[2];
+    assert_eq!((&*third.name, &*third.reason, third.ports.as_slice()), ("three", "s", &[80][..]));
+    assert!(problems(&text("- {<<: [1], name: two}"))[0].contains("a merge key (<<) takes a map"));
+    assert!(problems(&text("- {<<: *e, name: two, name: three}"))[0].contains("\"name\" is given twice"));
+    // In quotes it is a field like others.
+    let quoted = problems(&text("- {'<<': *e, name: two}"));
+    assert!(quoted.iter().any(|problem| problem.contains("<< is not a field")), "{quoted:?}");
+}
+
+#[test]
+fn numbers_and_truth_values_are_read_as_kubectl_reads_them() {
+    let found = load(&cluster(
+        "detectors: {irc: {enabled: off}, dns: {enabled: yes}}\nexceptions: [{name: o, reason: r, match: {ports: [0443, 0o17, 0x50, 443.0]}}]",
+    ));
+    let policy = &found.policies[0].policy;
+    assert!(policy.detectors.irc.is_none() && policy.detectors.dns.is_some());
+    assert_eq!(policy.exceptions[0].ports, [291, 15, 80, 443]);
+    let notes: Vec<String> = found.notes.iter().map(ToString::to_string).collect();
+    assert_eq!(notes, ["p.yaml:6: warning: 0443 is octal and read as 291, as kubectl reads it"]);
+    let text = cluster("exceptions: [{name: 1e3, reason: yes, match: {ports: [443]}}]")
+        .replace("name: all", "name: no");
+    assert_eq!(
+        problems(&text),
+        [
+            "p.yaml:3: metadata.name must be text, but is false; put it in quotes",
+            "p.yaml:5: spec.exceptions[0].name must be text, but is the number 1000; put it in quotes",
+            "p.yaml:5: spec.exceptions[0].reason must be text, but is true; put it in quotes",
+        ]
+    );
+    let quoted = text.replace("1e3", "'1e3'").replace("yes", "!!str yes").replace("name: no", "name: \"no\"");
+    assert_eq!(&*read(&quoted)[0].policy.exceptions[0].reason, "yes");
+    assert!(
+        problems(&cluster("thresholds: {record: .inf}"))[0].contains(".inf is not a number that JSON has")
+    );
+}
+
+#[test]
+fn json_windows_line_ends_and_byte_order_marks_are_read() {
+    let yaml = cluster("mode: Observe");
+    let windows = format!("\u{feff}{}", yaml.replace('\n', "\r\n"));
+    assert_eq!(read(&windows)[0].policy.mode, Mode::Observe);
+    let json = "{\n\t\"apiVersion\": \"beaconwatch.io\\/v1alpha1\", \"kind\": \"ClusterBeaconPolicy\",\n\t\"metadata\": {\"name\": \"NAME\"},\n\t\"spec\": {\"mode\": \"Observe\"}\n}";
+    assert_eq!(read(&json.replace("NAME", "a"))[0].policy.mode, Mode::Observe);
+    let two = format!("{}\n{}", json.replace("NAME", "a"), json.replace("NAME", "b"));
+    assert_eq!(read(&two).iter().map(|placed| placed.line).collect::<Vec<_>>(), [1, 6]);
+    assert!(problems(&format!("{two}\n{{"))[0].contains("nor JSON"));
+}
+
+#[test]
 fn a_small_file_cannot_become_a_large_tree() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..9 {
@@ -193,6 +295,7 @@ fn a_small_file_cannot_become_a_large_tree() {
 fn the_same_name_twice_is_refused_across_files() {
     let dir = std::env::temp_dir().join(format!("beaconwatch-files-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("other.json"), r#"{"apiVersion": "v1", "kind": "Secret"}"#).unwrap();
     for name in ["one.yaml", "two.yml", "notes.txt"] {
         std::fs::write(dir.join(name), cluster("{}")).unwrap();
     }

@@ -3,20 +3,24 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use beaconwatch_crds::breadth;
 use beaconwatch_crds::file::{self, PlacedPolicy};
 use beaconwatch_engine::policy::{Mode, Policy};
 use beaconwatch_engine::time::Timestamp;
 
 /// Checks the files and writes one line per policy, or one per problem. True if all is well; an exception that
-/// has expired is only a warning.
+/// has expired, or that matches nearly everything, is only a warning.
 ///
 /// # Errors
 /// `out` could not be written to.
 pub fn check(files: &[PathBuf], now: Timestamp, out: &mut impl Write) -> io::Result<bool> {
-    match file::load_placed(files) {
-        Ok(policies) => {
-            for placed in &policies {
+    match file::load(files) {
+        Ok(loaded) => {
+            for placed in &loaded.policies {
                 describe(placed, now, out)?;
+            }
+            for note in &loaded.notes {
+                writeln!(out, "{note}")?;
             }
             Ok(true)
         }
@@ -57,6 +61,13 @@ fn describe(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::
     let expired = policy.exceptions.iter().filter(|one| one.expires.is_some_and(|until| until <= now));
     for exception in expired {
         writeln!(out, "{place}: warning: exception {:?} has expired and no longer holds", exception.name)?;
+    }
+    for (name, matched) in breadth::all_too_broad(&policy.exceptions, now) {
+        writeln!(
+            out,
+            "{place}: warning: exception {name:?} matches everything or nearly so: {matched}; to record without \
+             alerts, use mode: Observe"
+        )?;
     }
     Ok(())
 }
@@ -121,6 +132,26 @@ mod tests {
             text.ends_with("p.yaml:1: warning: exception \"mirror\" has expired and no longer holds\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn an_exception_that_matches_everything_is_a_warning() {
+        let (fine, text) = run(&POLICY.replace("ports: [443]", "destinations: [0.0.0.0/0, '::/0']"), 0.0);
+        assert!(fine);
+        assert!(
+            text.ends_with("p.yaml:1: warning: exception \"mirror\" matches everything or nearly so: every IPv4 address and every IPv6 address; to record without alerts, use mode: Observe\n"),
+            "{text}"
+        );
+        let (fine, text) = run(&POLICY.replace("ports: [443]", "destinations: ['*']"), 0.0);
+        assert!(!fine && text.contains("destinations[0] must be a name"), "{text}");
+    }
+
+    #[test]
+    fn other_kinds_are_named() {
+        let (fine, text) =
+            run(&format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\n---\n{POLICY}"), 0.0);
+        assert!(fine);
+        assert!(text.ends_with("p.yaml:1: skipped Secret s: not a policy\n"), "{text}");
     }
 
     #[test]

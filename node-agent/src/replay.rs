@@ -235,8 +235,10 @@ fn policies(args: &ReplayArgs) -> anyhow::Result<PolicySet> {
     if args.policies.is_empty() {
         return Ok(PolicySet { policies: vec![default_policy()] });
     }
-    beaconwatch_crds::file::load(&args.policies).map_err(|problems| {
+    let loaded = beaconwatch_crds::file::load(&args.policies).map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("the policies are not valid\n{}", lines.join("\n"))
-    })
+    })?;
+    loaded.notes.iter().for_each(|note| eprintln!("{note}"));
+    Ok(loaded.into_policy_set())
 }

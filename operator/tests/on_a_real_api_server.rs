@@ -233,6 +233,13 @@ async fn exceptions_expire(server: &ApiServer) {
     let status = status_with(server, "payments", |status| status.exceptions.len() == 2).await;
     assert_eq!(said(&status, "ExceptionsCurrent"), "False/Expired: expired, so they no longer hold: old");
     assert!(said(&status, "Programmed").starts_with("False/NodesBehind"), "the new generation is on no node");
+
+    let everything =
+        json!([{ "name": "all", "reason": "r", "match": { "destinations": ["0.0.0.0/0", "::/0"] } }]);
+    server.apply(policy("payments", json!({ "exceptions": everything }))).await;
+    let broad = |status: &PolicyStatus| said(status, "ExceptionsCurrent").starts_with("False/TooBroad");
+    let status = status_with(server, "payments", broad).await;
+    assert!(said(&status, "ExceptionsCurrent").ends_with("all (every IPv4 address and every IPv6 address)"));
 }
 
 /// An older operator's object, or a newer one's: its kind is served, its shape is not ours.

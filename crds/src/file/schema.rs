@@ -71,8 +71,10 @@ fn node(value: &Node, schema: &Value, path: &str, problems: &mut Vec<FieldError>
         }
         ("number", Content::Number(number)) => bounds(number.as_f64(), schema, path, problems),
         (wanted, found) => {
+            let scalar = matches!(found, Content::Bool(_) | Content::Number(_));
+            let quotes = if wanted == "string" && scalar { "; put it in quotes" } else { "" };
             let (wanted, found) = (in_words(wanted, schema), named(found));
-            refuse(path, format!("must be {wanted}, but is {found}"), problems);
+            refuse(path, format!("must be {wanted}, but is {found}{quotes}"), problems);
         }
     }
 }

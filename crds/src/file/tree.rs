@@ -1,10 +1,14 @@
-//! YAML as a tree that knows its lines.
+//! YAML, or JSON, as a tree that knows its lines.
 //!
-//! Plain values are read by YAML's core schema. Aliases are resolved, and the tree is bounded, so that a small
-//! file cannot become a large tree.
+//! Values are read as kubectl reads them ([`super::scalar`]). Aliases and merge keys are resolved, and the tree is
+//! bounded, so that a small file cannot become a large tree.
 
-use granit_parser::{Event, Parser, ScalarStyle};
+use std::borrow::Cow;
+
+use granit_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::{Map, Number, Value};
+
+use super::scalar;
 
 /// Nodes of a file, aliases resolved.
 const NODES_MAX: usize = 100_000;
@@ -44,19 +48,63 @@ pub(super) struct Broken {
     pub(super) message: String,
 }
 
-/// The documents of a text up to where it breaks; empty documents are left out.
-pub(super) fn documents(text: &str) -> (Vec<Node>, Option<Broken>) {
-    let mut builder = Builder::default();
-    for event in Parser::new_from_str(text) {
-        let outcome = match event {
-            Ok((event, span)) => builder.take(event, span.start.line()),
-            Err(error) => Err(Broken { line: error.marker().line(), message: error.info() }),
-        };
-        if let Err(broken) = outcome {
-            return (builder.documents, Some(broken));
+/// A number that was written as `0443`, and what it is read as.
+#[derive(Clone, Debug)]
+pub(super) struct OldOctal {
+    pub(super) line: usize,
+    pub(super) written: String,
+    pub(super) read: Number,
+}
+
+/// What a text holds.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// The documents up to where it breaks; empty documents are left out.
+    pub(super) documents: Vec<Node>,
+    pub(super) old_octals: Vec<OldOctal>,
+    pub(super) broken: Option<Broken>,
+}
+
+impl Tree {
+    /// Reads a text.
+    pub(super) fn of(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut builder = Builder::default();
+        let mut broken = None;
+        for event in Parser::new_from_str(text) {
+            let outcome = match event {
+                Ok((event, span)) => builder.take(event, span.start.line()),
+                Err(error) => Err(Broken { line: error.marker().line(), message: error.info() }),
+            };
+            if let Err(found) = outcome {
+                broken = Some(found);
+                break;
+            }
+        }
+        if broken.is_some() && text.trim_start().starts_with('{') {
+            return Self::of_json(text);
+        }
+        Self { documents: builder.documents, old_octals: builder.old_octals, broken }
+    }
+
+    /// Reads JSON that is no YAML: several objects in a row, or escapes that only JSON has.
+    fn of_json(text: &str) -> Self {
+        let mut tree = Self::default();
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        loop {
+            let at = text.get(values.byte_offset()..).unwrap_or_default();
+            let start = text.len() - at.trim_start().len();
+            let line = 1 + text.bytes().take(start).filter(|b| *b == b'\n').count();
+            match values.next() {
+                None => return tree,
+                Some(Ok(value)) => tree.documents.push(Node::of_json(line, value)),
+                Some(Err(error)) => {
+                    tree.broken = Some(Broken { line: error.line(), message: format!("nor JSON: {error}") });
+                    return tree;
+                }
+            }
         }
     }
-    (builder.documents, None)
 }
 
 impl Node {
@@ -111,6 +159,23 @@ impl Node {
         }
     }
 
+    /// JSON without its places: every value stands on the line of the whole.
+    fn of_json(line: usize, value: Value) -> Self {
+        let content = match value {
+            Value::Null => Content::Null,
+            Value::Bool(value) => Content::Bool(value),
+            Value::Number(value) => Content::Number(value),
+            Value::String(value) => Content::Text(value),
+            Value::Array(entries) => {
+                Content::List(entries.into_iter().map(|entry| Self::of_json(line, entry)).collect())
+            }
+            Value::Object(fields) => Content::Map(
+                fields.into_iter().map(|(key, value)| (key, line, Self::of_json(line, value))).collect(),
+            ),
+        };
+        Self { line, content }
+    }
+
     fn count(&self) -> usize {
         1 + match &self.content {
             Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => 0,
@@ -124,8 +189,18 @@ impl Node {
 struct Open {
     node: Node,
     anchor: usize,
-    /// Key that waits for its value, with its line.
-    key: Option<(String, usize)>,
+    /// Key that waits for its value.
+    key: Option<Key>,
+    /// Names of fields that a merge key brought: they may be given again.
+    merged: Vec<String>,
+}
+
+/// A key of a map.
+enum Key {
+    /// A field, with its line.
+    Field(String, usize),
+    /// `<<`: the fields of another map.
+    Merge,
 }
 
 #[derive(Default)]
@@ -134,20 +209,24 @@ struct Builder {
     open: Vec<Open>,
     anchors: Vec<(usize, Node)>,
     nodes: usize,
+    old_octals: Vec<OldOctal>,
 }
 
 impl Builder {
     fn take(&mut self, event: Event<'_>, line: usize) -> Result<(), Broken> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && tag.is_none();
-                let content = if plain { plain_content(&text) } else { Content::Text(text.into_owned()) };
+                if text == "<<" && style == ScalarStyle::Plain && self.takes_key() {
+                    self.expect_merge();
+                    return Ok(());
+                }
+                let content = self.scalar(&text, style, tag.as_deref(), line)?;
                 self.place(Node { line, content }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => self.open(Content::List(Vec::new()), line, anchor),
             Event::MappingStart(_, anchor, _) => self.open(Content::Map(Vec::new()), line, anchor),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(Open { node, anchor, key: _ }) => self.place(node, anchor),
+                Some(Open { node, anchor, key: _, merged: _ }) => self.place(node, anchor),
                 None => Ok(()),
             },
             Event::Alias(anchor) => match self.anchors.iter().rev().find(|(known, _)| *known == anchor) {
@@ -168,11 +247,51 @@ impl Builder {
         }
     }
 
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        tag: Option<&Tag>,
+        line: usize,
+    ) -> Result<Content, Broken> {
+        let tag = tag.map(|tag| tag.suffix_in_namespace("tag:yaml.org,2002:").unwrap_or(Cow::Borrowed("")));
+        let resolved = match tag.as_deref() {
+            None => style == ScalarStyle::Plain,
+            Some("int" | "float" | "bool" | "null") => true,
+            Some(_) => false,
+        };
+        if !resolved {
+            return Ok(Content::Text(text.to_owned()));
+        }
+        let Some(content) = scalar::plain(text) else {
+            return Err(Broken { line, message: format!("{text} is not a number that JSON has") });
+        };
+        if let Content::Number(read) = &content
+            && scalar::is_old_octal(text)
+        {
+            self.old_octals.push(OldOctal { line, written: text.to_owned(), read: read.clone() });
+        }
+        Ok(content)
+    }
+
+    /// The next value is the key of a map.
+    fn takes_key(&self) -> bool {
+        self.open
+            .last()
+            .is_some_and(|open| matches!(open.node.content, Content::Map(_)) && open.key.is_none())
+    }
+
+    fn expect_merge(&mut self) {
+        if let Some(open) = self.open.last_mut() {
+            open.key = Some(Key::Merge);
+        }
+    }
+
     fn open(&mut self, content: Content, line: usize, anchor: usize) -> Result<(), Broken> {
         if self.open.len() == DEPTH_MAX {
             return Err(Broken { line, message: format!("nested deeper than {DEPTH_MAX}") });
         }
-        self.open.push(Open { node: Node { line, content }, anchor, key: None });
+        self.open.push(Open { node: Node { line, content }, anchor, key: None, merged: Vec::new() });
         Ok(())
     }
 
@@ -195,15 +314,17 @@ impl Builder {
         match &mut parent.node.content {
             Content::List(entries) => entries.push(node),
             Content::Map(fields) => match parent.key.take() {
-                Some((key, key_line)) => fields.push((key, key_line, node)),
+                Some(Key::Field(key, key_line)) => set(fields, key, key_line, node),
+                Some(Key::Merge) => return merge(fields, &mut parent.merged, node),
                 None => {
                     let Some(key) = key_text(&node) else {
                         return Err(Broken { line, message: "a field name must be text".into() });
                     };
-                    if fields.iter().any(|(known, ..)| *known == key) {
+                    if fields.iter().any(|(known, ..)| *known == key) && !parent.merged.contains(&key) {
                         return Err(Broken { line, message: format!("the field {key:?} is given twice") });
                     }
-                    parent.key = Some((key, line));
+                    parent.merged.retain(|merged| *merged != key);
+                    parent.key = Some(Key::Field(key, line));
                 }
             },
             Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) => {}
@@ -212,27 +333,43 @@ impl Builder {
     }
 }
 
+type Fields = Vec<(String, usize, Node)>;
+
+fn set(fields: &mut Fields, key: String, line: usize, node: Node) {
+    match fields.iter_mut().find(|(known, ..)| *known == key) {
+        Some(field) => *field = (key, line, node),
+        None => fields.push((key, line, node)),
+    }
+}
+
+/// Brings the fields of the value of a merge key. As kubectl has it, they win over what stands before the key, and
+/// give way to what follows; of several maps the first wins.
+fn merge(fields: &mut Fields, merged: &mut Vec<String>, node: Node) -> Result<(), Broken> {
+    let line = node.line;
+    let maps = match node.content {
+        Content::List(entries) => entries.into_iter().rev().map(|entry| entry.content).collect(),
+        one
+        @ (Content::Null | Content::Bool(_) | Content::Number(_) | Content::Text(_) | Content::Map(_)) => {
+            vec![one]
+        }
+    };
+    for map in maps {
+        let Content::Map(brought) = map else {
+            return Err(Broken { line, message: "a merge key (<<) takes a map, or a list of maps".into() });
+        };
+        for (key, key_line, value) in brought {
+            merged.push(key.clone());
+            set(fields, key, key_line, value);
+        }
+    }
+    Ok(())
+}
+
 fn key_text(node: &Node) -> Option<String> {
     match &node.content {
         Content::Text(text) => Some(text.clone()),
         Content::Bool(value) => Some(value.to_string()),
         Content::Number(value) => Some(value.to_string()),
         Content::Null | Content::List(_) | Content::Map(_) => None,
-    }
-}
-
-fn plain_content(text: &str) -> Content {
-    let number_like = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'));
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => Content::Null,
-        "true" | "True" | "TRUE" => Content::Bool(true),
-        "false" | "False" | "FALSE" => Content::Bool(false),
-        _ if !number_like => Content::Text(text.into()),
-        _ => text
-            .parse::<i64>()
-            .map(Number::from)
-            .ok()
-            .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
-            .map_or_else(|| Content::Text(text.into()), Content::Number),
     }
 }

@@ -11,7 +11,10 @@ use crate::reputation::{self, ReputationError};
 /// Reads and compiles policy files. Every problem of every file is printed; `None` if there was one.
 pub(super) fn load(files: &[PathBuf]) -> Option<Arc<PolicySet>> {
     match beaconwatch_crds::file::load(files) {
-        Ok(policies) => Some(Arc::new(policies)),
+        Ok(loaded) => {
+            loaded.notes.iter().for_each(|note| eprintln!("{note}"));
+            Some(Arc::new(loaded.into_policy_set()))
+        }
         Err(problems) => {
             for problem in problems {
                 eprintln!("{problem}");

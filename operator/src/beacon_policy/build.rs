@@ -37,6 +37,8 @@ pub mod reasons {
     pub const CURRENT: &str = "Current";
     /// ExceptionsCurrent: some have expired.
     pub const EXPIRED: &str = "Expired";
+    /// ExceptionsCurrent: some match everything or nearly so, which turns the policy off.
+    pub const TOO_BROAD: &str = "TooBroad";
     /// ExceptionsCurrent: some were not used for 30 days.
     pub const UNUSED: &str = "Unused";
     /// SelectsWorkloads: pods are selected.
@@ -125,18 +127,23 @@ fn programmed(verdict: &Verdict, standing: &Standing) -> Say {
 }
 
 fn exceptions_current(exceptions: &Exceptions) -> Say {
-    let expired = exceptions.expired.join(", ");
-    let unused = exceptions.unused.join(", ");
-    let (status, reason, message) = match (expired.is_empty(), unused.is_empty()) {
-        (true, true) if exceptions.each.is_empty() => ("True", reasons::CURRENT, "there are none".to_owned()),
-        (true, true) => ("True", reasons::CURRENT, "all exceptions hold".to_owned()),
-        (true, false) => ("False", reasons::UNUSED, format!("not used for 30 days: {unused}")),
-        (false, true) => ("False", reasons::EXPIRED, format!("expired, so they no longer hold: {expired}")),
-        (false, false) => (
-            "False",
-            reasons::EXPIRED,
-            format!("expired, so they no longer hold: {expired}; not used for 30 days: {unused}"),
-        ),
+    let Exceptions { each, expired, unused, broad, changes: _ } = exceptions;
+    let wrong: Vec<(&'static str, String)> = [
+        (reasons::EXPIRED, "expired, so they no longer hold", expired),
+        (reasons::TOO_BROAD, "match everything or nearly so", broad),
+        (reasons::UNUSED, "not used for 30 days", unused),
+    ]
+    .into_iter()
+    .filter(|(_, _, names)| !names.is_empty())
+    .map(|(reason, what, names)| (reason, format!("{what}: {}", names.join(", "))))
+    .collect();
+    let (status, reason, message) = match wrong.first() {
+        None if each.is_empty() => ("True", reasons::CURRENT, "there are none".to_owned()),
+        None => ("True", reasons::CURRENT, "all exceptions hold".to_owned()),
+        Some((reason, _)) => {
+            let all: Vec<&str> = wrong.iter().map(|(_, message)| message.as_str()).collect();
+            ("False", *reason, all.join("; "))
+        }
     };
     Say { kind: CONDITION_EXCEPTIONS_CURRENT, status, reason, message }
 }
@@ -185,4 +192,28 @@ fn cut(mut message: String) -> String {
         message.push_str(" ...");
     }
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_with_exceptions_is_said_the_worst_as_the_reason() {
+        let names = |name: &str| vec![name.to_owned()];
+        let mut exceptions = Exceptions { unused: names("idle"), ..Exceptions::default() };
+        let said = |exceptions: &Exceptions| {
+            let Say { kind: _, status, reason, message } = exceptions_current(exceptions);
+            format!("{status}/{reason}: {message}")
+        };
+        assert_eq!(said(&exceptions), "False/Unused: not used for 30 days: idle");
+        exceptions.broad = names("all (every IPv4 address)");
+        assert_eq!(
+            said(&exceptions),
+            "False/TooBroad: match everything or nearly so: all (every IPv4 address); not used for 30 days: idle"
+        );
+        exceptions.expired = names("old");
+        assert!(said(&exceptions).starts_with("False/Expired: expired, so they no longer hold: old; match "));
+        assert_eq!(said(&Exceptions::default()), "True/Current: there are none");
+    }
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use beaconwatch_crds::breadth;
 use beaconwatch_crds::compile::CompileError;
 use beaconwatch_crds::policy_status::{ExceptionStatus, PolicyStatus};
 use beaconwatch_crds::units::TimeText;
@@ -38,6 +39,8 @@ pub struct Exceptions {
     pub expired: Vec<String>,
     /// Names of those that hold and that nothing has matched for [`UNUSED`].
     pub unused: Vec<String>,
+    /// Names of those that hold and match everything or nearly so, with what they match.
+    pub broad: Vec<String>,
     /// Times at which this will be another.
     pub changes: Vec<Timestamp>,
 }
@@ -57,10 +60,13 @@ pub fn validate<K: PolicyKind>(object: &DeserializeGuard<K>, standing: &Standing
         Ok(policy) => policy,
         Err(invalid) => return Verdict::Unreadable(invalid.error.clone()),
     };
-    if let Err(error) = policy.compile() {
-        return Verdict::Refused(error);
-    }
-    let mut exceptions = Exceptions::default();
+    let compiled = match policy.compile() {
+        Ok(compiled) => compiled,
+        Err(error) => return Verdict::Refused(error),
+    };
+    let broad = breadth::all_too_broad(&compiled.exceptions, now);
+    let broad = broad.into_iter().map(|(name, matched)| format!("{name} ({matched})")).collect();
+    let mut exceptions = Exceptions { broad, ..Exceptions::default() };
     for exception in policy.exceptions() {
         let held = policy.status().and_then(|status| before(status, &exception.name));
         let expires = exception.expires.as_ref().and_then(TimeText::parse_nanos).map(Timestamp::from_nanos);
@@ -104,4 +110,29 @@ fn nanos(time: Option<&TimeText>) -> Option<Timestamp> {
 /// Whole seconds: more would be noise.
 fn text(time: Timestamp) -> TimeText {
     TimeText::from_nanos(time.as_nanos() / 1_000_000_000 * 1_000_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beaconwatch_crds::ClusterBeaconPolicy;
+
+    #[test]
+    fn an_exception_that_matches_everything_is_told_while_it_holds() {
+        let policy: ClusterBeaconPolicy = serde_json::from_value(serde_json::json!({
+            "apiVersion": "beaconwatch.io/v1alpha1", "kind": "ClusterBeaconPolicy",
+            "metadata": { "name": "all" },
+            "spec": { "exceptions": [
+                { "name": "web", "reason": "r", "match": { "ports": [443] } },
+                { "name": "all", "reason": "r", "match": { "destinations": ["0.0.0.0/0", "::/0"] } },
+                { "name": "old", "reason": "r", "expires": "2020-01-01T00:00:00Z", "match": { "executables": ["/**"] } },
+            ] },
+        }))
+        .unwrap();
+        let now = Timestamp::from_secs_f64(1.7e9);
+        let verdict = validate(&DeserializeGuard(Ok(policy)), &Standing::default(), now);
+        let Verdict::Accepted(exceptions) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(exceptions.broad, ["all (every IPv4 address and every IPv6 address)"]);
+        assert_eq!(exceptions.expired, ["old"]);
+    }
 }

@@ -48,7 +48,7 @@ fn what_goes_to_another_destination_each_time_is_tolerated_by_who_does_it() {
     let mut moving = seen("/app/crawler", "last.example", Outcome::Finding(Severity::Low));
     moving.destinations = 40;
     let text = policy(&[moving], &[]).replace("reason: \"\"", "reason: it crawls");
-    let policies = beaconwatch_crds::file::parse(Path::new("p.yaml"), &text).unwrap();
+    let policies = beaconwatch_crds::file::parse(Path::new("p.yaml"), &text).unwrap().policies;
     let exception = &policies[0].policy.exceptions[0];
     assert_eq!(&*exception.name, "app-crawler", "{text}");
     assert_eq!(exception.executables.len(), 1);
@@ -70,7 +70,7 @@ fn a_proposal_is_valid_once_its_reasons_are_filled_in() {
     assert!(beaconwatch_crds::file::parse(Path::new("p.yaml"), &text).is_err(), "{text}");
     let filled = text.replace("reason: \"\"", "reason: approved by the platform team");
     let policies = beaconwatch_crds::file::parse(Path::new("p.yaml"), &filled);
-    let policies = policies.unwrap_or_else(|problems| panic!("{problems:?}\n{filled}"));
+    let policies = policies.unwrap_or_else(|problems| panic!("{problems:?}\n{filled}")).policies;
     let names: Vec<_> = policies[0].policy.exceptions.iter().map(|e| e.name.to_string()).collect();
     assert_eq!(names, ["192-0-2-7-443", "api-example-com-443"], "{text}");
     assert!(text.contains("#  - name: evil-example-443"), "{text}");
