@@ -74,10 +74,31 @@ fn unusual_nanos(text: &[u8]) -> Option<u64> {
     (0.0..1.8e10).contains(&value).then(|| Timestamp::from_secs_f64(value).as_nanos())
 }
 
-/// A time: seconds since 1970 as a decimal number, or RFC 3339 in UTC or with an offset.
+/// A time: seconds since 1970 as a decimal number (milliseconds, microseconds or nanoseconds where it is too large for
+/// seconds), or RFC 3339 in UTC or with an offset.
 #[must_use]
 pub fn timestamp(text: &[u8]) -> Option<Timestamp> {
-    nanos(text).or_else(|| rfc3339_nanos(text)).map(Timestamp::from_nanos)
+    nanos(text).or_else(|| small_units_nanos(text)).or_else(|| rfc3339_nanos(text)).map(Timestamp::from_nanos)
+}
+
+/// A time in units that are smaller than seconds: as seconds it would lie beyond the year 2554.
+fn small_units_nanos(text: &[u8]) -> Option<u64> {
+    let point = memchr::memchr(b'.', text).unwrap_or(text.len());
+    let whole = text.get(..point).and_then(unsigned)?;
+    let digits = text.get(point + 1..).unwrap_or_default();
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    // Milliseconds until the year 5138, microseconds until the same.
+    let unit = match whole {
+        0..100_000_000_000_000 => 1_000_000,
+        100_000_000_000_000..100_000_000_000_000_000 => 1_000,
+        100_000_000_000_000_000.. => 1,
+    };
+    let fraction = digits.iter().fold((0, unit), |(sum, unit): (u64, u64), digit| {
+        (sum + unit / 10 * u64::from(digit.wrapping_sub(b'0')), unit / 10)
+    });
+    whole.checked_mul(unit)?.checked_add(fraction.0)
 }
 
 /// A duration in decimal seconds.
@@ -334,6 +355,23 @@ mod tests {
             ("1969-12-31T23:59:59Z", None),
             ("2024-13-19T00:00:01Z", None),
             ("2024-04-19", None),
+        ] {
+            assert_eq!(timestamp(text.as_bytes()).map(Timestamp::as_nanos), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_in_smaller_units_are_told_by_their_size() {
+        for (text, expect) in [
+            ("1767571204", Some(1_767_571_204_000_000_000)),
+            ("1767571204133", Some(1_767_571_204_133_000_000)),
+            ("1767571204133.0625", Some(1_767_571_204_133_062_500)),
+            ("1767571204133062", Some(1_767_571_204_133_062_000)),
+            ("1767571204133062500", Some(1_767_571_204_133_062_500)),
+            ("99999999999999999999", None),
+            ("1767571204133x", None),
+            ("1767571204133.5x", None),
+            ("-1767571204133", None),
         ] {
             assert_eq!(timestamp(text.as_bytes()).map(Timestamp::as_nanos), expect, "{text}");
         }
