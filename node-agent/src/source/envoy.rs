@@ -1,4 +1,5 @@
-//! Envoy access logs: JSON with the customary keys (Istio's), Envoy's default text format, and Istio's text format.
+//! Envoy access logs: JSON with the customary keys (Istio's, or those of Envoy Gateway and others, which are named as
+//! the headers are), Envoy's default text format, and Istio's text format.
 //!
 //! The client is `downstream_remote_address` where the log has it, else the first address of `X-Forwarded-For`
 //! (Envoy's default format has nothing else); a row without either is refused, since it does not say who calls.
@@ -93,17 +94,17 @@ impl<'a> Row<'a> {
         let mut row = Self::default();
         flat_json::scan(line, |key, value| {
             let slot = match key {
-                b"start_time" | b"timestamp" => &mut row.start,
-                b"method" => &mut row.method,
+                b"start_time" | b"timestamp" | b"@timestamp" => &mut row.start,
+                b"method" | b":method" | b":METHOD" => &mut row.method,
                 b"protocol" => &mut row.protocol,
                 b"response_code" => &mut row.code,
                 b"response_flags" => &mut row.flags,
                 b"bytes_received" => &mut row.received,
                 b"bytes_sent" => &mut row.sent,
                 b"duration" => &mut row.duration,
-                b"x_forwarded_for" => &mut row.forwarded_for,
-                b"user_agent" => &mut row.user_agent,
-                b"authority" => &mut row.authority,
+                b"x_forwarded_for" | b"x-forwarded-for" | b"X-FORWARDED-FOR" => &mut row.forwarded_for,
+                b"user_agent" | b"user-agent" | b"USER-AGENT" => &mut row.user_agent,
+                b"authority" | b":authority" | b":AUTHORITY" => &mut row.authority,
                 b"upstream_host" => &mut row.upstream,
                 b"downstream_local_address" => &mut row.downstream_local,
                 b"downstream_remote_address" => &mut row.downstream_remote,
@@ -254,6 +255,21 @@ mod tests {
             assert_eq!(contact.destination.port, 443);
             assert_eq!(contact.kind, ContactKind::Connect { established: Some(false) });
         }
+    }
+
+    #[test]
+    fn keys_that_are_named_as_headers_are_read() {
+        let (records, refusals) = read(concat!(
+            r#"{"start_time":"2026-02-01T10:00:00.250Z","method":"POST","x-envoy-origin-path":"/v1","protocol":"HTTP/2","response_code":"204","response_flags":"-","bytes_received":"96","bytes_sent":"0","duration":"31","x-forwarded-for":"10.8.0.3,10.0.0.1","user-agent":"sync\/2.4","":"",":authority":"api.partner.example","upstream_host":"198.51.100.20:443","downstream_local_address":"127.0.0.1:10443","downstream_remote_address":"10.8.0.3:40110","requested_server_name":"-"}"#,
+            "\n"
+        ));
+        assert_eq!(refusals.total(), 0);
+        let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
+        assert_eq!(contact.actor.address, "10.8.0.3".parse().ok());
+        assert_eq!(contact.destination.name.as_deref(), Some("api.partner.example"));
+        assert_eq!(contact.destination.port, 443);
+        assert_eq!(contact.user_agent.as_deref(), Some("sync/2.4"));
+        assert_eq!(contact.bytes.map(|b| (b.sent, b.received)), Some((96, 0)));
     }
 
     #[test]
