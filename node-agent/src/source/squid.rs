@@ -2,12 +2,15 @@
 //!
 //! `1672843056.956    769 10.0.0.5 TCP_TUNNEL/200 1144 CONNECT www.example.org:443 - HIER_DIRECT/192.0.2.7 -`
 //!
+//! Where Squid looks into TLS (`ssl_bump`), it writes a CONNECT of its own before the requests inside, or before the
+//! tunnel that it became: both are one contact ([`bumped`]).
+//!
 //! Not in it, so not judged: bytes sent by the client, what happens inside a tunnel, who resolved the name.
 
 use std::net::IpAddr;
 use std::path::Path;
 
-use beaconwatch_engine::contact::{ContactKind, Destination, NameSource, Transport};
+use beaconwatch_engine::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
@@ -16,11 +19,16 @@ use super::lines::Lines;
 use super::record::{Record, bare_contact};
 use super::{Reader, Reason, Refusals, value};
 
+mod bumped;
+
+use bumped::{Announced, Part};
+
 /// Reads one file.
 #[derive(Debug)]
 pub struct SquidReader {
     lines: Lines,
     actors: Actors<Address>,
+    announced: Announced,
     rows: u64,
 }
 
@@ -37,21 +45,30 @@ impl SquidReader {
     /// Reads from lines.
     #[must_use]
     pub fn over(lines: Lines) -> Self {
-        Self { lines, actors: Actors::default(), rows: 0 }
+        Self { lines, actors: Actors::default(), announced: Announced::default(), rows: 0 }
     }
 }
 
 impl Reader for SquidReader {
     fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
         loop {
+            if let Some(contact) = self.announced.overdue() {
+                return Some((contact.start, Record::Contact(contact)));
+            }
             let place = self.lines.line() + 1;
-            let line = self.lines.next(refusals)?;
+            let Some(line) = self.lines.next(refusals) else {
+                return self.announced.last().map(|contact| (contact.start, Record::Contact(contact)));
+            };
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
             self.rows += 1;
-            match record(line, &mut self.actors) {
-                Ok(record) => return Some(record),
+            match contact(line, &mut self.actors) {
+                Ok((part, contact)) => {
+                    if let Some(contact) = self.announced.take(part, contact) {
+                        return Some((contact.start, Record::Contact(contact)));
+                    }
+                }
                 Err(reason) => refusals.add(reason, self.lines.name(), place),
             }
         }
@@ -66,7 +83,7 @@ impl Reader for SquidReader {
     }
 }
 
-fn record(line: &[u8], actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
+fn contact(line: &[u8], actors: &mut Actors<Address>) -> Result<(Part, Box<Contact>), Reason> {
     let mut fields = line.split(|b| *b == b' ').filter(|field| !field.is_empty());
     let mut next = || fields.next().ok_or(Reason::ColumnsMissing);
     let end = value::timestamp(next()?).ok_or(Reason::BadTime)?;
@@ -95,14 +112,27 @@ fn record(line: &[u8], actors: &mut Actors<Address>) -> Result<(Timestamp, Recor
     let is_denied = result.starts_with(b"TCP_DENIED");
     let kind = ContactKind::Connect { established: Some(!is_denied && !matches!(status, 0 | 502..=504)) };
     let mut contact = bare_contact(start, actors.of_address(client), destination, kind);
+    let inside_tls = !tunnel && target.starts_with(b"https://");
     contact.protocol = match (tunnel, port) {
+        (false, _) if inside_tls => AppProtocol::Tls,
         (false, _) => AppProtocol::Http,
         // What is inside a tunnel is not known; on this port it is TLS or something that wants to look like it.
         (true, 443) => AppProtocol::Tls,
         (true, _) => AppProtocol::Unknown,
     };
     contact.duration = Some(duration);
-    Ok((start, Record::Contact(contact)))
+    let part = match tunnel {
+        true if is_squids_own(result) && status == 200 => Part::Announcement { end },
+        true => Part::Tunnel,
+        false if inside_tls => Part::Inside,
+        false => Part::Plain,
+    };
+    Ok((part, contact))
+}
+
+/// `NONE/200`, `NONE_NONE/200`, `TAG_NONE/200`: of a request that nobody was asked for an answer to.
+fn is_squids_own(result: &[u8]) -> bool {
+    result.starts_with(b"NONE") || result.starts_with(b"TAG_NONE")
 }
 
 /// The address that was connected to, of `HIER_DIRECT/192.0.2.7`. The address of a parent proxy is not that of the
@@ -139,64 +169,4 @@ fn host_and_port(target: &[u8], tunnel: bool) -> Option<(&[u8], u16)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
-        let mut reader = SquidReader::over(Lines::from_bytes("access.log", text.as_bytes().to_vec()));
-        let mut refusals = Refusals::default();
-        (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
-    }
-
-    #[test]
-    fn a_tunnel_goes_to_the_name_that_was_asked_and_began_before_its_line() {
-        let (records, refusals) = read(
-            "1672843056.956    769 10.0.0.5 TCP_TUNNEL/200 1144 CONNECT www.example.org:443 - HIER_DIRECT/192.0.2.7 -\n",
-        );
-        assert_eq!(refusals.total(), 0);
-        let [(time, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
-        assert_eq!(time.as_nanos(), 1_672_843_056_187_000_000);
-        assert_eq!(contact.destination.name.as_deref(), Some("www.example.org"));
-        assert_eq!(contact.destination.address, "192.0.2.7".parse().ok());
-        assert_eq!(contact.protocol, AppProtocol::Tls);
-    }
-
-    #[test]
-    fn addresses_of_both_families_are_read_and_a_parent_is_not_the_destination() {
-        let (records, refusals) = read(
-            "1672843056.956 61 2001:db8::5 TCP_TUNNEL/200 39 CONNECT [2001:db8::7]:8443 - HIER_DIRECT/2001:db8::7 -\n\
-1672843057.956 61 10.0.0.5 TCP_TUNNEL/200 39 CONNECT a.example:443 - FIRSTUP_PARENT/10.9.9.9 -\n\
-1672843058.956 0 10.0.0.5 TCP_DENIED/403 39 CONNECT a.example:443 - HIER_NONE/- text/html\n",
-        );
-        assert_eq!(refusals.total(), 0);
-        let [(_, Record::Contact(v6)), (_, Record::Contact(parent)), (_, Record::Contact(denied))] =
-            records.as_slice()
-        else {
-            panic!("{records:?}")
-        };
-        assert_eq!(v6.actor.address, "2001:db8::5".parse().ok());
-        assert_eq!(
-            (v6.destination.address, v6.destination.port, v6.destination.name.as_deref()),
-            ("2001:db8::7".parse().ok(), 8443, None)
-        );
-        assert_eq!(
-            (parent.destination.address, parent.destination.name.as_deref()),
-            (None, Some("a.example"))
-        );
-        assert_eq!(denied.kind, ContactKind::Connect { established: Some(false) });
-    }
-
-    #[test]
-    fn requests_denied_and_damaged_lines_are_told_apart() {
-        let (records, refusals) = read(
-            "1.5 3 10.0.0.5 TCP_MISS/503 3 GET http://a.example:8080/x?y - HIER_NONE/- text/html\n\
-x 3 10.0.0.5 TCP_MISS/200 3 GET http://a.example/ - HIER_NONE/- -\n1 3 10.0.0.5\n1 3 host TCP_MISS/200 3 GET http://a/ - - -\n\
-2 0 10.0.0.5 NONE_NONE/400 3 - error:invalid-request - HIER_NONE/- -\n",
-        );
-        let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
-        assert_eq!(contact.kind, ContactKind::Connect { established: Some(false) });
-        assert_eq!(contact.destination.port, 8080);
-        let reasons: Vec<_> = refusals.iter().map(|(reason, count, _)| (reason, count)).collect();
-        assert_eq!(reasons, [(Reason::ColumnsMissing, 1), (Reason::BadTime, 1), (Reason::BadAddress, 2)]);
-    }
-}
+mod tests;
