@@ -15,7 +15,8 @@ pub struct PolicyArgs {
 /// What to do with policies.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// Check policy files as the API server and the agents would, without a cluster.
+    /// Check policy files as the API server and the agents would, without a cluster. YAML and JSON are read as kubectl
+    /// reads them; objects of other kinds are passed over.
     Check(CheckArgs),
     /// Propose exceptions for the regular benign automation that recorded traffic shows.
     Suggest(Box<SuggestArgs>),
@@ -24,7 +25,7 @@ pub enum PolicyCommand {
 /// Arguments of `policy check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// Files to check.
+    /// Files to check, or directories of *.yaml, *.yml and *.json.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 }
