@@ -9,6 +9,7 @@ use beaconwatch_engine::time::Timestamp;
 
 pub mod actors;
 pub mod conn_csv;
+pub mod envelope;
 pub mod envoy;
 pub mod events;
 pub mod flat_json;
@@ -23,6 +24,7 @@ pub mod snapshot;
 pub mod sniff;
 pub mod squid;
 pub mod stored;
+pub mod suricata;
 pub mod value;
 pub mod vpc_flow;
 pub mod zeek;

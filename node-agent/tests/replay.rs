@@ -92,9 +92,11 @@ fn what_found_no_place_is_told() {
 
 /// Kind of input, sample, rows, hosts, contacts, records lost at the source.
 const SAMPLES: &[(&str, &str, u64, usize, u64, u64)] = &[
-    ("--envoy", "envoy.jsonl", 2, 1, 2, 0),
+    ("--zeek", "zeek-shipped.json", 3, 1, 2, 0),
+    ("--suricata", "suricata.json", 5, 1, 2, 0),
+    ("--envoy", "envoy.jsonl", 3, 2, 3, 0),
     ("--envoy", "envoy.log", 2, 2, 2, 0),
-    ("--squid", "squid.log", 6, 3, 6, 0),
+    ("--squid", "squid.log", 8, 3, 7, 0),
     ("--vpc-flow", "vpc-flow.log", 4, 1, 2, 0),
     ("--vpc-flow", "vpc-flow-v2.log", 6, 2, 3, 1),
     ("--vpc-flow", "vpc-flow-custom.log", 2, 1, 1, 0),

@@ -213,7 +213,7 @@ fn a_damaged_file_costs_its_damaged_rows_only() {
     let count = inputs(&mut feed).len();
     assert!(count > 2, "rows before the cut count: {count}");
     let reasons: Vec<_> = feed.refusals.iter().map(|(reason, _, _)| reason.to_string()).collect();
-    assert!(reasons.iter().any(|reason| reason == "file cannot be read on"), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.starts_with("ends too early")), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason == "columns missing"), "{reasons:?}");
 }
 

@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("inputs").required(true).multiple(true).args([
-    "recording", "zeek", "pcap", "events", "csv", "envoy", "squid", "vpc_flow", "hubble",
+    "recording", "zeek", "suricata", "pcap", "events", "csv", "envoy", "squid", "vpc_flow", "hubble",
 ]))]
 pub struct ReplayArgs {
     /// Policy file; may be repeated. Without one, the built-in defaults judge.
@@ -21,10 +21,16 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub recording: Option<PathBuf>,
 
-    /// Zeek logs: a file, or a directory that is searched for *.log, *.log.gz and JSON logs. May be repeated, as
-    /// all inputs may.
+    /// Zeek logs, tab-separated or JSON, also in the envelopes of log shippers (Filebeat, Fluent Bit, Vector): a file,
+    /// or a directory that is searched for *.log, *.log.gz and JSON logs. May be repeated, as all inputs may. All logs
+    /// may be compressed with gzip or zstd.
     #[arg(long, value_name = "DIR|FILE")]
     pub zeek: Vec<PathBuf>,
+
+    /// Suricata's EVE logs (eve.json: flow, dns, tls, http, quic, ssh and smtp events), also in the envelopes of log
+    /// shippers: a file, or a directory that is searched for JSON logs.
+    #[arg(long, value_name = "DIR|FILE")]
+    pub suricata: Vec<PathBuf>,
 
     /// Capture: pcap or pcapng, may be gzipped; or a directory that is searched for captures, whatever their names.
     /// Read are Ethernet, Linux cooked, raw IP, PPP, NFLOG and 802.11, through VLAN, MPLS, PPPoE, GRE, PPTP, VXLAN,
@@ -48,7 +54,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub csv: Vec<PathBuf>,
 
-    /// Envoy access log: JSON, or the default or Istio's text format.
+    /// Envoy access log: JSON (Istio's keys, or Envoy Gateway's), or the default or Istio's text format.
     #[arg(long, value_name = "FILE")]
     pub envoy: Vec<PathBuf>,
 

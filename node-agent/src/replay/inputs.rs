@@ -17,6 +17,7 @@ use crate::source::envoy::EnvoyReader;
 use crate::source::events::EventsReader;
 use crate::source::hubble::HubbleReader;
 use crate::source::squid::SquidReader;
+use crate::source::suricata::SuricataReader;
 use crate::source::vpc_flow::VpcFlowReader;
 use crate::source::zeek::ZeekReader;
 
@@ -25,6 +26,8 @@ use crate::source::zeek::ZeekReader;
 pub enum FileKind {
     /// A Zeek log.
     Zeek,
+    /// Suricata's EVE log.
+    Suricata,
     /// Connections as CSV.
     ConnCsv,
     /// Events as JSON lines.
@@ -48,6 +51,7 @@ impl FileKind {
     pub const fn option(self) -> &'static str {
         match self {
             Self::Zeek => "--zeek",
+            Self::Suricata => "--suricata",
             Self::ConnCsv => "--csv",
             Self::Events { .. } => "--events",
             Self::Envoy => "--envoy",
@@ -66,6 +70,7 @@ impl FileKind {
 pub fn open(path: &Path, kind: FileKind) -> std::io::Result<Box<dyn Reader>> {
     Ok(match kind {
         FileKind::Zeek => Box::new(ZeekReader::open(path)?),
+        FileKind::Suricata => Box::new(SuricataReader::open(path)?),
         FileKind::ConnCsv => Box::new(ConnCsvReader::open(path)?),
         FileKind::Events { announce_pods } => Box::new(EventsReader::open(path, announce_pods)?),
         FileKind::Envoy => Box::new(EnvoyReader::open(path)?),
@@ -104,6 +109,11 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
         let logs = zeek_logs(path).with_context(|| format!("opening {}", path.display()))?;
         anyhow::ensure!(!logs.is_empty(), "{}", nothing_below(path, "no Zeek log (*.log*)"));
         files.extend(logs.into_iter().map(|log| (log, FileKind::Zeek)));
+    }
+    for path in &args.suricata {
+        let logs = below(path, is_eve_log).with_context(|| format!("opening {}", path.display()))?;
+        anyhow::ensure!(!logs.is_empty(), "{}", nothing_below(path, "no EVE log (*.json*)"));
+        files.extend(logs.into_iter().map(|log| (log, FileKind::Suricata)));
     }
     let announce_pods = args.pods.is_empty();
     files.extend(args.events.iter().map(|path| (path.clone(), FileKind::Events { announce_pods })));
@@ -182,6 +192,12 @@ fn nothing_below(path: &Path, what: &str) -> String {
         Some((_, Err(_))) => said,
         Some((first, Ok(looks))) => format!("{said}: {} {looks}", first.display()),
     }
+}
+
+/// `eve.json`, `eve.3.json`, `eve-2026-01-05.json.gz`, `eve.json.1`. Beside it lie logs that are no JSON.
+fn is_eve_log(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    name.split('.').skip(1).any(|part| matches!(part, "json" | "ndjson" | "jsonl"))
 }
 
 /// `conn.log`, `conn.00:00:00-01:00:00.log.gz`, `conn.log.labeled`, `dns.json`.

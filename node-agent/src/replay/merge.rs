@@ -146,7 +146,7 @@ impl MergeFile {
             return;
         };
         // What no option reads may hold nothing of use and be what it should: logs of which nothing is used.
-        if looks.option().is_some() || looks == Looks::Suricata || all_refused {
+        if looks.option().is_some() || all_refused {
             refusals.add(Reason::WrongFormat(looks), &self.path.to_string_lossy().into(), 0);
         }
     }

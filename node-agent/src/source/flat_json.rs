@@ -55,6 +55,18 @@ pub fn scan<'a>(line: &'a [u8], mut each: impl FnMut(&'a [u8], Value<'a>)) -> Op
     }
 }
 
+/// The member of an object with this key; of several the last.
+#[must_use]
+pub fn member<'a>(object: &'a [u8], name: &[u8]) -> Option<Value<'a>> {
+    let mut found = None;
+    scan(object, |key, value| {
+        if key == name {
+            found = Some(value);
+        }
+    })?;
+    found
+}
+
 /// The items of an array that is a [`Value::Nested`].
 pub fn items<'a>(array: &'a [u8]) -> impl Iterator<Item = Value<'a>> {
     let mut at = array.starts_with(b"[").then_some(1);

@@ -139,8 +139,10 @@ impl Lines {
                     return true;
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    refusals.add(Reason::Unreadable, &self.name, self.line + 1);
+                Err(error) => {
+                    let cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
+                    let reason = if cut { Reason::Cut } else { Reason::Unreadable };
+                    refusals.add(reason, &self.name, self.line + 1);
                     return false;
                 }
             }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use beaconwatch_codec::Dropped;
 
 use super::sniff::Looks;
+use super::suricata::event_type::UnusedEvent;
 
 mod packet;
 
@@ -24,6 +25,8 @@ const REASONS_MAX: usize = 64;
 pub enum Reason {
     /// The file could not be opened or read on (damaged compression, for example); the rest of it is lost.
     Unreadable,
+    /// The compressed file ends before what it holds does: it was cut, and what is behind is lost.
+    Cut,
     /// The file is of another format than the option that named it reads.
     WrongFormat(Looks),
     /// A row came before the header that names its columns.
@@ -42,6 +45,10 @@ pub enum Reason {
     BadPort,
     /// A kind of row that is not known.
     UnknownKind,
+    /// JSON that is no row of the log, nor holds one in a way that is known.
+    UnknownWrapping,
+    /// An event of a type of which nothing is used.
+    Unused(UnusedEvent),
     /// A record of a recording that is damaged.
     Damaged,
     /// A packet of a capture.
@@ -76,6 +83,7 @@ impl Reason {
     pub const fn effect(self) -> Effect {
         match self {
             Self::Unreadable
+            | Self::Cut
             | Self::WrongFormat(_)
             | Self::NoHeader
             | Self::LineTooLong
@@ -85,7 +93,9 @@ impl Reason {
             | Self::BadAddress
             | Self::BadPort
             | Self::UnknownKind
+            | Self::UnknownWrapping
             | Self::Damaged => Effect::NotUnderstood,
+            Self::Unused(_) => Effect::NoConnection,
             Self::Packet(reason) => reason.effect(),
         }
     }
@@ -94,7 +104,7 @@ impl Reason {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Unreadable | Self::WrongFormat(_) => Unit::File,
+            Self::Unreadable | Self::Cut | Self::WrongFormat(_) => Unit::File,
             Self::NoHeader
             | Self::LineTooLong
             | Self::ColumnsMissing
@@ -103,6 +113,8 @@ impl Reason {
             | Self::BadAddress
             | Self::BadPort
             | Self::UnknownKind
+            | Self::UnknownWrapping
+            | Self::Unused(_)
             | Self::Damaged => Unit::Row,
             Self::Packet(_) => Unit::Packet,
         }
@@ -115,7 +127,11 @@ impl fmt::Display for Reason {
         f.write_str(match self {
             Self::Unreadable => "file cannot be read on",
             Self::WrongFormat(looks) => return looks.fmt(f),
-            Self::NoHeader => "row before the header",
+            Self::Cut => "ends too early: the file was cut, and what is before the cut is used",
+            Self::NoHeader => {
+                "row without a #fields header before it, which would name its columns (put the log's header lines in \
+                 front)"
+            }
             Self::LineTooLong => "line too long",
             Self::ColumnsMissing => "columns missing",
             Self::NotJson => "not a JSON object",
@@ -123,6 +139,11 @@ impl fmt::Display for Reason {
             Self::BadAddress => "no valid address",
             Self::BadPort => "no valid port",
             Self::UnknownKind => "kind of row not known",
+            Self::UnknownWrapping => {
+                "JSON that is no row of this log, nor holds one where shippers put it (message, log, event.original, \
+                 zeek, suricata.eve)"
+            }
+            Self::Unused(event) => return event.fmt(f),
             Self::Damaged => "damaged record",
             Self::Packet(reason) => return reason.fmt(f),
         })

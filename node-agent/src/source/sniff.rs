@@ -132,6 +132,7 @@ impl Looks {
             Self::Capture => "--pcap",
             Self::Recording => "--recording",
             Self::Zeek => "--zeek",
+            Self::Suricata => "--suricata",
             Self::Events => "--events",
             Self::Pods => "--pods",
             Self::ConnCsv => "--csv",
@@ -142,7 +143,6 @@ impl Looks {
             Self::KubernetesObject => "--policy",
             Self::Empty
             | Self::OtherCapture(_)
-            | Self::Suricata
             | Self::Packed(_)
             | Self::PackedTwice
             | Self::Archive
@@ -252,10 +252,11 @@ impl Looks {
             Self::WebServerLog => "it does not say who was called; no option reads it",
             Self::JsonDocument => "one JSON object a line is read: jq -c '.[]' makes them of an array",
             Self::WideText => "convert it to UTF-8",
-            Self::Suricata | Self::OtherJson | Self::OtherText | Self::OtherBytes => "no option reads it",
+            Self::OtherJson | Self::OtherText | Self::OtherBytes => "no option reads it",
             Self::Capture
             | Self::Recording
             | Self::Zeek
+            | Self::Suricata
             | Self::Events
             | Self::Pods
             | Self::ConnCsv

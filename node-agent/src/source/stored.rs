@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 
+mod zstd;
+
+use zstd::Zstd;
+
 /// Bytes that tell how a file is packed.
 const MAGIC_BYTES: usize = 6;
 /// Bytes of a packed file that are read at once.
@@ -102,9 +106,8 @@ impl Stored {
             Some(Packing::Gzip) => {
                 Box::new(MultiGzDecoder::new(BufReader::with_capacity(PACKED_BYTES, whole)))
             }
-            Some(Packing::Zstd | Packing::Xz | Packing::Bzip2 | Packing::Lz4 | Packing::Compress) | None => {
-                Box::new(whole)
-            }
+            Some(Packing::Zstd) => Box::new(Zstd::over(BufReader::with_capacity(PACKED_BYTES, whole))),
+            Some(Packing::Xz | Packing::Bzip2 | Packing::Lz4 | Packing::Compress) | None => Box::new(whole),
         };
         Ok(Self { reader, bytes })
     }

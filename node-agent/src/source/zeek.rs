@@ -1,7 +1,8 @@
-//! Zeek logs: conn, open_conn, dns, http, ssl, quic, irc, ssh, x509; tab-separated or JSON, plain or gzipped.
+//! Zeek logs: conn, open_conn, dns, http, ssl, quic, irc, ssh, x509; tab-separated or JSON, compressed or not.
 //!
 //! Columns are taken by name from the `#fields` header, so that added ones (`_node_name`, labels) and their
-//! order do not matter. JSON keys may have dots, underscores (`id_orig_h`) or an inner object.
+//! order do not matter. JSON keys may have dots, underscores (`id_orig_h`) or an inner object, and a JSON row may be in
+//! the envelope of a log shipper.
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,7 +13,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, Uid};
-use super::{Reader, Reason, Refusals};
+use super::{Reader, Reason, Refusals, envelope};
 
 mod application;
 mod column;
@@ -68,7 +69,17 @@ impl Log {
 
     /// By the file's name, where nothing inside says it: `conn.log.gz`, `HOST_conn.log`, `labeled-conn.log`.
     fn by_file(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        Self::by_file_name(&path.file_name()?.to_string_lossy())
+    }
+
+    /// By the path of a file as a shipper has it, of whatever system.
+    fn by_shipped_path(path: &[u8]) -> Option<Self> {
+        let name = path.rsplit(|byte| matches!(byte, b'/' | b'\\')).next()?;
+        Self::by_file_name(&String::from_utf8_lossy(name))
+    }
+
+    fn by_file_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase();
         let stem = name.split('.').next()?;
         if stem.ends_with("open_conn") {
             return Some(Self::OpenConn);
@@ -128,17 +139,11 @@ impl Reader for ZeekReader {
             }
             self.rows += 1;
             let mut row = Row::default();
-            let made = self.header.fill(line, &mut row).and_then(|log| match log {
-                Log::Conn => conn::record(&row, &mut self.actors, false).map(Some),
-                Log::OpenConn => conn::record(&row, &mut self.actors, true).map(Some),
-                Log::Dns => dns::record(&row, &mut self.actors).map(Some),
-                Log::Http => application::http(&row, &mut self.actors).map(Some),
-                Log::Ssl => application::ssl(&row).map(Some),
-                Log::Quic => application::quic(&row).map(Some),
-                Log::Irc => application::irc(&row).map(Some),
-                Log::Ssh => application::ssh(&row).map(Some),
-                Log::X509 | Log::Other => Ok(None),
-            });
+            let made = match self.header.fill(line, &mut row) {
+                Ok(_) if !row.is_zeeks() => unwrapped(line, &mut self.actors, envelope::ENVELOPES_MAX),
+                Ok(log) => record(log, &row, &mut self.actors),
+                Err(reason) => Err(reason),
+            };
             match made {
                 Ok(Some(record)) => return Some(record),
                 Ok(None) => self.other_rows += 1,
@@ -154,6 +159,41 @@ impl Reader for ZeekReader {
     fn rows_read(&self) -> u64 {
         self.rows
     }
+}
+
+/// What a row says; `None`: nothing that is used.
+#[inline]
+fn record(
+    log: Log,
+    row: &Row<'_>,
+    actors: &mut Actors<Address>,
+) -> Result<Option<(Timestamp, Record)>, Reason> {
+    match log {
+        Log::Conn => conn::record(row, actors, false).map(Some),
+        Log::OpenConn => conn::record(row, actors, true).map(Some),
+        Log::Dns => dns::record(row, actors).map(Some),
+        Log::Http => application::http(row, actors).map(Some),
+        Log::Ssl => application::ssl(row).map(Some),
+        Log::Quic => application::quic(row).map(Some),
+        Log::Irc => application::irc(row).map(Some),
+        Log::Ssh => application::ssh(row).map(Some),
+        Log::X509 | Log::Other => Ok(None),
+    }
+}
+
+/// What the row in the envelope of a log shipper says.
+#[cold]
+fn unwrapped(
+    line: &[u8],
+    actors: &mut Actors<Address>,
+    envelopes: usize,
+) -> Result<Option<(Timestamp, Record)>, Reason> {
+    let opened = envelope::open(line).filter(|_| envelopes > 0).ok_or(Reason::UnknownWrapping)?;
+    let log = opened.path.as_deref().and_then(Log::by_shipped_path);
+    let inner = opened.row.trim_ascii();
+    let mut row = Row::default();
+    let log = header::fill_from_json(inner, &mut row, log)?;
+    if row.is_zeeks() { record(log, &row, actors) } else { unwrapped(inner, actors, envelopes - 1) }
 }
 
 /// Time and uid, which every log has.

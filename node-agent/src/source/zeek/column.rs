@@ -107,6 +107,12 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// It has what every row of Zeek has. JSON of others may have a column or two by chance.
+    #[inline]
+    pub(super) fn is_zeeks(&self) -> bool {
+        !self.json || self.get(Column::Ts).is_some() || self.get(Column::Path).is_some()
+    }
+
     /// The field, unless it is unset or empty.
     pub(super) fn get(&self, column: Column) -> Option<&'a [u8]> {
         self.fields.get(column as usize).copied().filter(|field| !field.is_empty())

@@ -51,7 +51,7 @@ impl Header {
     /// Splits a line into the columns that are used, and says which log it is of.
     pub(super) fn fill<'a>(&self, line: &'a [u8], row: &mut Row<'a>) -> Result<Log, Reason> {
         if line.first() == Some(&b'{') {
-            self.fill_from_json(line, row)
+            fill_from_json(line, row, self.log)
         } else {
             self.fill_from_text(line, row)
         }
@@ -81,33 +81,34 @@ impl Header {
         }
         Ok(self.log.unwrap_or(Log::Other))
     }
+}
 
-    fn fill_from_json<'a>(&self, line: &'a [u8], row: &mut Row<'a>) -> Result<Log, Reason> {
-        row.json = true;
-        let mut inner = None;
-        flat_json::scan(line, |key, value| match value {
-            Value::Nested(object) if key == b"id" => inner = Some(object),
-            Value::Bare(b"null") => {}
-            Value::Text(field) | Value::Bare(field) | Value::Nested(field) => {
-                if let Some(column) = Column::by_name(key) {
-                    row.set(column, field);
-                }
+/// Splits a JSON row; `log` where nothing in it says which log it is of.
+pub(super) fn fill_from_json<'a>(line: &'a [u8], row: &mut Row<'a>, log: Option<Log>) -> Result<Log, Reason> {
+    row.json = true;
+    let mut inner = None;
+    flat_json::scan(line, |key, value| match value {
+        Value::Nested(object) if key == b"id" => inner = Some(object),
+        Value::Bare(b"null") => {}
+        Value::Text(field) | Value::Bare(field) | Value::Nested(field) => {
+            if let Some(column) = Column::by_name(key) {
+                row.set(column, field);
+            }
+        }
+    })
+    .ok_or(Reason::NotJson)?;
+    if let Some(object) = inner {
+        flat_json::scan(object, |key, value| {
+            if let Some(column) = Column::by_name(key) {
+                row.set(column, value.raw());
             }
         })
         .ok_or(Reason::NotJson)?;
-        if let Some(object) = inner {
-            flat_json::scan(object, |key, value| {
-                if let Some(column) = Column::by_name(key) {
-                    row.set(column, value.raw());
-                }
-            })
-            .ok_or(Reason::NotJson)?;
-        }
-        Ok(match row.get(Column::Path) {
-            Some(path) => Log::by_name(path).unwrap_or(Log::Other),
-            None => self.log.or_else(|| by_columns(row)).unwrap_or(Log::Other),
-        })
     }
+    Ok(match row.get(Column::Path) {
+        Some(path) => Log::by_name(path).unwrap_or(Log::Other),
+        None => log.or_else(|| by_columns(row)).unwrap_or(Log::Other),
+    })
 }
 
 /// Where the separators of a line are. Fields are a few bytes long, so that a block is looked at as a whole and

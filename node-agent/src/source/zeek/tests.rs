@@ -144,3 +144,56 @@ fn logs_that_are_not_used_are_counted_not_refused() {
     let (records, refusals) = read(None, "#path\tnotice\n#fields\tts\tnote\n1\tx\n");
     assert_eq!((records.len(), refusals.total()), (0, 0));
 }
+
+#[test]
+fn times_in_milliseconds_and_of_the_calendar_are_read() {
+    for ts in
+        ["1767571204133", "\"2026-01-05T00:00:04.133Z\"", "1767571204.133", "\"2026-01-05T00:00:04.133000Z\""]
+    {
+        let line = format!(
+            r#"{{"ts":{ts},"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":443,"proto":"tcp","duration":1.5,"conn_state":"SF"}}"#
+        );
+        let (records, refusals) = read(None, &line);
+        assert_eq!(refusals.total(), 0, "{ts}");
+        let [(time, Record::Connection { connection, .. })] = records.as_slice() else {
+            panic!("{records:?}")
+        };
+        assert_eq!(time.as_nanos(), 1_767_571_204_133_000_000, "{ts}");
+        assert_eq!(connection.duration.map(|d| d.as_millis()), Some(1500));
+    }
+}
+
+#[test]
+fn rows_in_the_envelopes_of_log_shippers_are_read() {
+    let row = r#"{\"ts\":1.5,\"uid\":\"C1\",\"id.orig_h\":\"10.0.0.1\",\"id.orig_p\":1,\"id.resp_h\":\"10.0.0.2\",\"id.resp_p\":443,\"proto\":\"tcp\"}"#;
+    for envelope in [
+        r#"{"@timestamp":"t","host":{"name":"x"},"message":"ROW","log":{"file":{"path":"/logs/conn.log"}}}"#,
+        r#"{"file":"C:\\zeek\\conn.log","message":"ROW"}"#,
+        r#"{"path":"conn.00:00:00-01:00:00.log","log":"ROW\n"}"#,
+        r#"{"_source":{"event":{"original":"ROW"},"log":{"file":{"path":"conn.log"}}}}"#,
+    ] {
+        let (records, refusals) = read(None, &envelope.replace("ROW", row));
+        assert_eq!(refusals.total(), 0, "{envelope}");
+        assert!(matches!(records.as_slice(), [(_, Record::Connection { .. })]), "{envelope} {records:?}");
+    }
+    // Which log, told by its columns; and logs that are not used.
+    let (records, _) = read(None, r#"{"log":"{\"ts\":1.5,\"uid\":\"C1\",\"server_name\":\"a.example\"}"}"#);
+    assert!(matches!(records.as_slice(), [(_, Record::About { .. })]), "{records:?}");
+    let (records, refusals) = read(None, r#"{"message":"{\"ts\":1.5,\"note\":\"x\"}","file":"notice.log"}"#);
+    assert_eq!((records.len(), refusals.total()), (0, 0));
+}
+
+#[test]
+fn what_is_wrapped_otherwise_is_refused() {
+    let inner = r#"{\"ts\":1.5}"#;
+    let deep = (0..4).fold(String::from(r#"{"ts":1.5}"#), |row, _| format!("{{\"json\":{row}}}"));
+    for line in [
+        format!(r#"{{"payload":"{inner}"}}"#),
+        r#"{"message":"1.5\tC1\t10.0.0.1\t1"}"#.to_owned(),
+        r#"{"host":"x","service":"y"}"#.to_owned(),
+        deep,
+    ] {
+        let (records, refusals) = read(None, &line);
+        assert_eq!((records.len(), reasons(&refusals)), (0, vec![(Reason::UnknownWrapping, 1, 1)]), "{line}");
+    }
+}
