@@ -2,8 +2,8 @@
 //! apply and which is nothing to us.
 
 use super::tree::{Content, Node};
-use crate::compile::FieldError;
 use crate::API_VERSION;
+use crate::compile::FieldError;
 
 /// Kinds of ours that are no policies.
 const OTHER_KINDS: [&str; 2] = ["BeaconFinding", "BeaconNode"];
