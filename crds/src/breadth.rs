@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
+use beaconwatch_engine::naming::domain;
 use beaconwatch_engine::policy::Exception;
 use beaconwatch_engine::protocol::AppProtocol;
-use beaconwatch_engine::session::domain;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::protocol::Protocol;
@@ -82,7 +82,7 @@ fn is_public_suffix(name: &str) -> bool {
     name.strip_prefix("*.").filter(|suffix| !INTERNAL.contains(suffix)).is_some_and(|suffix| {
         // A name that somebody registered below it has it as its suffix.
         let below = format!("x.{suffix}");
-        *domain::registered(&below) == below
+        domain::registered(&below) == below
     })
 }
 

@@ -1,7 +1,9 @@
 //! Events of application protocols: what they add to the flow that carried them.
 
 use beaconwatch_engine::contact::{ContactKind, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::naming::Asked;
+use beaconwatch_engine::naming::domain::host_name;
+use beaconwatch_engine::protocol::{AppProtocol, host_and_port};
 use beaconwatch_engine::time::Timestamp;
 
 use super::event::Event;
@@ -59,11 +61,16 @@ pub(super) fn smtp(event: &Event<'_>) -> Result<(Timestamp, Record), Reason> {
 
 /// A request. The first of a connection names it; a later one is a burst of its own.
 pub(super) fn http(event: &Event<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Record), Reason> {
-    let (mut host, mut user_agent, mut method, mut version) = (None, None, &[][..], &[][..]);
+    let (mut host, mut user_agent) = (None, None);
+    let (mut method, mut version, mut url, mut hostname) = (&[][..], &[][..], &[][..], &[][..]);
     let _ = flat_json::scan(event.http, |key, value| {
         let raw = value.raw();
         match key {
-            b"hostname" => host = value::host_name(&unescaped(raw)).map(value::without_port),
+            b"hostname" => {
+                hostname = raw;
+                host = value::host_name(&unescaped(raw)).map(value::without_port);
+            }
+            b"url" => url = raw,
             b"http_user_agent" => user_agent = Some(value::printable(&unescaped(raw)).into()),
             b"http_method" => method = raw,
             b"protocol" | b"version" => version = raw,
@@ -76,9 +83,10 @@ pub(super) fn http(event: &Event<'_>, actors: &mut Actors<Address>) -> Result<(T
     };
     let connect = method == b"CONNECT";
     if connect || value::unsigned(event.tx_id).unwrap_or(0) == 0 {
-        let sni_missing = host.is_none();
-        let (proxy_target, http_host) = if connect { (host, None) } else { (None, host) };
-        let asked = About { proxy_target, http_host, sni_missing, user_agent, protocol, ..About::default() };
+        let proxy_target = proxy_target(url, hostname, connect);
+        let sni_missing = host.is_none() && proxy_target.is_none();
+        let asked =
+            About { proxy_target, http_host: host, sni_missing, user_agent, protocol, ..About::default() };
         return about(event, asked);
     }
     let (time, ends) = (event.time()?, event.ends()?);
@@ -89,6 +97,18 @@ pub(super) fn http(event: &Event<'_>, actors: &mut Actors<Address>) -> Result<(T
     contact.protocol = protocol;
     contact.user_agent = user_agent;
     Ok((time, Record::Request { uid: event.uid(ends), contact }))
+}
+
+/// What is asked of a proxy: by CONNECT, or by a target that names a host.
+fn proxy_target(url: &[u8], hostname: &[u8], tunnel: bool) -> Option<Asked> {
+    let target = value::printable(&unescaped(if tunnel && url.is_empty() { hostname } else { url }));
+    let (authority, default_port) = if tunnel {
+        (target.as_str(), 443)
+    } else {
+        (target.strip_prefix("http://")?.split(['/', '?']).next()?, 80)
+    };
+    let (host, port) = host_and_port(authority, default_port)?;
+    Some(Asked { host: host_name(host), port, tunnel })
 }
 
 fn about(event: &Event<'_>, about: About) -> Result<(Timestamp, Record), Reason> {

@@ -142,7 +142,9 @@ fn requests_after_the_first_are_bursts() {
     };
     assert_eq!((about.http_host.as_deref(), about.user_agent.as_deref()), (Some("web.example"), Some("a/1")));
     assert!(matches!(second, Record::Request { contact, .. } if contact.kind == ContactKind::Burst));
-    assert_eq!((tunnel.proxy_target.as_deref(), tunnel.http_host.as_deref()), (Some("web.example"), None));
+    let asked = tunnel.proxy_target.as_ref().map(|asked| (&*asked.host, asked.port, asked.tunnel));
+    assert_eq!(asked, Some(("web.example", 8080, true)));
+    assert!(about.proxy_target.is_none());
     assert_eq!(http2.protocol, AppProtocol::Http2);
 }
 
