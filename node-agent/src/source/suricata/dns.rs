@@ -4,7 +4,6 @@
 //! and one for the answer; version 3 the same with the questions in a list, and `request` and `response` for `query`
 //! and `answer`. Before Suricata 5 an answer has the server as its source.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use beaconwatch_engine::contact::DnsQuestion;
@@ -13,6 +12,7 @@ use super::event::Event;
 use super::pending::{Key, LookUp};
 use super::{End, Joining, Made, unescaped};
 use crate::source::flat_json::{self, Value};
+use crate::source::record::Answers;
 use crate::source::{Reason, value};
 
 /// Answers that are taken of one event.
@@ -31,6 +31,7 @@ struct Message<'a> {
     rr_type: &'a [u8],
     /// The one record that the event is about, of version 1.
     data: Option<&'a [u8]>,
+    ttl: &'a [u8],
     questions: &'a [u8],
     answers: &'a [u8],
     grouped: &'a [u8],
@@ -56,7 +57,7 @@ pub(super) fn look_up(event: &Event<'_>, joined: &mut Joining) -> Result<Made, R
         }
     }
     if message.answer {
-        joined.lookups.answer(key, time, rcode(message.rcode), &message.addresses(event.resolved));
+        joined.lookups.answer(key, time, rcode(message.rcode), message.answered(event.resolved));
         if message.is_whole() {
             joined.lookups.finish(key);
         }
@@ -85,6 +86,7 @@ impl<'a> Message<'a> {
                 (b"rrname", _) => message.name = raw,
                 (b"rrtype", _) => message.rr_type = raw,
                 (b"rdata", Value::Text(data)) => message.data = Some(data),
+                (b"ttl", _) => message.ttl = raw,
                 (b"queries" | b"query", Value::Nested(list)) => message.questions = list,
                 (b"answers", Value::Nested(list)) => message.answers = list,
                 (b"grouped", Value::Nested(groups)) => message.grouped = groups,
@@ -120,31 +122,48 @@ impl<'a> Message<'a> {
             .collect()
     }
 
-    /// Addresses among the answers, from whichever form the event has.
-    fn addresses(&self, resolved: &[u8]) -> Vec<IpAddr> {
-        let mut found: Vec<IpAddr> = self.data.and_then(value::address).into_iter().collect();
-        let mut add = |raw: &[u8]| {
-            if let Some(address) = value::address(raw)
-                && found.len() < ANSWERS_MAX
-                && !found.contains(&address)
-            {
-                found.push(address);
-            }
-        };
+    /// Addresses and names among the answers, from whichever form the event has.
+    fn answered(&self, resolved: &[u8]) -> Answers {
+        let mut found = Answers::default();
+        if let Some(data) = self.data {
+            add(&mut found, data, self.rr_type, self.ttl);
+        }
         for item in flat_json::items(self.answers) {
-            if let Value::Nested(object) = item
-                && let Some(data) = flat_json::member(object, b"rdata")
-            {
-                add(data.raw());
-            }
+            let Value::Nested(object) = item else { continue };
+            let member = |name| flat_json::member(object, name).map_or(&[][..], Value::raw);
+            add(&mut found, member(b"rdata"), member(b"rrtype"), member(b"ttl"));
         }
         let _ = flat_json::scan(self.grouped, |key, value| {
-            if let (b"A" | b"AAAA", Value::Nested(list)) = (key, value) {
-                flat_json::items(list).for_each(|item| add(item.raw()));
+            if let (b"A" | b"AAAA" | b"CNAME", Value::Nested(list)) = (key, value) {
+                flat_json::items(list).for_each(|item| add(&mut found, item.raw(), key, b""));
             }
         });
-        flat_json::items(resolved).for_each(|item| add(item.raw()));
+        flat_json::items(resolved).for_each(|item| add(&mut found, item.raw(), b"A", b""));
         found
+    }
+}
+
+/// Adds a record, once; other types than these name nothing.
+fn add(found: &mut Answers, data: &[u8], rr_type: &[u8], ttl: &[u8]) {
+    match rr_type {
+        b"A" | b"AAAA" => {
+            if let Some(address) = value::address(data)
+                && found.addresses.len() < ANSWERS_MAX
+                && !found.addresses.iter().any(|(known, _)| *known == address)
+            {
+                let secs = value::unsigned(ttl).and_then(|secs| u32::try_from(secs).ok());
+                found.addresses.push((address, secs.unwrap_or(0)));
+            }
+        }
+        b"CNAME" => {
+            if let Some(name) = value::host_name(&unescaped(data))
+                && found.aliases.len() < ANSWERS_MAX
+                && !found.aliases.contains(&name)
+            {
+                found.aliases.push(name);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
@@ -12,13 +11,13 @@ use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::End;
-use crate::source::record::{Record, Uid, bare_contact, nameless};
+use crate::source::record::{Answers, Record, Uid, bare_contact, nameless};
 
 /// A look-up that is not answered for so long will not be.
 const WAIT: Duration = Duration::from_secs(10);
 /// Look-ups that wait at once; the oldest gives way.
 const WAITING_MAX: usize = 1 << 14;
-/// Addresses of one look-up.
+/// Addresses, and names, of one look-up.
 const ANSWERS_MAX: usize = 32;
 
 /// What a question and its answer have in common.
@@ -46,7 +45,7 @@ pub(super) struct LookUp {
 struct Waiting {
     key: Key,
     lookup: LookUp,
-    answers: Vec<IpAddr>,
+    answers: Answers,
     answered: Option<Timestamp>,
 }
 
@@ -73,7 +72,7 @@ impl Pending {
     pub(super) fn ask(&mut self, key: Key, lookup: LookUp) {
         let number = self.first + self.waiting.len() as u64;
         self.by_key.insert(key, number);
-        let waiting = Waiting { key, lookup, answers: Vec::new(), answered: None };
+        let waiting = Waiting { key, lookup, answers: Answers::default(), answered: None };
         self.waiting.push_back(Some(waiting));
     }
 
@@ -83,15 +82,15 @@ impl Pending {
     }
 
     /// What was answered to the question with this key.
-    pub(super) fn answer(&mut self, key: Key, time: Timestamp, rcode: Option<u16>, addresses: &[IpAddr]) {
+    pub(super) fn answer(&mut self, key: Key, time: Timestamp, rcode: Option<u16>, answers: Answers) {
         let Some(waiting) = self.get(key) else { return };
         waiting.answered = waiting.answered.or(Some(time));
         waiting.lookup.question.rcode = rcode.or(waiting.lookup.question.rcode);
-        for address in addresses {
-            if waiting.answers.len() < ANSWERS_MAX && !waiting.answers.contains(address) {
-                waiting.answers.push(*address);
-            }
-        }
+        let Answers { addresses, aliases } = &mut waiting.answers;
+        addresses.extend(answers.addresses);
+        addresses.truncate(ANSWERS_MAX);
+        aliases.extend(answers.aliases);
+        aliases.truncate(ANSWERS_MAX);
     }
 
     /// Nothing more will come to this key.

@@ -160,7 +160,7 @@ fn look_ups(text: &str) -> Vec<(String, u16, Option<u16>, Vec<String>)> {
         assert_eq!(contact.start, *time);
         assert_eq!(contact.actor.address, "10.0.0.5".parse().ok());
         assert_eq!(contact.destination.address, "10.0.0.53".parse().ok());
-        let answers = answers.iter().map(ToString::to_string).collect();
+        let answers = answers.addresses.iter().map(|(address, _)| address.to_string()).collect();
         (question.name.to_string(), question.rr_type, question.rcode, answers)
     };
     records.iter().map(said).collect()
