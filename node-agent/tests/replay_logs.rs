@@ -44,7 +44,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Findings that were opened, and the summary.
+/// Findings as they were closed, and the summary.
 fn told(option: &str, path: &str) -> (Vec<serde_json::Value>, String) {
     let dir = Directory::of(&format!("policy{}", path.replace('/', "-")));
     let policy = dir.file("all.yaml", POLICY);
@@ -53,7 +53,7 @@ fn told(option: &str, path: &str) -> (Vec<serde_json::Value>, String) {
     assert!(output.status.success(), "{summary}");
     let mut findings: Vec<serde_json::Value> =
         text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    findings.retain(|finding| finding["finding.state"] == "opened");
+    findings.retain(|finding| finding["finding.state"] == "closed");
     (findings, summary)
 }
 
