@@ -124,7 +124,7 @@ fn a_checkpoint_of_version_2_is_taken_up() {
     for table in [BoundedTable::Conversations, BoundedTable::Signatures, BoundedTable::Destinations] {
         assert_eq!(engine.counters().table(table).held, begun.counters().table(table).held, "{table:?}");
     }
-    let explained = engine.explain(|_, _, _| true);
+    let explained = engine.explain(|_| true);
     let beacon = explained.iter().find(|one| one.summary.contains("203.0.113.9"));
     assert!(beacon.is_some_and(|one| one.check_ins == 120), "{explained:?}");
     assert_eq!(engine.checkpoint().sections.len(), begun.checkpoint().sections.len());
