@@ -86,7 +86,7 @@ fn what_is_asked_of_a_proxy_is_the_destination() {
     assert_eq!(seen.lines(&tunnel), ["connect - by Proxy 8443/tcp tls SniMissing"]);
     assert_eq!(seen.contacts(&tunnel)[0].destination.address, Some("10.77.0.1".parse().unwrap()));
     assert_eq!(seen.lines(&forward), ["connect - by Proxy 8080/tcp http Unknown"]);
-    assert_eq!(seen.lines(&unresolved), ["connect site.example.test by Proxy 8443/tcp http Unknown"]);
+    assert_eq!(seen.lines(&unresolved), ["connect site.example.test by Proxy 8443/tcp unknown Unknown"]);
 }
 
 #[test]

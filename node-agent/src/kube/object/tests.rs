@@ -86,7 +86,7 @@ fn a_finding_is_stored_in_the_namespace_of_its_pod_under_its_owners_name() {
     let object = object(&finding(), &place());
     assert_eq!(object.metadata.namespace.as_deref(), Some("payments"));
     let name = object.metadata.name.unwrap();
-    assert!(name.starts_with("reports-") && name.len() == "reports-".len() + 10, "{name}");
+    assert!(name.starts_with("reports-") && name.len() == "reports-".len() + 32, "{name}");
 }
 
 #[test]
