@@ -58,9 +58,11 @@ fn kind(input: &Input) -> usize {
     }
 }
 
-/// The bounds and the stream that are in the recordings.
+/// The bounds and the stream that are in the recordings. A bound whose default has changed since is named.
 fn recorded() -> (Limits, Vec<(Timestamp, Input)>) {
-    (Limits { sockets_max: 7, loopback_contacts: true, ..Limits::default() }, random_stream(7, 500))
+    let limits =
+        Limits { sockets_max: 7, loopback_contacts: true, names_per_workload_max: 512, ..Limits::default() };
+    (limits, random_stream(7, 500))
 }
 
 /// Reads a recording to its end: how many inputs of each kind there are. What was read is written as it was read.
