@@ -113,7 +113,7 @@ fn is_zeek_row(line: &[u8]) -> bool {
     let time = fields.next().unwrap_or_default();
     let uid = fields.next().unwrap_or_default();
     let is_time = time.contains(&b'.') && time.split(|b| *b == b'.').all(is_number);
-    is_time && uid.first() == Some(&b'C') && uid.len() >= 10 && uid.iter().all(u8::is_ascii_alphanumeric)
+    is_time && uid.first() == Some(&b'C') && uid.len() >= 6 && uid.iter().all(u8::is_ascii_alphanumeric)
 }
 
 fn is_number(word: &[u8]) -> bool {
