@@ -11,6 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::TimeText;
 
+/// Label with the version of the identities that the object's name and `findingId` come from; absent on objects from
+/// before identities were specified.
+pub const IDENTITIES_LABEL: &str = "beaconwatch.io/identities";
+
+/// The state of a finding that has ended.
+pub const CLOSED: &str = "Closed";
+
 /// What was found.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(

@@ -126,6 +126,10 @@ pub struct AgentInfo {
     /// When the agent started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<TimeText>,
+    /// Version of the identities that the names of its findings come from; 0: from before they had one. Findings under
+    /// names of an earlier version are closed and removed.
+    #[serde(default)]
+    pub identities: i64,
 }
 
 /// A policy on the node.

@@ -18,6 +18,7 @@ use core::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use self::message::Message;
+pub use self::message::VERSION;
 use crate::codec::{Coded, Reader, newtype};
 use crate::contact::Transport;
 use crate::finding::FindingKind;

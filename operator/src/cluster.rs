@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use beaconwatch_crds::beacon_finding::{CLOSED, IDENTITIES_LABEL};
 use beaconwatch_crds::compile::CompileError;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
+use beaconwatch_engine::identity;
 use beaconwatch_engine::policy::{Policy, PolicyId};
 use beaconwatch_engine::time::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
@@ -27,6 +29,9 @@ use self::coverage::Coverages;
 use self::reports::Reports;
 use crate::policy::{PolicyKind, id_of};
 use crate::silent_nodes::SilentNode;
+
+/// The version of identities that this operator knows.
+const IDENTITIES: i64 = identity::VERSION as i64;
 
 /// Key of a namespaced object: namespace and name.
 pub type Key = (String, String);
@@ -79,6 +84,12 @@ pub struct KnownFinding {
     pub policy: PolicyId,
     /// Its severity as written.
     pub severity: String,
+    /// The node whose agent wrote it.
+    pub node: Option<String>,
+    /// Version of the identities that its name comes from; 0: from before they had one.
+    pub identities: i64,
+    /// It is not closed.
+    pub open: bool,
 }
 
 /// The pods of node agents are told by these labels, in the operator's own namespace.
@@ -251,6 +262,18 @@ impl Cluster {
         &self.findings
     }
 
+    /// The agent that wrote a finding has another name for it now, or there is none any more: nobody goes on with it.
+    #[must_use]
+    pub fn is_superseded(&self, finding: &KnownFinding) -> bool {
+        let Some(node) = &finding.node else { return false };
+        let written = match self.reports.get(node) {
+            // An agent that cannot be understood may still write it.
+            Some(report) => report.said.as_ref().map_or(finding.identities, |said| said.identities),
+            None => IDENTITIES,
+        };
+        finding.identities < written.min(IDENTITIES)
+    }
+
     /// Nodes that have a report but do not exist: the reports are left over.
     pub fn reports_without_node(&self) -> impl Iterator<Item = &String> {
         self.reports.iter().map(|(name, _)| name).filter(|name| !self.nodes.contains(*name))
@@ -309,5 +332,8 @@ fn known_finding(finding: &BeaconFinding) -> KnownFinding {
             name: finding.spec.policy.name.as_str().into(),
         },
         severity: finding.spec.severity.clone(),
+        node: finding.spec.who.node.clone(),
+        identities: finding.labels().get(IDENTITIES_LABEL).and_then(|label| label.parse().ok()).unwrap_or(0),
+        open: finding.spec.state != CLOSED,
     }
 }

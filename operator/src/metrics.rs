@@ -30,6 +30,21 @@ pub enum DeleteReason {
     Count,
     /// A report of a node that is gone.
     NodeGone,
+    /// A finding under a name that its agent does not write any more.
+    Superseded,
+}
+
+impl DeleteReason {
+    /// The label of the metric.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Count => "count",
+            Self::NodeGone => "node_gone",
+            Self::Superseded => "superseded",
+        }
+    }
 }
 
 /// All metrics of the operator.
@@ -164,12 +179,7 @@ impl Metrics {
 
     /// An object was deleted.
     pub fn deleted(&self, reason: DeleteReason) {
-        let reason = match reason {
-            DeleteReason::Age => "age",
-            DeleteReason::Count => "count",
-            DeleteReason::NodeGone => "node_gone",
-        };
-        self.deleted.get_or_create(&[("reason", reason)]).inc();
+        self.deleted.get_or_create(&[("reason", reason.as_str())]).inc();
     }
 
     /// An object could not be deleted; it will be tried again.

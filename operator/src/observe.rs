@@ -218,7 +218,7 @@ fn look(cluster: &mut Cluster, stale: Duration, retention: Retention, outcome: &
     metrics.findings(cluster.findings().values().map(|finding| finding.severity.as_str()));
     outcome.standings.send_replace(Arc::new(standings));
     outcome.leftovers.send_replace(Leftovers {
-        findings: outdated(cluster.findings(), now, retention),
+        findings: outdated(cluster.findings(), |finding| cluster.is_superseded(finding), now, retention),
         reports: cluster.reports_without_node().cloned().collect(),
         silent: cluster.silent_nodes(now, stale),
     });

@@ -284,6 +284,42 @@ async fn after_a_restart_of_the_api_server_it_goes_on(server: &mut ApiServer) {
     status_with(server, "payments", |status| status.observed_generation == Some(3)).await;
 }
 
+/// A finding from before identities were specified stays while its agent may go on with it, and no longer.
+async fn old_names_are_closed_and_removed(server: &ApiServer, mut old: Value) {
+    let findings: Api<BeaconFinding> = Api::namespaced(server.client(), "payments");
+    old["state"] = "Opened".into();
+    old["who"] = json!({ "node": "node-1" });
+    // Held by a finalizer, so that its last state can be read.
+    old["metadata"]["finalizers"] = json!(["beaconwatch.io/test"]);
+    let mut new = old.clone();
+    new["metadata"] = json!({
+        "name": "reports-0123456789abcdef0123456789abcdef", "namespace": "payments",
+        "labels": { "beaconwatch.io/identities": "1" },
+    });
+    server.apply(old).await;
+    server.apply(new).await;
+    // All three findings were looked at, and the agent still writes under old names.
+    status_with(server, "payments", |status| status.findings == Some(3)).await;
+    let held = findings.get("reports-0123456789").await.unwrap();
+    assert_eq!((held.spec.state.as_str(), held.metadata.deletion_timestamp), ("Opened", None));
+
+    let mut upgraded = report("node-1", json!([on_node("payments", 1)]));
+    upgraded["status"]["agent"] = json!({ "version": "2", "kernel": "6", "identities": 1 });
+    server.apply(upgraded).await;
+    let closed = eventually("the finding under an old name to be removed", async || {
+        findings.get("reports-0123456789").await.ok().filter(|old| old.metadata.deletion_timestamp.is_some())
+    })
+    .await;
+    assert_eq!(closed.spec.state, "Closed");
+    let release = json!({ "metadata": { "finalizers": null } });
+    let patch = kube::api::Patch::Merge(release);
+    findings.patch("reports-0123456789", &kube::api::PatchParams::default(), &patch).await.unwrap();
+    let held = findings.get("reports-0123456789abcdef0123456789abcdef").await.unwrap();
+    assert_eq!((held.spec.state.as_str(), held.metadata.deletion_timestamp), ("Opened", None));
+    findings.delete(&held.metadata.name.unwrap(), &kube::api::DeleteParams::default()).await.unwrap();
+    status_with(server, "payments", |status| status.findings == Some(1)).await;
+}
+
 async fn findings_are_aged_out(server: &ApiServer) {
     let finding = |name: &str, last: &str| {
         let mut finding = BeaconFinding::default();
@@ -305,6 +341,8 @@ async fn findings_are_aged_out(server: &ApiServer) {
         .await;
     assert!(findings.get_opt("young").await.unwrap().is_some());
     status_with(server, "payments", |status| status.findings == Some(1)).await;
+    let old = finding("reports-0123456789", &jiff::Timestamp::now().to_string());
+    old_names_are_closed_and_removed(server, old).await;
 
     let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(server.client());
     nodes.delete("node-2", &kube::api::DeleteParams::default()).await.unwrap();

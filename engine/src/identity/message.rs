@@ -19,7 +19,7 @@ use core::net::IpAddr;
 use super::Id;
 
 /// Changes with the meaning of any message: identities of two versions are never equal.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 const MAGIC: [u8; 4] = *b"bwid";
 /// Longer messages, such as those with long names, are put on the heap.
 const INLINE: usize = 120;

@@ -67,6 +67,7 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
             version: crate::VERSION.to_owned(),
             kernel: crate::doctor::kernel(),
             started: Some(TimeText::from_nanos(status.started.as_nanos())),
+            identities: beaconwatch_engine::identity::VERSION.into(),
         }),
         connections_per_second: count(status.contacts_per_second.round().max(0.0) as u64),
         conversations: count(status.engine.table(BoundedTable::Conversations).held),

@@ -3,12 +3,13 @@
 //! Texts that a workload or a peer chose are made harmless and cut before they get here.
 
 use beaconwatch_crds::beacon_finding::{
-    BeaconFinding, BeaconFindingRecord, EvidenceItem, HowMuch, JudgedBy, When, Where, Who,
+    BeaconFinding, BeaconFindingRecord, EvidenceItem, HowMuch, IDENTITIES_LABEL, JudgedBy, When, Where, Who,
 };
 use beaconwatch_crds::units::TimeText;
 use beaconwatch_engine::actor::{ExecutableOrigin, Process};
 use beaconwatch_engine::contact::NameSource;
 use beaconwatch_engine::finding::{Finding, FindingKind, FindingState, Rhythm, Severity};
+use beaconwatch_engine::identity;
 use beaconwatch_engine::policy::Mode;
 use beaconwatch_engine::protocol::AppProtocol;
 use kube::api::ObjectMeta;
@@ -67,6 +68,7 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
     let metadata = ObjectMeta {
         name: Some(object_name),
         namespace: Some(namespace.to_owned()),
+        labels: Some([(IDENTITIES_LABEL.to_owned(), identity::VERSION.to_string())].into()),
         ..ObjectMeta::default()
     };
     BeaconFinding { metadata, spec: record }

@@ -37,6 +37,8 @@ pub(super) struct Said {
     pub(super) reported: Option<TimeText>,
     /// Its agent is marked as silent already.
     pub(super) marked: bool,
+    /// Version of the identities under which its agent writes findings.
+    pub(super) identities: i64,
     /// Policies that the node holds, each once: of several entries the first counts.
     pub(super) policies: Vec<Held>,
     /// Why a later generation is not in force.
@@ -78,6 +80,11 @@ impl Reports {
     /// Every report, by the name of its node.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&String, &Report)> {
         self.by_node.iter()
+    }
+
+    /// The last report of a node.
+    pub(super) fn get(&self, node: &str) -> Option<&Report> {
+        self.by_node.get(node)
     }
 
     /// The node has a report.
@@ -131,6 +138,7 @@ impl Names {
         let mut said = Said {
             reported: status.and_then(|status| status.reported.clone()),
             marked: is_marked(node),
+            identities: status.and_then(|status| status.agent.as_ref()).map_or(0, |agent| agent.identities),
             policies: Vec::with_capacity(status.map_or(0, |status| status.policies.len())),
             errors: BTreeMap::new(),
             exceptions_used: Vec::new(),
