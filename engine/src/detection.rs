@@ -10,6 +10,7 @@ mod explain;
 mod findings;
 mod identity;
 mod judge;
+mod look_ahead;
 mod parts;
 mod saved;
 
@@ -28,7 +29,7 @@ use crate::bounded::{BoundedMap, FairTable};
 use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
 use crate::conversation::{Admission, Conversation, ConversationKey, Originator, Table};
 use crate::counters::{BoundedTable, Counters};
-use crate::engine::LOOK_AHEAD;
+
 use crate::evidence::Denominators;
 use crate::finding::Finding;
 use crate::identity::Secret;
@@ -227,22 +228,6 @@ impl Detection {
         for slot in concerned.into_iter().flatten() {
             self.consider(slot, now, w, out);
         }
-    }
-
-    /// Reads a word of each line of memory that these contacts, at most [`LOOK_AHEAD`], will need. One thing is looked
-    /// up for all of them before the next, so that the processor waits for all at once.
-    pub fn look_ahead<'c>(&self, contacts: impl Iterator<Item = &'c Contact>) {
-        let mut wanted = [None; LOOK_AHEAD];
-        for (wanted, contact) in wanted.iter_mut().zip(contacts) {
-            let participant = self.participants.known(contact.actor_key);
-            *wanted = participant.map(|participant| (key_of(contact, participant.scope), contact.start));
-        }
-        let slots =
-            wanted.map(|wanted| wanted.and_then(|(key, start)| Some((self.table.slot_of(key)?, start))));
-        let found =
-            || slots.iter().flatten().filter_map(|(slot, start)| Some((self.table.get(*slot)?, *start)));
-        core::hint::black_box(found().fold(0, |all, (conversation, _)| all ^ conversation.fetch()));
-        core::hint::black_box(found().fold(0, |all, (c, start)| all ^ c.fetch_rest(start)));
     }
 
     /// Takes the totals of a contact.
