@@ -87,6 +87,8 @@ fn a_finding_is_stored_in_the_namespace_of_its_pod_under_its_owners_name() {
     assert_eq!(object.metadata.namespace.as_deref(), Some("payments"));
     let name = object.metadata.name.unwrap();
     assert!(name.starts_with("reports-") && name.len() == "reports-".len() + 32, "{name}");
+    let labels = object.metadata.labels.unwrap();
+    assert_eq!(labels.get(IDENTITIES_LABEL).map(String::as_str), Some("1"));
 }
 
 #[test]
