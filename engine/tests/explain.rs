@@ -1,5 +1,4 @@
 //! What is explained, and by which names it is found.
-#![expect(clippy::panic, reason = "a test that cannot go on fails here")]
 
 mod support;
 
