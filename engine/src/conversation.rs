@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 pub(crate) use judged::Judged;
 pub(crate) use spread::Spread;
+#[cfg(test)]
+pub(crate) use table::gone_through;
 pub(crate) use table::{Admission, Table};
 use trackers::TrackerKind;
 

@@ -11,7 +11,8 @@ pub(crate) struct Judged {
     pub(crate) score: f32,
     /// Running mean of the scores, so that a fluke of one minute does not count for all times.
     pub(crate) mean: f32,
-    /// Look-ups that were judged with connections are judged with them up to this many contacts.
+    /// What was judged with others (look-ups with connections, an aggregate by its parts) is judged with them up to this
+    /// many contacts.
     pub(crate) explained_until: u32,
     /// It was counted among what the cluster does at this many contacts.
     pub(crate) profiled_at: u32,

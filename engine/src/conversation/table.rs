@@ -150,7 +150,7 @@ impl Table {
     /// The conversations of one originator, in no order.
     pub(crate) fn of_originator(&self, originator: Originator) -> impl Iterator<Item = &Conversation> {
         let slots = self.shares.get(&originator).map(|share| share.slots.as_slice()).unwrap_or_default();
-        slots.iter().filter_map(|slot| self.get(*slot))
+        slots.iter().filter_map(|slot| self.get(*slot)).inspect(|_| count_visit())
     }
 
     /// All conversations, to be changed.
@@ -242,6 +242,26 @@ impl Table {
         self.remove(slot);
         self.evicted += 1;
     }
+}
+
+#[cfg(not(test))]
+const fn count_visit() {}
+
+/// One more conversation of a share was gone through.
+#[cfg(test)]
+fn count_visit() {
+    GONE_THROUGH.with(|count| count.set(count.get() + 1));
+}
+
+#[cfg(test)]
+std::thread_local! {
+    static GONE_THROUGH: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
+}
+
+/// Conversations that this test has gone through, a share at a time.
+#[cfg(test)]
+pub(crate) fn gone_through() -> u64 {
+    GONE_THROUGH.with(core::cell::Cell::get)
 }
 
 /// Room for so many conversations is asked for at once; bounds that a recording names may be larger.

@@ -7,7 +7,7 @@ use super::aliases::Alias;
 use super::compose;
 use super::identity::sighting;
 use super::judge::{Surroundings, assess_as};
-use super::parts::is_part_of_others;
+use super::parts::part_of_others_until;
 use crate::actor::{Actor, Pod};
 use crate::contact::{Bytes, Destination};
 use crate::conversation::Conversation;
@@ -152,7 +152,7 @@ impl Detection {
                 evidence: compose::evidence(&about, &assessment),
                 alert_raised: raised.map(|(now, _)| now.alert),
                 outcome: match gate {
-                    Some(kind) if is_part_of_others(&self.table, c, kind, participant) => {
+                    Some(kind) if part_of_others_until(&self.table, c, kind, participant).is_some() => {
                         Outcome::Closed("it is judged with the conversations that it belongs to".to_owned())
                     }
                     Some(_) | None => {

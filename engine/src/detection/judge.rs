@@ -6,7 +6,7 @@ use super::budget::Extent;
 use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
-use super::parts::{explained_until, is_part_of_others};
+use super::parts::{may_be_part_of_others, part_of_others_until};
 use super::{Deadline, Detection};
 use crate::conversation::Conversation;
 use crate::detector::{self, Lasting, beacon, ports};
@@ -164,19 +164,15 @@ impl Detection {
         let policy = participant.policy.and_then(|index| self.policies.policies.get(index))?;
         let lasting = Lasting { span_secs: c.span_secs(), input_secs };
         let gate = detector::gate(c, &policy.detectors, lasting)?;
-        if gate == FindingKind::DnsBeacon {
-            // Once it was looked at, and until there are so many: looking takes as long as the share is large.
-            if input_secs.is_none() && c.contacts <= c.judged.explained_until {
-                return None;
-            }
-            let until = explained_until(&self.table, c, participant);
-            if c.contacts <= until {
-                self.table.get_mut(slot)?.judged.explained_until = until;
-                return None;
-            }
+        if !may_be_part_of_others(c, gate) {
             return Some(gate);
         }
-        (!is_part_of_others(&self.table, c, gate, participant)).then_some(gate)
+        if input_secs.is_none() && c.contacts <= c.judged.explained_until {
+            return None;
+        }
+        let Some(until) = part_of_others_until(&self.table, c, gate, participant) else { return Some(gate) };
+        self.table.get_mut(slot)?.judged.explained_until = until;
+        None
     }
 
     /// Opens or updates a finding.

@@ -6,15 +6,29 @@ use crate::conversation::{Conversation, Table};
 use crate::finding::FindingKind;
 use crate::participant::{Participant, originator};
 
-/// What `c` shows is judged elsewhere: look-ups with the connections that they are made for, an aggregate by its parts.
-pub(super) fn is_part_of_others(
+/// An answer is good for this part more contacts: to find one takes as long as the share is large.
+const PART_MORE: u32 = 8;
+
+/// Whether conversations of which the gate of this kind is open may be judged with others.
+pub(super) fn may_be_part_of_others(c: &Conversation, kind: FindingKind) -> bool {
+    kind == FindingKind::DnsBeacon || c.spread.is_some()
+}
+
+/// Up to how many contacts what `c` shows is judged elsewhere, if it is: look-ups with the connections that they are
+/// made for, an aggregate by its parts. Nobody has to look again before there are more: at least an eighth more than now,
+/// so that a conversation of many contacts is seldom looked at, even if it is explained only just.
+pub(super) fn part_of_others_until(
     table: &Table,
     c: &Conversation,
     kind: FindingKind,
     participant: &Participant,
-) -> bool {
-    (kind == FindingKind::DnsBeacon && c.contacts <= explained_until(table, c, participant))
-        || (c.spread.is_some() && is_explained(table, c, participant))
+) -> Option<u32> {
+    let exactly = if kind == FindingKind::DnsBeacon {
+        Some(explained_until(table, c, participant)).filter(|until| c.contacts <= *until)
+    } else {
+        (c.spread.is_some() && is_explained(table, c, participant)).then_some(c.contacts)
+    };
+    exactly.map(|until| until.max(c.contacts.saturating_add(c.contacts / PART_MORE)))
 }
 
 /// The look-ups of `c` come before connections of the same actor to names of that domain: they have the
@@ -22,9 +36,8 @@ pub(super) fn is_part_of_others(
 /// two (A, AAAA), and retries and search domains multiply that. A resolver's search domains stand behind the name
 /// that is meant: `example.com.shop.svc.cluster.local`.
 ///
-/// Returns up to how many look-ups are explained; connections only become more, so that nobody has to look again before
-/// there are as many.
-pub(super) fn explained_until(table: &Table, c: &Conversation, participant: &Participant) -> u32 {
+/// Returns up to how many look-ups are explained; connections only become more.
+fn explained_until(table: &Table, c: &Conversation, participant: &Participant) -> u32 {
     const LOOK_UPS_PER_CONNECTION: u32 = 8;
     let Some(domain) = c.destination.name.as_deref() else { return 0 };
     let question = c.dns.as_ref().map_or("", |dns| &*dns.name);
@@ -45,3 +58,6 @@ pub(super) fn explained_until(table: &Table, c: &Conversation, participant: &Par
     // A connection may be forgotten in between: not for longer than twice as many.
     contacts.saturating_mul(LOOK_UPS_PER_CONNECTION).min(c.contacts.saturating_mul(2))
 }
+
+#[cfg(test)]
+mod tests;
