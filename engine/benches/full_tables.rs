@@ -201,7 +201,7 @@ fn full_share(criterion: &mut Criterion) {
         let made = vec![share.regular(), share.irregular(0.001)];
         feed(&mut engine, made);
     }
-    let look_ups = engine.explain(|_, _, to| to.port == 53);
+    let look_ups = engine.explain(|candidate| candidate.destination.port == 53);
     let (held, regular) = (look_ups.len(), look_ups.iter().filter(|one| one.rhythm.is_some()).count());
     println!(
         "full share: {regular} of {held} look-ups with a rhythm, e.g. {:?}",
