@@ -281,7 +281,7 @@ async fn after_a_restart_of_the_api_server_it_goes_on(server: &mut ApiServer) {
     server.start_server();
     server.wait_until_ready().await;
     server.apply(policy("payments", json!({ "mode": "Observe" }))).await;
-    status_with(server, "payments", |status| status.observed_generation == Some(3)).await;
+    status_with(server, "payments", |status| status.observed_generation == Some(4)).await;
 }
 
 /// A finding from before identities were specified stays while its agent may go on with it, and no longer.
