@@ -13,7 +13,7 @@ use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
-const SECTIONS: [&str; 4] = ["watched", "population", "budgets", "conversations"];
+const SECTIONS: [&str; 5] = ["secret", "watched", "population", "budgets", "conversations"];
 
 /// A file, or sections one after another, each behind its length.
 fn checkpoint_of(mut data: &[u8]) -> Checkpoint {
