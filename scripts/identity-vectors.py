@@ -14,6 +14,7 @@ VERSION = 1
 DOMAINS = {
     "alone": 1, "actor": 2, "workload": 3, "replica": 4, "executable": 5, "destination": 6, "signature": 7,
     "finding": 8, "object": 9, "event": 10, "scope-of-actor": 11, "scope-of-job": 11, "conversation": 12, "sketch": 13,
+    "client": 14,
 }
 TRANSPORTS = {"tcp": 1, "udp": 2, "other": 3}
 KINDS = {
@@ -103,8 +104,10 @@ FIELDS = {
     "scope-of-job": lambda secret, workload, path: identity(secret) + code(2) + identity(workload) + identity(path),
     "conversation": lambda *to: peer(PEERS, *to),
     "sketch": name_or_address,
+    "client": lambda ip: address(ip),
 }
 KEYED = ("conversation", "sketch")
+OPEN_KEYED = ("client",)
 
 
 def siphash(key, message):
@@ -144,6 +147,8 @@ def siphash(key, message):
 
 def compute(function, words):
     key, words = (words[0], words[1:]) if function in KEYED else (None, words)
+    if function in OPEN_KEYED:
+        key = "00" * 16
     message = b"bwid" + bytes([VERSION, DOMAINS[function]]) + FIELDS[function](*words)
     if key is None:
         return hashlib.sha256(message).hexdigest()[:32]

@@ -82,6 +82,7 @@ mod domain {
     pub(super) const SCOPE: u8 = 11;
     pub(super) const CONVERSATION: u8 = 12;
     pub(super) const SKETCH: u8 = 13;
+    pub(super) const CLIENT: u8 = 14;
 }
 
 /// An actor without a known pod, among all that have none.
@@ -241,6 +242,13 @@ pub(crate) fn place_in_sketch(conversation: Id, name: Option<&str>, address: Opt
         None => message.address(address),
     }
     keyed(conversation, &message).high
+}
+
+/// Who looked names up in recorded traffic, where no more is known of a client than its address.
+pub(crate) fn client(address: Option<IpAddr>) -> Id {
+    let mut message = Message::of(domain::CLIENT);
+    message.address(address);
+    keyed(Id::default(), &message)
 }
 
 fn put_alone(message: &mut Message, who: Alone<'_>) {

@@ -10,6 +10,7 @@ use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::detection::Outcome;
 use beaconwatch_engine::finding::{FindingKind, FindingState, Severity};
+use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
 use support::{Scene, Traffic, time};
@@ -124,13 +125,12 @@ fn a_finding_is_closed_when_the_behaviour_ends() {
     assert!(states.contains(&FindingState::Updated));
 }
 
-/// A conversation on which a finding stands is never idle: if closing it forgot one, that would stay for ever.
-#[test]
-fn a_closed_finding_lets_go_of_all_its_replicas() {
+/// A workload whose replicas all call the same destination every five seconds.
+fn scene_of_replicas(names: Vec<String>) -> Scene {
     let mut policy = quick();
     policy.thresholds.record = 0.0;
     let mut scene = Scene::with_policy(policy);
-    let containers: Vec<Arc<str>> = ["a", "b", "c"].map(|name| Arc::from(name.repeat(64))).into();
+    let containers: Vec<Arc<str>> = names.iter().map(|name| Arc::from(format!("{name:f>64}"))).collect();
     for container in &containers {
         let pod = Pod {
             namespace: Arc::from("shop"),
@@ -152,6 +152,13 @@ fn a_closed_finding_lets_go_of_all_its_replicas() {
             scene.input(time(at), Input::Contact(Box::new(contact)));
         }
     }
+    scene
+}
+
+/// A conversation on which a finding stands is never idle: if closing it forgot one, that would stay for ever.
+#[test]
+fn a_closed_finding_lets_go_of_all_its_replicas() {
+    let mut scene = scene_of_replicas(["a", "b", "c"].map(str::to_owned).into());
     assert_eq!((scene.opened().len(), scene.table(BoundedTable::Conversations).held), (1, 3));
     scene.end(4.0 * 86_400.0);
     let closed = scene.findings.iter().filter(|finding| finding.state == FindingState::Closed);
@@ -243,6 +250,34 @@ fn the_same_input_gives_the_same_findings() {
         scene.findings
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn findings_are_the_same_under_any_secret() {
+    let run = |secret| {
+        let mut scene = Scene::with_policy(quick());
+        scene.input(time(0.0), Input::Secret(Secret([secret; 16])));
+        for host in 9..40 {
+            let to = format!("203.0.113.{host}");
+            scene.play(Traffic::new("/tmp/.x/agent", &to, 4444).every(5.0, 0.3).lasting(300.0));
+        }
+        scene.end(3000.0);
+        assert!(!scene.opened().is_empty());
+        (scene.engine.secret(), scene.findings)
+    };
+    let ((one, findings), (other, same)) = (run(1), run(2));
+    assert_ne!(one, other);
+    assert_eq!(findings, same);
+}
+
+#[test]
+fn a_finding_says_at_least_when_replicas_are_too_many_to_remember() {
+    let scene = scene_of_replicas((0..70).map(|replica| format!("{replica:x}")).collect());
+    let last = scene.findings.last().unwrap();
+    let count = last.replicas.unwrap();
+    assert_eq!((count.doing, count.of, count.at_least), (64, 70, true));
+    let sentence = last.evidence.iter().find(|item| item.sentence.contains("replicas")).unwrap();
+    assert_eq!(sentence.sentence, "at least 64 of 70 replicas do this");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 mod bench;
 mod toolchain;
 
+use crate::tidy::workspace_root;
 use toolchain::Toolchain;
 
 /// Where the agent's build script finds the object, below the target directory.
@@ -33,7 +34,7 @@ pub(super) fn build() -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let root = root()?;
+    let root = workspace_root()?;
     let cache = cache()?;
     let toolchain = Toolchain::find(&cache)?;
     let kept = cache.join("ebpf").join(format!("{}.bpf.o", fingerprint(&root, &toolchain)?));
@@ -53,14 +54,6 @@ pub(super) fn build() -> anyhow::Result<()> {
 pub(super) fn bench(rounds: u32) -> anyhow::Result<()> {
     build()?;
     bench::run(rounds)
-}
-
-/// Root of the repository.
-pub(super) fn root() -> anyhow::Result<PathBuf> {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .map(Path::to_path_buf)
-        .context("find the repository's root")
 }
 
 fn cache() -> anyhow::Result<PathBuf> {

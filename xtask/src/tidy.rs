@@ -29,9 +29,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
     bail!("{} house rules broken:\n  {}", wrong.len(), wrong.join("\n  "))
 }
 
-/// The directory of the workspace's `Cargo.toml`.
+/// The directory of the workspace's `Cargo.toml`: where `cargo xtask` runs, which may not be where it was built.
 pub(crate) fn workspace_root() -> anyhow::Result<PathBuf> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     manifest.parent().map(Path::to_path_buf).context("the workspace root is the parent of xtask/")
 }
 

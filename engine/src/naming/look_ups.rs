@@ -10,9 +10,9 @@ use std::sync::Arc;
 use super::domain::{is_same, meant};
 use super::{Indicated, Known, LookedUp, name};
 use crate::bounded::FairTable;
-use crate::collections::hash_of;
 use crate::contact::{Destination, Naming};
 use crate::counters::Usage;
+use crate::identity;
 use crate::limits::Limits;
 use crate::protocol::{DnsData, DnsMessage, DnsSection, DnsType};
 use crate::time::Timestamp;
@@ -44,7 +44,7 @@ impl Client {
     /// The client of recorded traffic, known by its address only.
     #[must_use]
     pub fn of_address(address: Option<IpAddr>) -> Self {
-        Self { key: hash_of(&(4_u8, address)), watched_whole: false }
+        Self { key: identity::client(address).bits(), watched_whole: false }
     }
 }
 

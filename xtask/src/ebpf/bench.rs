@@ -11,7 +11,7 @@ pub(in crate::ebpf) fn run(rounds: u32) -> anyhow::Result<()> {
         .args(["test", "--release", "--package", "beaconwatch-agent", "--test", "ebpf"])
         .args(["figures::figures", "--", "--ignored", "--exact", "--nocapture"])
         .env("BEACONWATCH_BENCH_ROUNDS", rounds.to_string())
-        .current_dir(super::root()?)
+        .current_dir(crate::tidy::workspace_root()?)
         .status()
         .context("run cargo test")?;
     if !status.success() {
