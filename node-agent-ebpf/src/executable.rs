@@ -86,13 +86,17 @@ pub(crate) unsafe fn walk_path(scratch: *mut ExecScratch, file: u64) -> u64 {
                 // The top of this mount: go on where it is mounted.
                 let here = mount.wrapping_sub(u64::from(MOUNT_MNT.load()));
                 let above: u64 = read(here, MOUNT_PARENT.load());
-                if above == here || above == 0 {
-                    done = true;
+                if above != here && above != 0 {
+                    entry = read(here, MOUNT_MOUNTPOINT.load());
+                    mount = above + u64::from(MOUNT_MNT.load());
+                    continue;
+                }
+                done = true;
+                if ptr::read_volatile(end) != 0 {
                     break;
                 }
-                entry = read(here, MOUNT_MOUNTPOINT.load());
-                mount = above + u64::from(MOUNT_MNT.load());
-                continue;
+                // The file itself is what was mounted, and its mount is in no tree (runc clones itself so): it has its
+                // name only.
             }
             let at = masked::<TAIL_MASK>(u64::from(ptr::read_volatile(end)));
             let name: u64 = read(entry, DENTRY_NAME.load());
@@ -102,6 +106,9 @@ pub(crate) unsafe fn walk_path(scratch: *mut ExecScratch, file: u64) -> u64 {
                 break;
             }
             ptr::write_volatile(end, at as u32 + written as u32);
+            if done {
+                break;
+            }
             let parent: u64 = read(entry, DENTRY_PARENT.load());
             if parent == entry {
                 done = true; // Memory only: it is in no directory.

@@ -82,16 +82,20 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
                 recorder.write(now, input);
             }
         },
-        |finding| outputs.send(finding),
+        |finding| {
+            watch.borrow_mut().told(&finding);
+            outputs.send(finding)
+        },
         |engine| {
             digests.answer(engine);
             let stale = || files_stale.load(Ordering::Relaxed) || outputs.policies_refused();
             watch.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine), stale);
         },
     );
-    drop(ebpf);
+    // First of all: who ends the agent may give it little time, and the kernel takes its own to let programs go.
     let mut watch = watch.into_inner();
     watch.save(&engine);
+    drop(ebpf);
     outputs.shutdown();
     watch.finish();
     if let Some(recorder) = recorder.into_inner() {

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::finding::{Finding, FindingState};
 use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
@@ -22,6 +23,8 @@ use crate::status::{AgentStatus, HookStatus, StatusBoard};
 const SNAPSHOT: Duration = Duration::from_secs(1);
 /// Time between two savings of what was learned.
 const CHECKPOINT: Duration = Duration::from_secs(300);
+/// The same where a finding was opened meanwhile: an agent that is killed should not tell it a second time.
+const CHECKPOINT_AFTER_FINDING: Duration = Duration::from_secs(30);
 /// How long the disk may take for the last one.
 const DISK_MAX: Duration = Duration::from_millis(1500);
 
@@ -40,6 +43,8 @@ pub(super) struct Watch {
     last: AgentStatus,
     checkpoints: Option<CheckpointWriter>,
     saved: Timestamp,
+    /// A finding was opened since.
+    opened: bool,
 }
 
 impl Watch {
@@ -63,6 +68,7 @@ impl Watch {
             last: AgentStatus::default(),
             checkpoints,
             saved: now,
+            opened: false,
         }
     }
 
@@ -78,6 +84,11 @@ impl Watch {
         } else if let Input::Policies(policies) = input {
             self.policies = Arc::clone(policies);
         }
+    }
+
+    /// Sees a finding on its way out.
+    pub(super) fn told(&mut self, finding: &Finding) {
+        self.opened |= finding.state == FindingState::Opened;
     }
 
     /// Looks at the engine; does something only when it is time.
@@ -130,14 +141,15 @@ impl Watch {
         };
         self.last = status.clone();
         self.board.publish(status);
-        if now.since(self.saved) >= CHECKPOINT {
+        let soon = if self.opened { CHECKPOINT_AFTER_FINDING } else { CHECKPOINT };
+        if now.since(self.saved) >= soon {
             self.save(engine);
         }
     }
 
     /// Hands what was learned to the disk, if a file was named.
     pub(super) fn save(&mut self, engine: &Engine) {
-        self.saved = self.clock.now();
+        (self.saved, self.opened) = (self.clock.now(), false);
         if let Some(checkpoints) = &self.checkpoints {
             checkpoints.put(engine.checkpoint());
         }

@@ -81,6 +81,21 @@ fn a_program_that_is_in_memory_only_says_so() {
     assert_eq!((&*process.executable, process.links), ("/memfd:hidden", Some(0)));
 }
 
+/// runc starts itself so: it mounts its own file, and takes the mount out of the tree.
+#[test]
+fn a_program_whose_mount_is_in_no_tree_has_its_name() {
+    let Some(watch) = Watch::begin(&EbpfOptions::default()) else { return };
+    let (_directory, place) = Directory::with_copy_of_true("detached");
+    let script = "mount --bind /bin/true \"$0\" && exec 9<\"$0\" && umount --lazy \"$0\" && exec /proc/self/fd/9 detached";
+    let status = Command::new("unshare").args(["--mount", "sh", "-c", script]).arg(&place).status().unwrap();
+    assert!(status.success());
+    let is_it = |process: &ProcessStarted| process.args.get(1).is_some_and(|arg| &**arg == "detached");
+    let seen = watch.until("the program", |input| started(input).is_some_and(is_it));
+    let process = seen.last().and_then(|(_, input)| started(input)).unwrap();
+    assert_eq!((&*process.executable, &*process.filename), ("/true", "/proc/self/fd/9"));
+    assert!(process.links > Some(0));
+}
+
 #[test]
 fn what_a_full_ring_does_not_take_is_counted_to_the_last_record_and_told() {
     let Some((mut ebpf, _)) = load(&EbpfOptions::default()) else { return };
