@@ -110,8 +110,8 @@ KEYED = ("conversation", "sketch")
 OPEN_KEYED = ("client",)
 
 
-def siphash(key, message):
-    """SipHash-2-4, 128 bits."""
+def siphash(key, message, each=1, last=3):
+    """SipHash with so many rounds for each word and at the end, 128 bits."""
     mask = (1 << 64) - 1
     k0, k1 = int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little")
     a, b = k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D ^ 0xEE
@@ -134,13 +134,13 @@ def siphash(key, message):
     for at in range(0, len(padded), 8):
         word = int.from_bytes(padded[at:at + 8], "little")
         d ^= word
-        rounds(2)
+        rounds(each)
         a ^= word
     c ^= 0xEE
-    rounds(4)
+    rounds(last)
     first = a ^ b ^ c ^ d
     b ^= 0xDD
-    rounds(4)
+    rounds(last)
     second = a ^ b ^ c ^ d
     return first.to_bytes(8, "little") + second.to_bytes(8, "little")
 
@@ -158,7 +158,7 @@ def compute(function, words):
 
 def main():
     # The first of the vectors that the authors of SipHash publish.
-    assert siphash(bytes(range(16)), b"").hex() == "a3817f04ba25a8e66df67214c7550293"
+    assert siphash(bytes(range(16)), b"", 2, 4).hex() == "a3817f04ba25a8e66df67214c7550293"
     lines, wrong, count = [], 0, 0
     for line in FILE.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):

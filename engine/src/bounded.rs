@@ -11,6 +11,6 @@ mod map;
 mod ranking;
 
 pub(crate) use fair::FairTable;
-pub(crate) use index::{Index, OrderedIndex};
+pub(crate) use index::{Index, OrderedIndex, Places};
 pub(crate) use map::{BoundedMap, Inserted};
 pub(crate) use ranking::Ranking;

@@ -24,7 +24,8 @@ pub use self::budget::AlertThreshold;
 use self::budget::Budgets;
 pub use self::explain::{Candidate, Explanation, Outcome};
 use self::findings::OpenFindings;
-use self::identity::{key_of, sighting};
+use self::identity::sighting;
+use self::look_ahead::Ahead;
 use crate::bounded::{BoundedMap, FairTable};
 use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
 use crate::conversation::{Admission, ConversationKey, Originator, Table};
@@ -52,6 +53,7 @@ pub struct Detection {
     reputation: Arc<ReputationList>,
     participants: Participants,
     table: Table,
+    ahead: Ahead,
     /// Contacts whose totals are still to come; scopes are originators.
     open: FairTable<u64, OpenContact>,
     population: Population,
@@ -98,6 +100,7 @@ impl Detection {
             reputation: Arc::default(),
             participants: Participants::with_max(limits.participants_max()),
             table: Table::with_limits(limits),
+            ahead: Ahead::default(),
             open: FairTable::with_capacity_max(limits.open_contacts_max()),
             population: Population::with_limits(limits),
             denominators: Denominators::default(),
@@ -197,7 +200,7 @@ impl Detection {
         if participant.is_node && contact.destination.address.is_some_and(|address| w.has_address(address)) {
             return;
         }
-        let key = key_of(&contact, participant.scope);
+        let key = self.ahead.key_of(&contact, participant.scope);
         let (originator, lost) = (participant.originator, self.lost);
         let admitted =
             self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));

@@ -5,7 +5,7 @@
 //!
 //! What nodes, runs and outputs share (workload, executable, replica, destination, signature, finding) is SHA-256, cut:
 //! everybody has to come to the same, so there is no secret, and who chooses names can only try 2^64 of them. What stays
-//! inside one engine and is made for every contact (conversation) is SipHash-2-4 under a key of the engine's own.
+//! inside one engine and is made for every contact (conversation) is SipHash-1-3 under a key of the engine's own.
 //!
 //! `docs/decisions/35-identity.md` says why; `engine/tests/identity-vectors.txt` holds what comes out.
 
@@ -299,7 +299,7 @@ fn shared(message: &Message) -> Id {
 
 #[inline]
 fn keyed(key: Id, message: &Message) -> Id {
-    Id::from_bytes(siphash::siphash(key.to_bytes(), message.bytes()))
+    Id::from_bytes(siphash::siphash::<1, 3>(key.to_bytes(), message.bytes()))
 }
 
 impl Id {

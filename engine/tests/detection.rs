@@ -9,7 +9,7 @@ use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::detection::Outcome;
-use beaconwatch_engine::finding::{FindingKind, FindingState, Severity};
+use beaconwatch_engine::finding::{FindingKind, FindingState, ReplicaCount, Severity};
 use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::policy::{Exception, Policy, PolicySet};
@@ -245,8 +245,9 @@ fn the_scores_behind_a_budget_survive_a_restart() {
 fn the_same_input_gives_the_same_findings() {
     let run = || {
         let mut scene = Scene::with_policy(quick());
-        scene.play(Traffic::new("/tmp/.x/agent", "203.0.113.9", 4444).every(5.0, 0.3).lasting(300.0));
+        scene.play(Traffic::new("/usr/bin/curl", "203.0.113.9", 8080).every(2.0, 0.15).lasting(90.0));
         scene.end(3000.0);
+        assert_eq!(scene.opened().len(), 1);
         scene.findings
     };
     assert_eq!(run(), run());
@@ -257,12 +258,13 @@ fn findings_are_the_same_under_any_secret() {
     let run = |secret| {
         let mut scene = Scene::with_policy(quick());
         scene.input(time(0.0), Input::Secret(Secret([secret; 16])));
-        for host in 9..40 {
-            let to = format!("203.0.113.{host}");
-            scene.play(Traffic::new("/tmp/.x/agent", &to, 4444).every(5.0, 0.3).lasting(300.0));
+        for host in 9..14 {
+            let (executable, to) = (format!("/tmp/.x/agent-{host}"), format!("203.0.113.{host}"));
+            let traffic = Traffic::new(&executable, &to, 8080).every(2.0, 0.15);
+            scene.play(traffic.from(400.0 * f64::from(host)).lasting(90.0));
         }
-        scene.end(3000.0);
-        assert!(!scene.opened().is_empty());
+        scene.end(9000.0);
+        assert_eq!(scene.opened().len(), 5);
         (scene.engine.secret(), scene.findings)
     };
     let ((one, findings), (other, same)) = (run(1), run(2));
@@ -274,8 +276,7 @@ fn findings_are_the_same_under_any_secret() {
 fn a_finding_says_at_least_when_replicas_are_too_many_to_remember() {
     let scene = scene_of_replicas((0..70).map(|replica| format!("{replica:x}")).collect());
     let last = scene.findings.last().unwrap();
-    let count = last.replicas.unwrap();
-    assert_eq!((count.doing, count.of, count.at_least), (64, 70, true));
+    assert_eq!(last.replicas, Some(ReplicaCount { doing: 64, of: 70, at_least: true }));
     let sentence = last.evidence.iter().find(|item| item.sentence.contains("replicas")).unwrap();
     assert_eq!(sentence.sentence, "at least 64 of 70 replicas do this");
 }

@@ -4,7 +4,7 @@ use core::hash::Hash;
 use core::ops::{Deref, DerefMut};
 use std::collections::BTreeSet;
 
-use crate::collections::Map;
+use crate::collections::{Map, Table};
 
 /// A map that cannot outgrow a table which has a bound: the comment on each field of this type says which, in the words
 /// "bounded by". Whoever removes from the one removes from the other.
@@ -50,6 +50,24 @@ impl<K> Deref for OrderedIndex<K> {
 }
 
 impl<K> DerefMut for OrderedIndex<K> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+/// Places in a list that has a bound, found by a hash of what lies there, so that nothing is kept twice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(Table<u32>);
+
+impl Deref for Places {
+    type Target = Table<u32>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Places {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0
     }

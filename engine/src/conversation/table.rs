@@ -6,7 +6,7 @@
 //! holds most gives way. So nobody can push out what another one does.
 
 use super::{Conversation, ConversationKey, Originator};
-use crate::bounded::{Index, Ranking};
+use crate::bounded::{Index, Places, Ranking};
 use crate::counters::Usage;
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -30,7 +30,7 @@ pub(crate) struct Table {
     slots: Vec<Option<Conversation>>,
     free: Vec<Slot>,
     /// Bounded by `max`: [`Table::make_room`].
-    by_key: Index<ConversationKey, Slot>,
+    by_key: Places,
     /// Bounded by the conversations: an originator without one is not there.
     shares: Index<Originator, Share>,
     /// Who holds most.
@@ -92,7 +92,7 @@ impl Table {
             // All at once, so that it never moves; memory that is not written yet is not taken yet.
             slots: Vec::with_capacity(limits.conversations_max.min(AT_ONCE_MAX)),
             free: Vec::new(),
-            by_key: Index::default(),
+            by_key: Places::default(),
             shares: Index::default(),
             ranking: Ranking::default(),
             hand: 0,
@@ -109,8 +109,8 @@ impl Table {
         now: Timestamp,
         begin: impl FnOnce() -> Conversation,
     ) -> Admission {
-        if let Some(slot) = self.by_key.get(&key) {
-            return Admission::Slot(*slot);
+        if let Some(slot) = self.slot_of(key) {
+            return Admission::Slot(slot);
         }
         if !self.make_room(key, originator, now) {
             self.refused += 1;
@@ -123,7 +123,10 @@ impl Table {
         if let Some(place) = self.slots.get_mut(index(slot)) {
             *place = Some(begin());
         }
-        self.by_key.insert(key, slot);
+        let slots = &self.slots;
+        let hash_at =
+            |slot: &Slot| slots.get(index(*slot)).and_then(Option::as_ref).map_or(0, |c| hash(c.key));
+        self.by_key.insert_unique(hash(key), slot, hash_at);
         self.shares.entry(originator).or_default().slots.push(slot);
         self.ranking.more(originator);
         Admission::Slot(slot)
@@ -139,7 +142,7 @@ impl Table {
 
     /// The slot of a conversation that is held.
     pub(crate) fn slot_of(&self, key: ConversationKey) -> Option<u32> {
-        self.by_key.get(&key).copied()
+        self.by_key.find(hash(key), |slot| self.get(*slot).is_some_and(|c| c.key == key)).copied()
     }
 
     /// All conversations with their slots, in the order of slots.
@@ -161,7 +164,9 @@ impl Table {
     /// Forgets a conversation.
     pub(crate) fn remove(&mut self, slot: u32) {
         let Some(gone) = self.slots.get_mut(index(slot)).and_then(Option::take) else { return };
-        self.by_key.remove(&gone.key);
+        if let Ok(entry) = self.by_key.find_entry(hash(gone.key), |held| *held == slot) {
+            entry.remove();
+        }
         self.free.push(slot);
         let Some(share) = self.shares.get_mut(&gone.originator) else { return };
         share.slots.retain(|held| *held != slot);
@@ -277,6 +282,11 @@ const STALE_SECS: f64 = 3600.0;
 
 fn live_contacts(conversation: &Conversation, now: Timestamp) -> u32 {
     if now.secs_since(conversation.last) > STALE_SECS { 0 } else { conversation.contacts }
+}
+
+/// Keys are hashes already, and nobody can choose them.
+fn hash(key: ConversationKey) -> u64 {
+    key.0.bits()
 }
 
 fn index(slot: Slot) -> usize {

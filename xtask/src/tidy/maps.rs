@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 /// Types that grow as long as something is put in.
 const BARE: &[&str] = &["Map", "Set", "HashMap", "HashSet", "HashTable", "BTreeMap", "BTreeSet"];
 /// Types whose comment has to say what bounds them.
-const BOUNDED_ELSEWHERE: &[&str] = &["Index", "OrderedIndex"];
+const BOUNDED_ELSEWHERE: &[&str] = &["Index", "OrderedIndex", "Places"];
 const WORDS: &str = "ounded by";
 
 /// Looks at every field and every type alias of the engine, tests apart.
