@@ -96,8 +96,8 @@ impl Engine {
     }
 
     /// Asks for the memory that the first [`LOOK_AHEAD`] of these inputs will need, so that all of it comes into the
-    /// caches at the same time: most conversations have left them since their last contact. Changes nothing; for
-    /// sources that know what comes next.
+    /// caches at the same time: most conversations have left them since their last contact. Nothing that can be
+    /// observed changes; for sources that know what comes next.
     pub fn look_ahead<'i>(&mut self, inputs: impl Iterator<Item = &'i Input>) {
         self.detection.look_ahead(inputs.take(LOOK_AHEAD).filter_map(Input::contact));
     }
