@@ -6,7 +6,7 @@ use beaconwatch_agent::source::{Reader, Refusals};
 use libfuzzer_sys::fuzz_target;
 
 /// Questions of one event, at most.
-const QUESTIONS_MAX: u64 = 8;
+const QUESTIONS_MAX: u64 = 64;
 
 fuzz_target!(|bytes: &[u8]| {
     let lines = Lines::from_bytes("fuzz", bytes.to_vec());
@@ -16,7 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
     while reader.next(&mut refusals).is_some() {
         records += 1;
     }
-    // Nothing comes from nowhere, and nothing goes uncounted.
+    // Nothing comes from nowhere, and nothing goes uncounted
     assert!(records <= QUESTIONS_MAX * reader.rows_read());
-    assert!(records > 0 || refusals.total() > 0 || reader.rows_read() == 0);
+    // (events of types that are not used are no fault of the log, and are counted apart from its faults).
+    let counted: u64 = refusals.iter().map(|(_, count, _)| count).sum();
+    assert!(records > 0 || counted > 0 || reader.rows_read() == 0);
 });

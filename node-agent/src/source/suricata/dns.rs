@@ -18,7 +18,7 @@ use crate::source::{Reason, value};
 /// Answers that are taken of one event.
 const ANSWERS_MAX: usize = 32;
 /// Questions that are taken of one event.
-const QUESTIONS_MAX: usize = 8;
+const QUESTIONS_MAX: usize = 64;
 
 /// What the `dns` object says.
 #[derive(Debug, Default)]
@@ -50,7 +50,11 @@ pub(super) fn look_up(event: &Event<'_>, joined: &mut Joining) -> Result<Made, R
     joined.lookups.come_to(time);
     // Where only answers are logged, the answer names its question.
     if !message.answer || !joined.lookups.knows(key) {
-        for question in message.questions() {
+        let questions = message.questions();
+        if questions.is_empty() {
+            return Err(Reason::ColumnsMissing);
+        }
+        for question in questions {
             let actor = joined.actors.of_address(client.address);
             let transport = event.transport();
             joined.lookups.ask(key, LookUp { uid, time, actor, server, transport, question });

@@ -262,6 +262,20 @@ fn events_that_are_not_used_are_counted_by_their_type() {
 }
 
 #[test]
+fn a_message_without_a_question_is_counted() {
+    for rest in [
+        r#""version":3,"type":"request","id":7,"queries":[]"#,
+        r#""version":3,"type":"request","id":7,"queries":["a.example",7]"#,
+        r#""version":3,"type":"response","id":7,"rcode":"NOERROR","queries":[{"rrname":"cut"#,
+        r#""version":3,"type":"response","id":7,"rcode":"NOERROR","queries":{}"#,
+    ] {
+        let (records, refusals) = read(&dns(1.0, rest));
+        assert!(records.is_empty(), "{rest}: {records:?}");
+        assert_eq!(refusals.total(), 1, "{rest}");
+    }
+}
+
+#[test]
 fn damaged_and_foreign_rows_cost_only_themselves() {
     let good = event(9.0, "flow", "192.0.2.7:443", "TCP", FLOW);
     let text = format!(
