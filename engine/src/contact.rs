@@ -144,6 +144,15 @@ pub struct Bytes {
     pub received: u64,
 }
 
+/// Packets that carried the payload of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packets {
+    /// Sent by the actor.
+    pub sent: u64,
+    /// Received by the actor.
+    pub received: u64,
+}
+
 /// One contact. Delivered once with what is known early (name, protocol); its totals may follow.
 #[derive(Clone, Debug)]
 pub struct Contact {
@@ -203,6 +212,7 @@ fields!(Destination { address, port, transport, name, name_source });
 choices!(ContactKind { 0 => Connect { established }, 1 => Burst, 2 => DnsQuery(question) });
 fields!(DnsQuestion { name, rr_type, rcode });
 fields!(Bytes { sent, received });
+fields!(Packets { sent, received });
 fields!(Contact {
     id,
     start,

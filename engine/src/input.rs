@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::actor::{FileId, Pod};
 use crate::codec::{choices, fields, newtype};
-use crate::contact::{Bytes, Contact, ContactEnd, Transport};
+use crate::contact::{Bytes, Contact, ContactEnd, Packets, Transport};
 use crate::identity::Secret;
 use crate::policy::PolicySet;
 use crate::time::Timestamp;
@@ -195,7 +195,7 @@ pub enum Event {
         /// Totals of payload.
         bytes: Bytes,
         /// Datagrams each way; for TCP the segments that carried payload.
-        packets: Bytes,
+        packets: Packets,
         /// Not the end yet: the connection is closing, and the last record may never come.
         provisional: bool,
         /// The peer answered (TCP: the handshake was completed).

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{BURST_PAUSE_NS, Bytes, Transport};
+use beaconwatch_engine::contact::{BURST_PAUSE_NS, Bytes, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use node_agent_common::event::{self, Header, Kind, established, family, transport};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -170,7 +170,7 @@ fn closed(record: &event::SocketTotals) -> Event {
     Event::SocketClosed {
         socket: SocketId(record.socket),
         bytes: Bytes { sent: record.sent, received: record.received },
-        packets: Bytes { sent: record.sent_packets, received: record.received_packets },
+        packets: Packets { sent: record.sent_packets, received: record.received_packets },
         provisional: record.provisional != 0,
         established: match record.established {
             established::NO => Some(false),

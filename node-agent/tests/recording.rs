@@ -9,7 +9,7 @@ use beaconwatch_agent::args::{Args, Command};
 use beaconwatch_agent::recording::Recorder;
 use beaconwatch_agent::run::{self, Step};
 use beaconwatch_engine::actor::FileId;
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::{Event, Input, ProcessStarted, SocketId, SocketOpened};
@@ -61,7 +61,7 @@ fn beacon() -> Vec<Step> {
         let closed = Event::SocketClosed {
             socket,
             bytes: Bytes { sent: 120, received: 40 },
-            packets: Bytes { sent: 1, received: 1 },
+            packets: Packets { sent: 1, received: 1 },
             provisional: false,
             established: Some(true),
         };

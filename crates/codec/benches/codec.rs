@@ -13,7 +13,7 @@ use std::time::Instant;
 use beaconwatch_codec::checkpoint;
 use beaconwatch_codec::recording::{Block, RecordingReader, RecordingWriter};
 use beaconwatch_engine::actor::{Actor, FileId, Process};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Transport};
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Packets, Transport};
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload, ProcessStarted, SocketId, SocketOpened};
@@ -150,7 +150,7 @@ fn stream() -> Vec<(Timestamp, Input)> {
             push(&mut now, Event::Payload(payload));
         }
         let bytes = Bytes { sent: 300 + noise(&mut state) % 9_000, received: noise(&mut state) % 90_000 };
-        let packets = Bytes { sent: 3, received: 9 };
+        let packets = Packets { sent: 3, received: 9 };
         push(
             &mut now,
             Event::SocketClosed { socket, bytes, packets, provisional: false, established: Some(true) },

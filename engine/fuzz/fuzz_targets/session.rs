@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::FileId;
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
@@ -39,6 +39,10 @@ impl Choices<'_> {
 
     fn bytes(&mut self) -> Bytes {
         Bytes { sent: u64::from(self.byte()), received: u64::from(self.byte()) }
+    }
+
+    fn packets(&mut self) -> Packets {
+        Packets { sent: u64::from(self.byte()), received: u64::from(self.byte()) }
     }
 
     fn taken(&mut self) -> Vec<u8> {
@@ -108,7 +112,7 @@ impl Choices<'_> {
             9 => Event::SocketClosed {
                 socket,
                 bytes: self.bytes(),
-                packets: self.bytes(),
+                packets: self.packets(),
                 provisional: self.flag(),
                 established: self.flag().then_some(true),
             },

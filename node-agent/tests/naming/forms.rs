@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use beaconwatch_agent::replay::{Feed, FileKind, Taken};
 use beaconwatch_agent::source::pcap::{PayloadLimit, PcapInputs};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, NameSource, Transport};
+use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, NameSource, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::session::{SessionOutput, Sessions};
@@ -225,7 +225,7 @@ pub(crate) fn events(steps: &[Step]) -> Vec<String> {
         let closed = Event::SocketClosed {
             socket,
             bytes,
-            packets: bytes,
+            packets: Packets::default(),
             provisional: false,
             established: Some(true),
         };

@@ -1,5 +1,5 @@
 use super::scene::*;
-use crate::contact::{Bytes, Transport};
+use crate::contact::{Bytes, Packets, Transport};
 use crate::counters::{BoundedTable, Counters};
 use crate::input::{Direction, Event, ProcessStarted, SocketId};
 use crate::limits::Limits;
@@ -69,7 +69,7 @@ fn random_event(random: &mut Random) -> Event {
         10 => Event::SocketClosed {
             socket: SocketId(socket),
             bytes,
-            packets: bytes,
+            packets: Packets::default(),
             provisional: random.below(3) == 0,
             established: [None, Some(true), Some(false)][random.below(3) as usize],
         },

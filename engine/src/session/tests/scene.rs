@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::actor::FileId;
-use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Transport};
+use crate::contact::{Bytes, Contact, ContactEnd, ContactKind, Packets, Transport};
 use crate::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use crate::limits::Limits;
 use crate::session::{SessionOutput, Sessions};
@@ -121,7 +121,7 @@ impl Scene {
         self.event(Event::SocketClosed {
             socket: SocketId(socket),
             bytes: Bytes { sent, received },
-            packets: Bytes::default(),
+            packets: Packets::default(),
             provisional,
             established: ok,
         });

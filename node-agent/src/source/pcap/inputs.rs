@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, SocketId, SocketOpened};
 use beaconwatch_engine::time::Timestamp;
 
@@ -230,7 +230,7 @@ fn input_of(opened: &mut Vec<Option<FlowOpened>>, event: FlowEvent<'_>) -> Optio
             let event = Event::SocketClosed {
                 socket: SocketId(closed.flow),
                 bytes: bytes(&closed.totals),
-                packets: Bytes {
+                packets: Packets {
                     sent: closed.totals.originator_packets,
                     received: closed.totals.responder_packets,
                 },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, FileId, Owner, Pod, Process};
 use beaconwatch_engine::contact::{
-    Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
+    Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Packets, Transport,
 };
 use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::{
@@ -108,7 +108,7 @@ fn random_event(r: &mut Random) -> Event {
         8 => Event::SocketClosed {
             socket,
             bytes: r.bytes(),
-            packets: r.bytes(),
+            packets: Packets { sent: r.number(), received: r.number() },
             provisional: r.below(2) == 0,
             established: r.maybe(true),
         },
