@@ -11,7 +11,7 @@ use share::{Ending, Share};
 
 use super::attribution::Originator;
 use super::clues::Clues;
-use super::query::{Queries, Query};
+use super::query::{Answer, Queries, Query, share};
 use super::{Desk, SessionOutput};
 use crate::contact::{BURST_PAUSE, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use crate::input::{Direction, Payload};
@@ -201,8 +201,11 @@ impl Flow {
             }
             (Direction::Received, true) => {
                 desk.look_ups.learn_message(now, self.from.client.key, message);
-                if let Some(query) = self.queries.answered(message) {
-                    self.deliver_query(query, Some((now, message)), desk);
+                let answered = self.queries.answered(message);
+                let count = answered.len();
+                for (index, query) in answered.into_iter().enumerate() {
+                    let bytes = share(message.size, index, count);
+                    self.deliver_query(query, Some(Answer { at: now, message, bytes }), desk);
                 }
                 false
             }
@@ -327,7 +330,7 @@ impl Flow {
         }
     }
 
-    fn deliver_query(&self, query: Query, answer: Option<(Timestamp, &DnsMessage)>, desk: &mut Desk<'_>) {
+    fn deliver_query(&self, query: Query, answer: Option<Answer<'_>>, desk: &mut Desk<'_>) {
         let contact = query.into_contact(&self.from, (self.remote, self.transport), answer);
         desk.out.push(SessionOutput::Contact(Box::new(contact)));
     }

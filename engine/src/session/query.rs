@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::attribution::Originator;
-use crate::contact::{Bytes, Contact, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport};
+use crate::contact::{self, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use crate::naming::domain::registered;
-use crate::protocol::{AppProtocol, DnsMessage};
+use crate::protocol::{AppProtocol, DnsMessage, DnsQuestion};
 use crate::time::Timestamp;
 
 /// Questions of one flow that wait at once; the oldest is given up for a further one.
@@ -26,44 +26,70 @@ pub(super) struct Query {
     bytes: u32,
 }
 
+/// What was answered to a question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) at: Timestamp,
+    pub(super) message: &'a DnsMessage,
+    /// Its share of the message.
+    pub(super) bytes: u32,
+}
+
+/// The part of a message that one of several questions is counted with: together they have all of it.
+pub(super) fn share(size: u32, index: usize, of: usize) -> u32 {
+    let of = u32::try_from(of).unwrap_or(u32::MAX).max(1);
+    size / of + if index == 0 { size % of } else { 0 }
+}
+
 impl Queries {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// A question was asked; asked again while it waits, it counts once. Returns what had to be given up.
+    /// A message with questions was sent, of which there are several only where somebody made it so. One that is asked
+    /// again while it waits counts once. Returns what had to be given up.
     pub(super) fn asked(&mut self, now: Timestamp, message: &DnsMessage) -> Vec<Query> {
         const QUERY: u8 = 0;
-        let Some(question) = message.questions.first().filter(|_| message.opcode == QUERY) else {
-            return Vec::new();
-        };
-        let name = question.name.as_str();
-        let again =
-            |q: &Query| q.transaction == message.id && q.rr_type == question.kind.0 && *q.name == *name;
-        if self.0.iter().any(again) {
-            return Vec::new();
+        let mut given_up = Vec::new();
+        if message.opcode != QUERY {
+            return given_up;
         }
-        let excess = (self.0.len() + 1).saturating_sub(WAITING_MAX);
-        let given_up = self.0.drain(..excess).collect();
-        self.0.push(Query {
-            transaction: message.id,
-            name: Arc::from(name),
-            rr_type: question.kind.0,
-            start: now,
-            bytes: message.size,
-        });
+        for (index, question) in message.questions.iter().enumerate() {
+            let name = question.name.as_str();
+            let again =
+                |q: &Query| q.transaction == message.id && q.rr_type == question.kind.0 && *q.name == *name;
+            if self.0.iter().any(again) {
+                continue;
+            }
+            if self.0.len() >= WAITING_MAX {
+                given_up.push(self.0.remove(0));
+            }
+            self.0.push(Query {
+                transaction: message.id,
+                name: Arc::from(name),
+                rr_type: question.kind.0,
+                start: now,
+                bytes: share(message.size, index, message.questions.len()),
+            });
+        }
         given_up
     }
 
-    /// An answer came. Returns the question it answers, if that waits.
-    pub(super) fn answered(&mut self, message: &DnsMessage) -> Option<Query> {
-        // Some servers leave the question out; the transaction then has to do.
-        let question = message.questions.first();
-        let at = self.0.iter().position(|q| {
+    /// An answer came. Returns the questions it answers, of those that wait.
+    pub(super) fn answered(&mut self, message: &DnsMessage) -> Vec<Query> {
+        // Some servers leave the questions out; the transaction then has to do.
+        let first = self.0.iter().find(|q| q.transaction == message.id).map(|q| q.start);
+        let is_answered = |q: &mut Query| {
+            let is_asked =
+                |question: &DnsQuestion| *q.name == *question.name.as_str() && q.rr_type == question.kind.0;
             q.transaction == message.id
-                && question.is_none_or(|asked| *q.name == *asked.name.as_str() && q.rr_type == asked.kind.0)
-        })?;
-        Some(self.0.remove(at))
+                && if message.questions.is_empty() {
+                    first == Some(q.start)
+                } else {
+                    message.questions.iter().any(is_asked)
+                }
+        };
+        self.0.extract_if(.., is_answered).collect()
     }
 
     /// Takes out what was asked at `time` or before.
@@ -79,9 +105,9 @@ impl Query {
         self,
         from: &Originator,
         (resolver, transport): (SocketAddr, Transport),
-        answer: Option<(Timestamp, &DnsMessage)>,
+        answer: Option<Answer<'_>>,
     ) -> Contact {
-        let received = answer.map_or(0, |(_, message)| u64::from(message.size));
+        let received = answer.map_or(0, |answer| u64::from(answer.bytes));
         Contact {
             id: 0,
             start: self.start,
@@ -94,10 +120,10 @@ impl Query {
                 name: Some(Arc::from(registered(&self.name))),
                 name_source: Some(NameSource::Dns),
             },
-            kind: ContactKind::DnsQuery(DnsQuestion {
+            kind: ContactKind::DnsQuery(contact::DnsQuestion {
                 name: self.name,
                 rr_type: self.rr_type,
-                rcode: answer.map(|(_, message)| message.rcode),
+                rcode: answer.map(|answer| answer.message.rcode),
             }),
             protocol: AppProtocol::Dns,
             naming: Naming::Unknown,
@@ -106,7 +132,7 @@ impl Query {
             ja4_odd: None,
             user_agent: None,
             bytes: Some(Bytes { sent: u64::from(self.bytes), received }),
-            duration: answer.map(|(now, _)| now.since(self.start)),
+            duration: answer.map(|answer| answer.at.since(self.start)),
         }
     }
 }

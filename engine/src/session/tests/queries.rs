@@ -35,6 +35,46 @@ fn a_question_asked_again_while_it_waits_counts_once() {
     assert_eq!(scene.said().len(), 1);
 }
 
+/// A message with these questions for TXT records.
+fn several(id: u16, flags: u16, names: &[&str]) -> Vec<u8> {
+    let mut message = [id, flags, names.len() as u16, 0, 0, 0].map(u16::to_be_bytes).concat();
+    for name in names {
+        for label in name.split('.') {
+            message.push(label.len() as u8);
+            message.extend(label.as_bytes());
+        }
+        message.extend([0, 0, 16, 0, 1]);
+    }
+    message
+}
+
+#[test]
+fn every_question_of_a_message_counts() {
+    let mut scene = Scene::container();
+    scene.open(1, 100, INSIDE, (UDP, "10.96.0.10:53"));
+    let names = ["usual.example", "abcd.tunnel.example", "efgh.tunnel.example"];
+    scene.sent(1, &several(1, 0x0100, &names));
+    scene.sent(1, &several(1, 0x0100, &names));
+    scene.received(1, &several(1, 0x8180, &names));
+    // 81 bytes, a third of which each question is counted with.
+    assert_eq!(
+        scene.said(),
+        [
+            "query usual.example rcode Some(0) 27/27 for usual.example 53 Dns",
+            "query abcd.tunnel.example rcode Some(0) 27/27 for tunnel.example 53 Dns",
+            "query efgh.tunnel.example rcode Some(0) 27/27 for tunnel.example 53 Dns",
+        ]
+    );
+    // The server leaves the questions out.
+    scene.sent(1, &several(2, 0x0100, &names[..2]));
+    scene.sent(1, &several(3, 0x0100, &names[2..]));
+    scene.received(1, &several(2, 0x8181, &[]));
+    assert_eq!(scene.said().len(), 2);
+    scene.close(1, 0, 0);
+    scene.wait_ms(2000);
+    assert_eq!(scene.said().len(), 1);
+}
+
 #[test]
 fn one_socket_asks_several_resolvers() {
     let mut scene = Scene::container();
