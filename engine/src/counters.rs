@@ -65,11 +65,13 @@ pub enum BoundedTable {
     PodContainers,
     /// Addresses of the pods.
     PodAddresses,
+    /// Names and addresses by which conversations can be asked for; empty where nobody will ask.
+    Aliases,
 }
 
 impl BoundedTable {
     /// All of them, in the order of their variants.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Conversations,
         Self::OpenContacts,
         Self::Participants,
@@ -95,6 +97,7 @@ impl BoundedTable {
         Self::Pods,
         Self::PodContainers,
         Self::PodAddresses,
+        Self::Aliases,
     ];
 
     /// As metrics and statuses name it.
@@ -126,6 +129,7 @@ impl BoundedTable {
             Self::Pods => "pods",
             Self::PodContainers => "pod_containers",
             Self::PodAddresses => "pod_addresses",
+            Self::Aliases => "aliases",
         }
     }
 }
@@ -139,6 +143,9 @@ pub struct Counters {
     pub late_inputs: u64,
     /// Contacts handed to the detectors.
     pub contacts: u64,
+    /// Contacts among them that nobody judges: with multicast, broadcast and unspecified addresses, over transports
+    /// without ports, with resolvers (their questions are judged), and of a node with the pods that it runs.
+    pub contacts_unjudged: u64,
     /// Records lost before the engine, as reported by [`crate::input::Input::Lost`].
     pub lost: u64,
     /// Payload or totals of sockets that are not known.

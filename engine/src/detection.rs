@@ -69,6 +69,8 @@ pub struct Detection {
     watched: Option<(Timestamp, Timestamp)>,
     lost: u64,
     dropped: u64,
+    /// Contacts that nobody judges.
+    unjudged: u64,
     day: u64,
 }
 
@@ -112,6 +114,7 @@ impl Detection {
             watched: None,
             lost: 0,
             dropped: 0,
+            unjudged: 0,
             day: 0,
         }
     }
@@ -188,6 +191,7 @@ impl Detection {
             }
         };
         if !judged {
+            self.unjudged += 1;
             return;
         }
         // The root is asked for like a name, but it names nobody.
@@ -198,6 +202,7 @@ impl Detection {
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         // The node turns to pods that it runs itself: the kubelet's probes.
         if participant.is_node && contact.destination.address.is_some_and(|address| w.has_address(address)) {
+            self.unjudged += 1;
             return;
         }
         let key = self.ahead.key_of(&contact, participant.scope);
@@ -320,7 +325,11 @@ impl Detection {
         counters.set(BoundedTable::BudgetIdentities, identities);
         self.population.count(counters);
         self.findings.count(counters);
+        if let Some(aliases) = &self.aliases {
+            counters.set(BoundedTable::Aliases, aliases.usage());
+        }
         counters.outputs_dropped = self.dropped;
+        counters.contacts_unjudged = self.unjudged;
     }
 
     /// How long the whole input lasted, if it has an end.

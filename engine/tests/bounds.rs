@@ -233,6 +233,12 @@ fn digests_wanted(scene: &mut Scene) {
     processes(scene, 300);
 }
 
+/// Somebody will ask for conversations by name.
+fn aliases(scene: &mut Scene) {
+    scene.engine.keep_aliases(MAX);
+    inside(scene, 20);
+}
+
 /// A scene in which a table had more to take than it may hold, and how much it may hold.
 fn filled(table: BoundedTable) -> (Scene, usize) {
     use BoundedTable as T;
@@ -258,6 +264,7 @@ fn filled(table: BoundedTable) -> (Scene, usize) {
         T::Pods => (scene(), |s| pods(s, 20, 1), MAX),
         T::PodContainers => (scene(), |s| pods(s, 1, 100), 16 * MAX),
         T::PodAddresses => (scene(), |s| pods(s, 1, 100), 4 * MAX),
+        T::Aliases => (many_conversations(), aliases, MAX),
     };
     fill(&mut scene);
     (scene, most)

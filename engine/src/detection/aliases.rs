@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::bounded::BoundedMap;
 use crate::contact::{Contact, ContactKind};
 use crate::conversation::ConversationKey;
+use crate::counters::Usage;
 
 /// Names and addresses of one conversation.
 const ALIASES_PER_CONVERSATION_MAX: usize = 256;
@@ -26,13 +27,16 @@ pub enum Alias {
 #[derive(Debug)]
 pub(super) struct Aliases {
     by_key: BoundedMap<ConversationKey, Vec<Alias>>,
-    room: usize,
+    /// Those of all conversations together, and how many there may be.
+    held: usize,
+    max: usize,
+    refused: u64,
 }
 
 impl Aliases {
     /// Holds so many in all.
     pub(super) fn with_max(aliases_max: usize) -> Self {
-        Self { by_key: BoundedMap::with_max(aliases_max), room: aliases_max }
+        Self { by_key: BoundedMap::with_max(aliases_max), held: 0, max: aliases_max, refused: 0 }
     }
 
     /// A contact of a conversation.
@@ -47,11 +51,22 @@ impl Aliases {
         let names = names.into_iter().flatten().map(|name| Alias::Name(Arc::clone(name)));
         let Some(known) = self.by_key.get_or_insert_with(key, Vec::new) else { return };
         for alias in names.chain(address) {
-            if self.room > 0 && known.len() < ALIASES_PER_CONVERSATION_MAX && !known.contains(&alias) {
+            if known.contains(&alias) {
+                continue;
+            }
+            if self.held < self.max && known.len() < ALIASES_PER_CONVERSATION_MAX {
                 known.push(alias);
-                self.room -= 1;
+                self.held += 1;
+            } else {
+                self.refused += 1;
             }
         }
+    }
+
+    /// Names and addresses, not conversations: of one without a place each contact counts once.
+    pub(super) fn usage(&self) -> Usage {
+        let Usage { held: _, evicted, refused } = self.by_key.usage();
+        Usage { held: self.held as u64, evicted, refused: refused + self.refused }
     }
 
     /// Those of one conversation, in the order in which they were seen.
