@@ -82,8 +82,13 @@ fn observe(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
         let Observed { json: _, counters, refusals } =
             observations::write_observations(&capture, &mut std::io::stdout().lock())
                 .with_context(|| format!("observing {}", capture.display()))?;
-        let coverage =
-            Coverage { packets: counters.packets, rows: 0, contacts: counters.used, refusals: &refusals };
+        let coverage = Coverage {
+            packets: counters.packets,
+            rows: 0,
+            contacts: counters.used,
+            unjudged: 0,
+            refusals: &refusals,
+        };
         eprint!("{coverage}");
         whole &= coverage.shortfall().is_none();
     }

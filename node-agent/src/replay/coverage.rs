@@ -17,6 +17,8 @@ pub(super) struct Coverage<'a> {
     pub(super) rows: u64,
     /// Contacts that were judged.
     pub(super) contacts: u64,
+    /// Contacts that nobody judges.
+    pub(super) unjudged: u64,
     /// What was not used.
     pub(super) refusals: &'a Refusals,
 }
@@ -68,6 +70,16 @@ impl Coverage<'_> {
                     .map(|(count, unit)| count_of(count, noun(unit)))
                     .collect();
                 let because = self.reasons(|reason| reason.effect() != Effect::Changed);
+                if self.unjudged > 0 {
+                    let because = if because.is_empty() { because } else { format!("; {because}") };
+                    return writeln!(
+                        f,
+                        "no connections found in {} that would be judged: {} with multicast or broadcast addresses, with \
+                         resolvers, or by ICMP{because}",
+                        read.join(" and "),
+                        count_of(self.unjudged, "contact")
+                    );
+                }
                 match (read.is_empty(), because.is_empty()) {
                     (true, true) => writeln!(f, "no connections found: the input is empty"),
                     (true, false) => writeln!(f, "no connections found: {because}"),
@@ -149,12 +161,22 @@ mod tests {
 
     /// First line and shortfall of a capture of 1,600 packets, of which so many were refused for each reason.
     fn check(contacts: u64, refused: &[(Reason, u64)], shortfall: Option<Shortfall>, line: &str) {
+        check_with(contacts, 0, refused, shortfall, line);
+    }
+
+    fn check_with(
+        contacts: u64,
+        unjudged: u64,
+        refused: &[(Reason, u64)],
+        shortfall: Option<Shortfall>,
+        line: &str,
+    ) {
         let mut refusals = Refusals::default();
         for (reason, count) in refused {
             refusals.add_all(*reason, *count, &Arc::from("a.pcap"), 1);
         }
         let packets = if refused.iter().any(|(reason, _)| reason.unit() == Unit::File) { 0 } else { 1600 };
-        let coverage = Coverage { packets, rows: 0, contacts, refusals: &refusals };
+        let coverage = Coverage { packets, rows: 0, contacts, unjudged, refusals: &refusals };
         assert_eq!(coverage.shortfall(), shortfall);
         let said = coverage.to_string();
         let first = said.lines().next().filter(|line| !line.starts_with(' ')).unwrap_or_default();
@@ -179,6 +201,11 @@ mod tests {
              the packet (100)",
         );
         check(0, &[], nothing, "no connections found in 1,600 packets that would be judged");
+        let unjudged = "no connections found in 1,600 packets that would be judged: 7 contacts with multicast or broadcast \
+                        addresses, with resolvers, or by ICMP";
+        check_with(0, 7, &[], nothing, unjudged);
+        check_with(0, 7, &[(packets(PacketReason::Arp), 1500)], nothing, &format!("{unjudged}; ARP"));
+        check_with(1, 7, &[], None, "");
         check(
             0,
             &[(Reason::WrongFormat(Looks::Zeek), 1)],

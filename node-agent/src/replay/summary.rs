@@ -35,6 +35,8 @@ pub struct Summary {
     pub names_evicted: u64,
     /// Inputs handed to the engine.
     pub inputs: u64,
+    /// Contacts that nobody judges.
+    pub unjudged: u64,
     /// First and last time, if there was anything.
     pub span: Option<(Timestamp, Timestamp)>,
     /// What lay outside `--from` and `--to`.
@@ -72,6 +74,7 @@ impl Summary {
             late: feed.late(),
             names_evicted: feed.names_evicted(),
             inputs: tally.inputs,
+            unjudged: tally.unjudged + engine.counters().contacts_unjudged,
             span: tally.first.map(|first| (first, tally.last)),
             left_out,
             strangers,
@@ -90,8 +93,9 @@ impl Summary {
     }
 
     fn coverage(&self) -> Coverage<'_> {
-        let Self { packets, rows, ref refusals, ref counters, .. } = *self;
-        Coverage { packets, rows: rows.saturating_sub(packets), contacts: counters.contacts, refusals }
+        let Self { packets, rows, unjudged, ref refusals, ref counters, .. } = *self;
+        let contacts = counters.contacts.saturating_sub(counters.contacts_unjudged);
+        Coverage { packets, rows: rows.saturating_sub(packets), contacts, unjudged, refusals }
     }
 
     /// From when to when, and what of it was looked at.
@@ -126,7 +130,7 @@ impl Summary {
     /// What was not judged in full, line by line; nothing if all was.
     fn write_coverage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use BoundedTable::{
-            Conversations, Destinations, Findings, Names, OpenContacts, Pods, Signatures, Sockets,
+            Aliases, Conversations, Destinations, Findings, Names, OpenContacts, Pods, Signatures, Sockets,
         };
         let lost = &self.counters;
         let of = |table| lost.table(table);
@@ -151,6 +155,7 @@ impl Summary {
             (of(Signatures).refused, "contact", "not learned from: too many behaviours are known"),
             (of(Destinations).evicted, "destination", "forgotten for others, of the same workload"),
             (of(Findings).refused, "finding", "not told: too many were open"),
+            (of(Aliases).refused, "further name", "or address by which no conversation can be asked for"),
         ] {
             if count > 0 {
                 writeln!(f, "  {} {what}", count_of(count, noun))?;

@@ -21,6 +21,8 @@ pub(super) struct Tally {
     pub(super) last: Timestamp,
     /// All inputs.
     pub(super) inputs: u64,
+    /// Contacts that no input begins, since nobody judges them.
+    pub(super) unjudged: u64,
     last_host: u64,
     hosts: Set<u64>,
 }
@@ -36,6 +38,7 @@ impl Tally {
 
     /// A contact that no input begins, since nobody judges it.
     pub(super) fn count_unjudged(&mut self, time: Timestamp, host: Option<IpAddr>) {
+        self.unjudged += 1;
         self.count_contact(time, hash_of(&host));
         self.last = self.last.max(time);
     }
@@ -50,10 +53,11 @@ impl Tally {
 
     /// Takes in what was counted beside.
     pub(super) fn join(&mut self, other: Self) {
-        let Self { first, last, inputs, last_host: _, hosts } = other;
+        let Self { first, last, inputs, unjudged, last_host: _, hosts } = other;
         self.first = [self.first, first].into_iter().flatten().min();
         self.last = self.last.max(last);
         self.inputs += inputs;
+        self.unjudged += unjudged;
         self.hosts.extend(hosts);
     }
 

@@ -110,6 +110,26 @@ fn a_few_connections_among_what_is_encrypted_are_no_clean_bill() {
 }
 
 #[test]
+fn contacts_that_nobody_judges_are_no_clean_bill() {
+    let dir = Directory::of("unjudged");
+    let udp = |to: [u8; 4]| ipv4(17, [10, 0, 0, 5], to, &[0x9c, 0x40, 0x07, 0x6c, 0, 9, 0, 0, b'M']);
+    let multicast = |count: u32| (0..count).map(|n| (u64::from(n), udp([239, 255, 255, 250]))).collect();
+    let mut packets: Vec<_> = multicast(50);
+    let (code, first) = said(&["--pcap", &dir.file("multicast.pcap", pcap(101, &packets))]);
+    let why =
+        "that would be judged: 1 contact with multicast or broadcast addresses, with resolvers, or by ICMP";
+    assert_eq!((code, first), (Some(1), format!("no connections found in 50 packets {why}")));
+    let row = "1700000100.5\tCabcdefgh1\t10.0.0.5\t5353\t224.0.0.251\t5353\tudp\n";
+    let fields = "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto";
+    let log = dir.file("conn.log", format!("#separator \\x09\n#path\tconn\n#fields\t{fields}\n{row}"));
+    let (code, first) = said(&["--zeek", &log]);
+    assert_eq!((code, first), (Some(1), format!("no connections found in 1 row {why}")));
+    packets.push((50, udp([192, 0, 2, 7])));
+    let (code, _) = said(&["--pcap", &dir.file("one.pcap", pcap(101, &packets))]);
+    assert_eq!(code, Some(0));
+}
+
+#[test]
 fn a_directory_is_searched_for_captures_whatever_their_names() {
     let dir = Directory::of("directory");
     let expect = u64::from(CONNECTIONS);
