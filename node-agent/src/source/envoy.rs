@@ -18,6 +18,9 @@ use super::lines::Lines;
 use super::record::{Record, bare_contact};
 use super::{Reader, Reason, Refusals, value};
 
+/// Port on which nobody speaks HTTP without TLS.
+const HTTPS: u16 = 443;
+
 /// Reads one file.
 #[derive(Debug)]
 pub struct EnvoyReader {
@@ -197,13 +200,7 @@ fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Rec
     let failed = row.flags.split(|b| *b == b',').any(|flag| matches!(flag, b"UF" | b"UH" | b"NR" | b"DF"));
     let kind = ContactKind::Connect { established: Some(!failed && row.code != b"503") };
     let mut contact = bare_contact(start, actor, destination, kind);
-    contact.protocol = match row.protocol {
-        _ if tunnel || (row.protocol.is_empty() && sni.is_some()) => AppProtocol::Tls,
-        b"HTTP/2" => AppProtocol::Http2,
-        b"HTTP/3" => AppProtocol::Quic,
-        b"HTTP/1.1" | b"HTTP/1.0" => AppProtocol::Http,
-        _ => AppProtocol::Unknown,
-    };
+    contact.protocol = spoken(row.protocol, tunnel || (row.protocol.is_empty() && sni.is_some()), port);
     contact.sni = sni;
     if !row.user_agent.is_empty() {
         contact.user_agent = Some(value::printable(&flat_json::unescape(row.user_agent)).into());
@@ -213,6 +210,18 @@ fn record(row: &Row<'_>, actors: &mut Actors<Address>) -> Result<(Timestamp, Rec
     contact.bytes = bytes.map(|(sent, received)| Bytes { sent, received });
     contact.duration = value::unsigned(row.duration).map(core::time::Duration::from_millis);
     Ok((start, Record::Contact(contact)))
+}
+
+/// What is spoken with the destination. The log names what the client spoke with Envoy, which puts TLS around it where
+/// the upstream wants that, and never hands HTTP/3 on as it came.
+fn spoken(protocol: &[u8], tls: bool, port: u16) -> AppProtocol {
+    match protocol {
+        _ if tls => AppProtocol::Tls,
+        b"HTTP/1.0" | b"HTTP/1.1" | b"HTTP/2" | b"HTTP/3" if port == HTTPS => AppProtocol::Tls,
+        b"HTTP/2" => AppProtocol::Http2,
+        b"HTTP/1.0" | b"HTTP/1.1" | b"HTTP/3" => AppProtocol::Http,
+        _ => AppProtocol::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -270,6 +279,26 @@ mod tests {
         assert_eq!(contact.destination.port, 443);
         assert_eq!(contact.user_agent.as_deref(), Some("sync/2.4"));
         assert_eq!(contact.bytes.map(|b| (b.sent, b.received)), Some((96, 0)));
+    }
+
+    #[test]
+    fn a_request_to_an_upstream_that_wants_tls_is_tls_there() {
+        for (client, upstream, spoken) in [
+            ("HTTP/1.1", "198.51.100.20:443", AppProtocol::Tls),
+            ("HTTP/2", "198.51.100.20:443", AppProtocol::Tls),
+            ("HTTP/3", "198.51.100.20:443", AppProtocol::Tls),
+            ("HTTP/1.1", "10.0.2.1:8080", AppProtocol::Http),
+            ("HTTP/2", "10.0.2.1:8080", AppProtocol::Http2),
+            ("HTTP/3", "10.0.2.1:8080", AppProtocol::Http),
+        ] {
+            let row = format!(
+                "[2026-04-15T20:17:00.310Z] \"POST /v1 {client}\" 204 - 154 0 226 100 \"10.0.35.28\" \"a/1\" \"i\" \
+                 \"api.example\" \"{upstream}\"\n"
+            );
+            let (records, _) = read(&row);
+            let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
+            assert_eq!(contact.protocol, spoken, "{row}");
+        }
     }
 
     #[test]
