@@ -81,11 +81,36 @@ impl Field<'_> {
     }
 }
 
+/// A policy as far as it could be compiled, and what keeps it from being run.
+pub(crate) struct Attempt {
+    pub(crate) policy: Policy,
+    pub(crate) problems: Vec<FieldError>,
+}
+
+impl Attempt {
+    fn outcome(self) -> Result<Policy, CompileError> {
+        let Self { policy, problems } = self;
+        if problems.is_empty() { Ok(policy) } else { Err(CompileError { problems }) }
+    }
+}
+
 /// Compiles a `BeaconPolicy`.
 ///
 /// # Errors
 /// Every problem that keeps it from being run.
 pub fn beacon_policy(object: &BeaconPolicy) -> Result<Policy, CompileError> {
+    attempt_beacon_policy(object).outcome()
+}
+
+/// Compiles a `ClusterBeaconPolicy`.
+///
+/// # Errors
+/// Every problem that keeps it from being run.
+pub fn cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Result<Policy, CompileError> {
+    attempt_cluster_beacon_policy(object).outcome()
+}
+
+pub(crate) fn attempt_beacon_policy(object: &BeaconPolicy) -> Attempt {
     let spec = &object.spec;
     compile(
         &object.metadata,
@@ -101,11 +126,7 @@ pub fn beacon_policy(object: &BeaconPolicy) -> Result<Policy, CompileError> {
     )
 }
 
-/// Compiles a `ClusterBeaconPolicy`.
-///
-/// # Errors
-/// Every problem that keeps it from being run.
-pub fn cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Result<Policy, CompileError> {
+pub(crate) fn attempt_cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Attempt {
     let spec = &object.spec;
     compile(
         &object.metadata,
@@ -135,7 +156,7 @@ fn compile(
     namespaced: bool,
     parts: Parts<'_>,
     workloads: impl FnOnce(&mut Field<'_>) -> policy::WorkloadSelector,
-) -> Result<Policy, CompileError> {
+) -> Attempt {
     let mut problems = Vec::new();
     let id = name(metadata, namespaced, &mut Field { path: "metadata".into(), problems: &mut problems });
     let mut spec = Field { path: "spec".into(), problems: &mut problems };
@@ -144,10 +165,7 @@ fn compile(
     let detectors = detectors::compile(parts.detectors, &mut spec.field("detectors"));
     let mut exceptions = exceptions::compile(parts.exceptions, &mut spec.field("exceptions"));
     exceptions.extend(exceptions::unwatched(parts.protocols));
-    if !problems.is_empty() {
-        return Err(CompileError { problems });
-    }
-    Ok(Policy {
+    let policy = Policy {
         id,
         source: PolicySource::Cluster { generation: metadata.generation.unwrap_or(0) },
         created: created(metadata),
@@ -159,7 +177,8 @@ fn compile(
         thresholds,
         detectors,
         exceptions,
-    })
+    };
+    Attempt { policy, problems }
 }
 
 fn name(metadata: &ObjectMeta, namespaced: bool, field: &mut Field<'_>) -> PolicyId {

@@ -4,6 +4,7 @@
 //! A file is held to the schema of the API server and to the compiler, and every problem of every file is
 //! reported at once, with file, line, field path and what is allowed. Objects of other kinds are passed over by name.
 
+mod compiled;
 mod document;
 mod scalar;
 mod schema;
@@ -12,11 +13,11 @@ mod tree;
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use beaconwatch_engine::policy::{Policy, PolicySet, PolicySource};
-use serde::de::DeserializeOwned;
+use beaconwatch_engine::policy::{Policy, PolicySet};
 
-use crate::compile::{self, CompileError, FieldError};
-use crate::{API_VERSION, BeaconPolicy, ClusterBeaconPolicy, manifest};
+use crate::API_VERSION;
+use crate::compile::FieldError;
+use compiled::Compiled;
 use document::Object;
 use tree::{Node, Tree};
 
@@ -37,11 +38,14 @@ pub struct PolicyFileError {
 
 impl fmt::Display for PolicyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.problem)
+        let file = self.file.display();
+        let problem = &self.problem;
+        write_harmless(
+            f,
+            &self
+                .line
+                .map_or_else(|| format!("{file}: {problem}"), |line| format!("{file}:{line}: {problem}")),
+        )
     }
 }
 
@@ -118,14 +122,22 @@ pub enum PolicyFileRemark {
 
 impl fmt::Display for PolicyFileNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: ", self.file.display(), self.line)?;
-        match &self.remark {
-            PolicyFileRemark::OtherKind(what) => write!(f, "skipped {what}: not a policy"),
+        let Self { file, line, remark } = self;
+        let said = match remark {
+            PolicyFileRemark::OtherKind(what) => format!("skipped {what}: not a policy"),
             PolicyFileRemark::OldOctal { written, read } => {
-                write!(f, "warning: {written} is octal and read as {read}, as kubectl reads it")
+                format!("warning: {written} is octal and read as {read}, as kubectl reads it")
             }
-        }
+        };
+        write_harmless(f, &format!("{}:{line}: {said}", file.display()))
     }
+}
+
+/// Without what steers a terminal: files come from anybody, and are quoted.
+fn write_harmless(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|one| {
+        if one.is_control() { write!(f, "{}", one.escape_unicode()) } else { write!(f, "{one}") }
+    })
 }
 
 /// What was read from files.
@@ -145,11 +157,21 @@ impl Loaded {
     }
 }
 
+/// What keeps files from being applied, and what there is besides.
+#[derive(Debug, Default)]
+pub struct Refused {
+    /// Every problem of every file, in the order of the files and lines.
+    pub problems: Vec<PolicyFileError>,
+    /// The policies, those with problems as far as they can be read: without the exceptions of which what they match
+    /// is not known. For what people should know besides the problems; not to be run.
+    pub rest: Loaded,
+}
+
 /// Reads and compiles policy files. A directory stands for the files in it that end in `.yaml`, `.yml` or `.json`.
 ///
 /// # Errors
-/// Every problem of every file, in the order of the files and lines.
-pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Vec<PolicyFileError>> {
+/// Every problem of every file.
+pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Refused> {
     let mut reading = Reading::default();
     for path in paths {
         let path = path.as_ref();
@@ -164,8 +186,8 @@ pub fn load<P: AsRef<Path>>(paths: &[P]) -> Result<Loaded, Vec<PolicyFileError>>
 /// Compiles the policies in `text`; `file` is only named in problems.
 ///
 /// # Errors
-/// Every problem, in the order of the lines.
-pub fn parse(file: &Path, text: &str) -> Result<Loaded, Vec<PolicyFileError>> {
+/// Every problem.
+pub fn parse(file: &Path, text: &str) -> Result<Loaded, Refused> {
     let mut reading = Reading::default();
     let contents = reading.parse(file, text);
     reading.expect_policy(file, contents);
@@ -279,13 +301,11 @@ impl Reading {
     }
 
     fn compile(&mut self, file: &Path, kind: &str, object: &Node) {
-        match compile_object(kind, object) {
-            Ok(policy) => {
-                self.loaded.policies.push(PlacedPolicy { policy, file: file.to_owned(), line: object.line })
-            }
-            Err(CompileError { problems }) => {
-                problems.into_iter().for_each(|problem| self.refuse(file, object, problem));
-            }
+        let Compiled { policy, mut problems } = Compiled::of(kind, object);
+        problems.sort_by_key(|problem| object.line_of(&problem.path));
+        problems.into_iter().for_each(|problem| self.refuse(file, object, problem));
+        if let Some(policy) = policy {
+            self.loaded.policies.push(PlacedPolicy { policy, file: file.to_owned(), line: object.line });
         }
     }
 
@@ -308,41 +328,18 @@ impl Reading {
         self.problems.push(whole(path, problem));
     }
 
-    fn finish(mut self) -> Result<Loaded, Vec<PolicyFileError>> {
+    fn finish(mut self) -> Result<Loaded, Refused> {
         duplicates(&self.loaded.policies, &mut self.problems);
-        if self.problems.is_empty() { Ok(self.loaded) } else { Err(self.problems) }
+        let Self { loaded, problems } = self;
+        if problems.is_empty() { Ok(loaded) } else { Err(Refused { problems, rest: loaded }) }
     }
-}
-
-fn compile_object(kind: &str, object: &Node) -> Result<Policy, CompileError> {
-    let schema = manifest::schema(kind).unwrap_or_default();
-    let problems = schema::check(object, &schema);
-    if !problems.is_empty() {
-        return Err(CompileError { problems });
-    }
-    let policy = if kind == "BeaconPolicy" {
-        compile::beacon_policy(&typed::<BeaconPolicy>(object)?)?
-    } else {
-        compile::cluster_beacon_policy(&typed::<ClusterBeaconPolicy>(object)?)?
-    };
-    // One that was read back from a cluster has a generation, but here it is a file's.
-    Ok(Policy { source: PolicySource::File, ..policy })
-}
-
-fn typed<T: DeserializeOwned>(document: &Node) -> Result<T, CompileError> {
-    let mut object = document.to_json();
-    if let Some(fields) = object.as_object_mut() {
-        // A policy that was read back from a cluster has one; it says nothing about what is wanted.
-        fields.remove("status");
-    }
-    serde_json::from_value(object).map_err(|error| CompileError {
-        problems: vec![FieldError { path: "spec".into(), problem: error.to_string() }],
-    })
 }
 
 fn duplicates(placed: &[PlacedPolicy], problems: &mut Vec<PolicyFileError>) {
     for (index, later) in placed.iter().enumerate() {
         let earlier = placed.iter().take(index).find(|earlier| earlier.policy.id == later.policy.id);
+        // That it has none was said.
+        let earlier = earlier.filter(|_| !later.policy.id.name.is_empty());
         if let Some(earlier) = earlier {
             let id = &later.policy.id;
             problems.push(PolicyFileError {

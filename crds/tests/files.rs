@@ -19,7 +19,7 @@ fn read(text: &str) -> Vec<PlacedPolicy> {
 }
 
 fn problems(text: &str) -> Vec<String> {
-    file::parse(Path::new("p.yaml"), text).unwrap_err().iter().map(ToString::to_string).collect()
+    file::parse(Path::new("p.yaml"), text).unwrap_err().problems.iter().map(ToString::to_string).collect()
 }
 
 /// A ClusterBeaconPolicy with this below `spec:`, whose first line is line 5.
@@ -299,7 +299,7 @@ fn the_same_name_twice_is_refused_across_files() {
     for name in ["one.yaml", "two.yml", "notes.txt"] {
         std::fs::write(dir.join(name), cluster("{}")).unwrap();
     }
-    let problems = file::load(&[&dir]).unwrap_err();
+    let problems = file::load(&[&dir]).unwrap_err().problems;
     std::fs::remove_dir_all(&dir).unwrap();
     assert_eq!(problems.len(), 1);
     let text = problems[0].to_string();
@@ -310,7 +310,16 @@ fn the_same_name_twice_is_refused_across_files() {
 }
 
 #[test]
+fn what_is_quoted_does_not_steer_a_terminal() {
+    let text = cluster("\"mo\\e[31mde\": Alert") + "---\napiVersion: v1\nkind: \"Sec\\eret\"\n";
+    let refused = file::parse(Path::new("p.yaml"), &text).unwrap_err();
+    let said: Vec<String> = refused.problems.iter().map(ToString::to_string).collect();
+    assert!(said[0].contains("spec.mo\\u{1b}[31mde is not a field"), "{said:?}");
+    assert_eq!(refused.rest.notes[0].to_string(), "p.yaml:7: skipped Sec\\u{1b}ret: not a policy");
+}
+
+#[test]
 fn a_missing_file_is_named() {
-    let problems = file::load(&[Path::new("/nonexistent/policy.yaml")]).unwrap_err();
+    let problems = file::load(&[Path::new("/nonexistent/policy.yaml")]).unwrap_err().problems;
     assert!(problems[0].to_string().starts_with("/nonexistent/policy.yaml: cannot be read:"));
 }

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod ebpf;
 pub mod kube;
 pub mod policy_check;
+pub mod policy_files;
 pub mod queue;
 pub mod record;
 pub mod recording;

@@ -4,9 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use beaconwatch_crds::breadth;
-use beaconwatch_crds::file::{self, PlacedPolicy};
+use beaconwatch_crds::file::PlacedPolicy;
 use beaconwatch_engine::policy::{Mode, Policy};
 use beaconwatch_engine::time::Timestamp;
+
+use crate::policy_files::{self, Refused};
+use crate::render::harmless;
 
 /// Checks the files and writes one line per policy, or one per problem. True if all is well; an exception that
 /// has expired, or that matches nearly everything, is only a warning.
@@ -14,19 +17,27 @@ use beaconwatch_engine::time::Timestamp;
 /// # Errors
 /// `out` could not be written to.
 pub fn check(files: &[PathBuf], now: Timestamp, out: &mut impl Write) -> io::Result<bool> {
-    match file::load(files) {
+    match policy_files::load(files) {
         Ok(loaded) => {
             for placed in &loaded.policies {
-                describe(placed, now, out)?;
+                describe(placed, out)?;
+                warn(placed, now, out)?;
             }
             for note in &loaded.notes {
                 writeln!(out, "{note}")?;
             }
             Ok(true)
         }
-        Err(problems) => {
+        Err(Refused { problems, rest }) => {
             for problem in &problems {
                 writeln!(out, "{problem}")?;
+            }
+            // So that nothing new is said once they are mended.
+            for placed in &rest.policies {
+                warn(placed, now, out)?;
+            }
+            for note in &rest.notes {
+                writeln!(out, "{note}")?;
             }
             let (count, noun) = (problems.len(), if problems.len() == 1 { "problem" } else { "problems" });
             writeln!(out, "{count} {noun}; nothing of this would be applied")?;
@@ -35,7 +46,7 @@ pub fn check(files: &[PathBuf], now: Timestamp, out: &mut impl Write) -> io::Res
     }
 }
 
-fn describe(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+fn describe(placed: &PlacedPolicy, out: &mut impl Write) -> io::Result<()> {
     let PlacedPolicy { policy, file, line } = placed;
     let place = format!("{}:{line}", file.display());
     let (name, namespace) = (&policy.id.name, policy.id.namespace.as_deref());
@@ -48,8 +59,7 @@ fn describe(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::
         Mode::Alert => "mode Alert",
     };
     let thresholds = &policy.thresholds;
-    writeln!(
-        out,
+    let line = format!(
         "{place}: {name} is valid: {mode}, record from {} bits, alert from {}, high from {}, critical from {}{}{}",
         thresholds.record,
         thresholds.alert,
@@ -57,7 +67,14 @@ fn describe(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::
         thresholds.critical,
         off(policy),
         excepted(policy),
-    )?;
+    );
+    writeln!(out, "{}", harmless(&line))
+}
+
+/// What people should know of its exceptions.
+fn warn(placed: &PlacedPolicy, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let PlacedPolicy { policy, file, line } = placed;
+    let place = format!("{}:{line}", file.display());
     let expired = policy.exceptions.iter().filter(|one| one.expires.is_some_and(|until| until <= now));
     for exception in expired {
         writeln!(out, "{place}: warning: exception {:?} has expired and no longer holds", exception.name)?;
@@ -144,6 +161,32 @@ mod tests {
         );
         let (fine, text) = run(&POLICY.replace("ports: [443]", "destinations: ['*']"), 0.0);
         assert!(!fine && text.contains("destinations[0] must be a name"), "{text}");
+    }
+
+    #[test]
+    fn whatever_is_wrong_is_said_in_one_go() {
+        let exceptions = "- {name: m, reason: r, match: {destinations: ['*']}}\n  - {name: n, reason: r, match: {destinations: ['*.com'], executables: ['/**']}}\n  - {name: o, reason: r, match: {destinations: ['0.0.0.0/0','::/0']}}\n  - {name: p, reason: r, match: {executables: ['/**'], port: [443]}}\n";
+        let policy = POLICY.replace(
+            "- {name: mirror, reason: r, expires: 2027-03-31T00:00:00Z, match: {ports: [443]}}\n",
+            exceptions,
+        );
+        let (fine, text) =
+            run(&policy.replace("spec:\n", "spec:\n  thresholds: {record: 7, alert: 6}\n"), 0.0);
+        assert!(!fine);
+        let starts = [
+            "p.yaml:5: spec.thresholds must",
+            "p.yaml:8: spec.exceptions[0].match.destinations[0] must be a name",
+            "p.yaml:9: spec.exceptions[1].name must be text, but is false; put it in quotes",
+            "p.yaml:11: spec.exceptions[3].match.port is not a field",
+            "p.yaml:1: warning: exception \"false\" matches everything or nearly so",
+            "p.yaml:1: warning: exception \"o\" matches everything or nearly so",
+            "4 problems; nothing of this would be applied",
+        ];
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), starts.len(), "{text}");
+        for (line, start) in lines.iter().zip(starts) {
+            assert!(line.starts_with(start), "{text}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use beaconwatch_engine::time::Timestamp;
 
 use crate::args::{ReplayArgs, ReplayOutput};
 use crate::source::events;
-use crate::source::recording::RecordingSource;
+use crate::source::recording::{RecordingError, RecordingSource};
 
 pub mod captures;
 mod coverage;
@@ -203,6 +203,9 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
     for path in &args.baselines {
         let entries = events::read_baseline(path, &mut feed.refusals)
             .with_context(|| format!("opening the baseline {}", path.display()))?;
+        if entries.is_empty() {
+            inputs::expect_format(path, "--baseline")?;
+        }
         for entry in entries {
             at_begin(Input::Baseline(Box::new(entry)));
         }
@@ -230,7 +233,13 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
 /// The recording that was asked for, if one was.
 fn recording(args: &ReplayArgs) -> anyhow::Result<Option<RecordingSource>> {
     let open = |path: &std::path::PathBuf| {
-        RecordingSource::open(path).with_context(|| format!("opening the recording {}", path.display()))
+        RecordingSource::open(path).map_err(|error| match inputs::expect_format(path, "--recording") {
+            Err(looks) => looks,
+            Ok(()) if matches!(error, RecordingError::NotARecording) && path.is_file() => {
+                anyhow::anyhow!("{} is a recording that was compressed: unpack it first", path.display())
+            }
+            Ok(()) => anyhow::Error::new(error).context(format!("opening the recording {}", path.display())),
+        })
     };
     args.recording.as_ref().map(open).transpose()
 }
@@ -240,10 +249,8 @@ fn policies(args: &ReplayArgs) -> anyhow::Result<PolicySet> {
     if args.policies.is_empty() {
         return Ok(PolicySet { policies: vec![default_policy()] });
     }
-    let loaded = beaconwatch_crds::file::load(&args.policies).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("the policies are not valid\n{}", lines.join("\n"))
-    })?;
+    let loaded = crate::policy_files::load(&args.policies)
+        .map_err(|refused| anyhow::anyhow!("the policies are not valid\n{}", refused.problems.join("\n")))?;
     loaded.notes.iter().for_each(|note| eprintln!("{note}"));
     Ok(loaded.into_policy_set())
 }

@@ -9,6 +9,19 @@ use crate::compile::FieldError;
 
 /// Every problem of an object, in the order of its lines.
 pub(super) fn check(document: &Node, schema: &Value) -> Vec<FieldError> {
+    let mut problems = Vec::new();
+    node(document, &of_document(schema), "", &mut problems);
+    problems
+}
+
+/// An object without what the schema refuses, so that the rest of it can be looked at: text where a number or a truth
+/// value was written for it, nothing where else it is wrong. `None`: that leaves no object.
+pub(super) fn mended(document: &Node, schema: &Value) -> Option<Value> {
+    mend(document, &of_document(schema))
+}
+
+/// With what the API server has for every kind.
+fn of_document(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("metadata".into(), metadata_schema());
@@ -17,9 +30,7 @@ pub(super) fn check(document: &Node, schema: &Value) -> Vec<FieldError> {
         properties.insert("apiVersion".into(), json!({ "type": "string" }));
         properties.insert("kind".into(), json!({ "type": "string" }));
     }
-    let mut problems = Vec::new();
-    node(document, &schema, "", &mut problems);
-    problems
+    schema
 }
 
 /// The API server has its own checks for metadata; here are the fields, so that a mistyped one is found.
@@ -76,6 +87,38 @@ fn node(value: &Node, schema: &Value, path: &str, problems: &mut Vec<FieldError>
             let (wanted, found) = (in_words(wanted, schema), named(found));
             refuse(path, format!("must be {wanted}, but is {found}{quotes}"), problems);
         }
+    }
+}
+
+fn mend(value: &Node, schema: &Value) -> Option<Value> {
+    let any = schema.as_object().is_none_or(Map::is_empty);
+    if any || schema.get("x-kubernetes-int-or-string").is_some() {
+        return Some(value.to_json());
+    }
+    match (schema.get("type").and_then(Value::as_str).unwrap_or_default(), &value.content) {
+        ("object", Content::Map(fields)) => {
+            let properties = schema.get("properties").and_then(Value::as_object);
+            let others = schema.get("additionalProperties");
+            let mended = fields.iter().filter_map(|(name, _, field)| {
+                let schema = properties.and_then(|properties| properties.get(name)).or(others)?;
+                Some((name.clone(), mend(field, schema)?))
+            });
+            Some(Value::Object(mended.collect()))
+        }
+        // One entry less would move the others to other places.
+        ("array", Content::List(entries)) => {
+            let items = schema.get("items").unwrap_or(&Value::Null);
+            entries.iter().map(|entry| mend(entry, items)).collect()
+        }
+        ("string", Content::Text(text)) => {
+            let allowed = schema.get("enum").and_then(Value::as_array);
+            allowed.is_none_or(|allowed| allowed.iter().any(|one| one == text)).then(|| value.to_json())
+        }
+        ("string", Content::Bool(_) | Content::Number(_)) => Some(Value::String(value.to_json().to_string())),
+        ("object" | "array", Content::Null)
+        | ("boolean", Content::Bool(_))
+        | ("number" | "integer", Content::Number(_)) => Some(value.to_json()),
+        _ => None,
     }
 }
 

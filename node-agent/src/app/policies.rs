@@ -10,13 +10,13 @@ use crate::reputation::{self, ReputationError};
 
 /// Reads and compiles policy files. Every problem of every file is printed; `None` if there was one.
 pub(super) fn load(files: &[PathBuf]) -> Option<Arc<PolicySet>> {
-    match beaconwatch_crds::file::load(files) {
+    match crate::policy_files::load(files) {
         Ok(loaded) => {
             loaded.notes.iter().for_each(|note| eprintln!("{note}"));
             Some(Arc::new(loaded.into_policy_set()))
         }
-        Err(problems) => {
-            for problem in problems {
+        Err(refused) => {
+            for problem in refused.problems {
                 eprintln!("{problem}");
             }
             None

@@ -90,6 +90,9 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
     for path in &args.pods {
         let pods = events::read_pods(path, &mut feed.refusals)
             .with_context(|| format!("opening the pods {}", path.display()))?;
+        if pods.is_empty() {
+            expect_format(path, "--pods")?;
+        }
         feed.add_records(
             pods.into_iter()
                 .map(|pod| (pod.started.unwrap_or_default(), Record::Workload(WorkloadChange::Applied(pod)))),
@@ -135,6 +138,23 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
         }
     }
     Ok(files)
+}
+
+/// Of a file in which an option found nothing that it reads.
+///
+/// # Errors
+///
+/// What the file looks like, if that is something else.
+pub fn expect_format(path: &Path, option: &str) -> anyhow::Result<()> {
+    // A pipe was read to its end.
+    if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        return Ok(());
+    }
+    let Ok(looks) = Looks::of_file(path) else { return Ok(()) };
+    // Nothing known before, or no pods, is nothing wrong.
+    let may_be_empty = looks == Looks::Empty && option != "--recording";
+    anyhow::ensure!(may_be_empty || looks.option() == Some(option), "{} {looks}", path.display());
+    Ok(())
 }
 
 /// The captures that were named: files themselves, and what looks like a capture below directories.

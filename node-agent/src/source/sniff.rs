@@ -33,6 +33,8 @@ pub enum Looks {
     Events,
     /// Pods of the import format.
     Pods,
+    /// A baseline of the import format.
+    Baseline,
     /// Connections as CSV.
     ConnCsv,
     /// Envoy's access log.
@@ -43,7 +45,9 @@ pub enum Looks {
     VpcFlow,
     /// Hubble's flows.
     Hubble,
-    /// A Kubernetes object, such as a policy.
+    /// A policy.
+    Policy,
+    /// Another Kubernetes object.
     KubernetesObject,
     /// Packed in a way that is not read.
     Packed(Packing),
@@ -135,12 +139,13 @@ impl Looks {
             Self::Suricata => "--suricata",
             Self::Events => "--events",
             Self::Pods => "--pods",
+            Self::Baseline => "--baseline",
             Self::ConnCsv => "--csv",
             Self::Envoy => "--envoy",
             Self::Squid => "--squid",
             Self::VpcFlow => "--vpc-flow",
             Self::Hubble => "--hubble",
-            Self::KubernetesObject => "--policy",
+            Self::Policy => "--policy",
             Self::Empty
             | Self::OtherCapture(_)
             | Self::Packed(_)
@@ -150,6 +155,7 @@ impl Looks {
             | Self::WebPage
             | Self::PacketText
             | Self::WebServerLog
+            | Self::KubernetesObject
             | Self::JsonDocument
             | Self::OtherJson
             | Self::WideText
@@ -176,11 +182,13 @@ impl Looks {
             | Self::Suricata
             | Self::Events
             | Self::Pods
+            | Self::Baseline
             | Self::ConnCsv
             | Self::Envoy
             | Self::Squid
             | Self::VpcFlow
             | Self::Hubble
+            | Self::Policy
             | Self::KubernetesObject
             | Self::WebPage
             | Self::PacketText
@@ -202,11 +210,13 @@ impl Looks {
             Self::Suricata => "Suricata's EVE log",
             Self::Events => "events in the import format",
             Self::Pods => "pods in the import format",
+            Self::Baseline => "a baseline in the import format",
             Self::ConnCsv => "connections as CSV",
             Self::Envoy => "an Envoy access log",
             Self::Squid => "a Squid access log",
             Self::VpcFlow => "AWS VPC flow logs",
             Self::Hubble => "Hubble flows",
+            Self::Policy => "a policy",
             Self::KubernetesObject => "a Kubernetes object",
             Self::Packed(Packing::Gzip) => "a file compressed with gzip",
             Self::Packed(Packing::Zstd) => "a file compressed with zstd",
@@ -252,6 +262,7 @@ impl Looks {
             Self::WebServerLog => "it does not say who was called; no option reads it",
             Self::JsonDocument => "one JSON object a line is read: jq -c '.[]' makes them of an array",
             Self::WideText => "convert it to UTF-8",
+            Self::KubernetesObject => "of those only policies are read, with --policy",
             Self::OtherJson | Self::OtherText | Self::OtherBytes => "no option reads it",
             Self::Capture
             | Self::Recording
@@ -259,12 +270,13 @@ impl Looks {
             | Self::Suricata
             | Self::Events
             | Self::Pods
+            | Self::Baseline
             | Self::ConnCsv
             | Self::Envoy
             | Self::Squid
             | Self::VpcFlow
             | Self::Hubble
-            | Self::KubernetesObject => "",
+            | Self::Policy => "",
         }
     }
 }

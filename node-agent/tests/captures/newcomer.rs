@@ -1,6 +1,6 @@
 //! A newcomer's errors: one line says what the file looks like, and which option reads it.
 
-use super::{Directory, WRAPS, connections, said};
+use super::{Directory, WRAPS, connections, replay, said};
 
 const ZEEK: &str = "#separator \\x09\n#path\tconn\n#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\n\
                     1700000100.5\tCabcdefgh1\t10.0.0.5\t1\t192.0.2.7\t443\n";
@@ -8,13 +8,17 @@ const EVENTS: &str = "{\"time_unix_nano\":1767571200000000000,\"event\":\"connec
                       \"destination.address\":\"192.0.2.7\",\"destination.port\":443}\n";
 const ENCRYPTED: &[u8] = b"Salted__\x01\x02\x03\x04\x05\x06\x07\x08garbage";
 
+fn zip(bytes: &[u8]) -> Vec<u8> {
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zipped, bytes).unwrap();
+    zipped.finish().unwrap()
+}
+
 #[test]
 fn a_file_that_another_option_reads_is_told_with_that_option() {
     let dir = Directory::of("newcomer");
     let capture = connections(&WRAPS[0]);
-    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    std::io::Write::write_all(&mut zipped, &capture).unwrap();
-    let zipped = zipped.finish().unwrap();
+    let zipped = zip(&capture);
     let check = |option: &str, name: &str, bytes: &[u8], expect: &str| {
         let file = dir.file(name, bytes);
         let (code, first) = said(&[option, &file]);
@@ -76,4 +80,59 @@ fn a_directory_without_what_was_asked_for_says_what_it_holds() {
     check("--pcap", &below(&log), &format!("{log} looks like a Zeek log, which --zeek reads"));
     check("--zeek", empty.to_str().unwrap(), "it holds no file");
     check("--pcap", empty.to_str().unwrap(), "it holds no file");
+}
+
+#[test]
+fn what_belongs_to_an_input_is_told_the_same_way() {
+    let dir = Directory::of("beside");
+    let capture = connections(&WRAPS[0]);
+    let good = dir.file("good.pcap", &capture);
+    let pods = "{\"k8s.pod.uid\":\"a\",\"k8s.pod.name\":\"web\"}\n";
+    let baseline = "{\"k8s.namespace.name\":\"shop\",\"process.executable.path\":\"/usr/bin/curl\"}\n";
+    let policy = "apiVersion: beaconwatch.io/v1alpha1\nkind: ClusterBeaconPolicy\nmetadata: {name: a}\n";
+    let list = "{\n  \"apiVersion\": \"v1\",\n  \"items\": [],\n  \"kind\": \"List\"\n}\n";
+    let files = [
+        ("a.pcap", &*capture, "looks like a capture (pcap or pcapng), which --pcap reads"),
+        ("conn.log", ZEEK.as_bytes(), "looks like a Zeek log, which --zeek reads"),
+        ("secret", ENCRYPTED, "looks like an encrypted file: decrypt it first"),
+        ("page.html", b"<!DOCTYPE html>\n", "looks like a web page: was the download refused?"),
+        ("pods.jsonl", pods.as_bytes(), "looks like pods in the import format, which --pods reads"),
+        (
+            "baseline.jsonl",
+            baseline.as_bytes(),
+            "looks like a baseline in the import format, which --baseline reads",
+        ),
+        ("policy.yaml", policy.as_bytes(), "looks like a policy, which --policy reads"),
+        (
+            "list.json",
+            list.as_bytes(),
+            "looks like a Kubernetes object: of those only policies are read, with --policy",
+        ),
+    ];
+    for (name, bytes, looks) in files {
+        let file = dir.file(name, bytes);
+        for option in ["--pods", "--baseline", "--policy", "--recording"] {
+            let reads = looks.ends_with(&format!("which {option} reads"));
+            if reads || (option == "--policy" && name == "list.json") {
+                continue;
+            }
+            let output = replay(&["--pcap", &good, option, &file]);
+            let errors = String::from_utf8(output.stderr).unwrap();
+            assert!(errors.contains(&format!("{file} {looks}\n")), "{option} {name}: {errors}");
+            assert_eq!(output.status.code(), Some(1), "{option} {name}");
+            let lines = if option == "--policy" { 2 } else { 1 };
+            assert_eq!(errors.lines().count(), lines, "{option} {name}: {errors}");
+        }
+    }
+    // Nobody was known before, and no pod is there; but a recording has a begin.
+    let empty = dir.file("empty", b"");
+    for option in ["--pods", "--baseline"] {
+        assert_eq!(said(&["--pcap", &good, option, &empty]).0, Some(0), "{option}");
+    }
+    let zipped = zip(include_bytes!("../../../demo/scene.bwrec"));
+    let zipped = dir.file("scene.bwrec.gz", zipped);
+    let expect = format!("beaconwatch-agent: {zipped} is a recording that was compressed: unpack it first");
+    assert_eq!(said(&["--recording", &zipped]), (Some(1), expect));
+    let (code, first) = said(&["--recording", &empty]);
+    assert_eq!((code, first), (Some(1), format!("beaconwatch-agent: {empty} is empty")));
 }

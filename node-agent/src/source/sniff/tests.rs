@@ -18,8 +18,10 @@ fn what_every_option_reads_is_known_by_its_first_bytes() {
     check(br#"{"k8s.pod.uid":"a","k8s.pod.name":"web"}"#, Looks::Pods);
     check(b"ts,src,dst,dport\n1,10.0.0.5,192.0.2.7,443\n", Looks::ConnCsv);
     check(b"\xef\xbb\xbfts,src,dst,dport\r\n", Looks::ConnCsv);
-    check(b"apiVersion: beaconwatch.io/v1alpha1\nkind: BeaconPolicy\n", Looks::KubernetesObject);
-    check(b"---\napiVersion: v1\n", Looks::KubernetesObject);
+    check(br#"{"k8s.namespace.name":"shop","process.executable.path":"/usr/bin/curl"}"#, Looks::Baseline);
+    check(b"apiVersion: beaconwatch.io/v1alpha1\nkind: BeaconPolicy\n", Looks::Policy);
+    check(b"# ours\nkind: BeaconPolicy\napiVersion: beaconwatch.io/v1alpha1\n", Looks::Policy);
+    check(br#"{"apiVersion":"beaconwatch.io/v1alpha1","kind":"BeaconPolicy"}"#, Looks::Policy);
     for (sample, expect) in [
         ("envoy.jsonl", Looks::Envoy),
         ("envoy.log", Looks::Envoy),
@@ -47,6 +49,11 @@ fn what_no_option_reads_is_known_too() {
     check(b"<!DOCTYPE html>\n<html>", Looks::WebPage);
     check(b"12:00:00.000001 IP 10.0.0.5.41000 > 192.0.2.7.443: Flags [S]\n", Looks::PacketText);
     check(br#"10.0.0.5 - - [05/Jan/2026:00:00:00 +0000] "GET / HTTP/1.1" 200 1"#, Looks::WebServerLog);
+    check(b"---\napiVersion: v1\n", Looks::KubernetesObject);
+    check(
+        b"{\n  \"apiVersion\": \"v1\",\n  \"items\": [],\n  \"kind\": \"List\"\n}\n",
+        Looks::KubernetesObject,
+    );
     check(b"[\n  {\n    \"a\": 1", Looks::JsonDocument);
     check(b"{\n  \"a\": 1", Looks::JsonDocument);
     check(br#"{"level":"info","msg":"hello"}"#, Looks::OtherJson);

@@ -14,7 +14,10 @@ pub(super) fn looks(begin: &[u8]) -> Looks {
         [b'{', rest @ ..] if !rest.is_empty() => of_json_line(first),
         [b'{'] | [b'['] | [b'[', b'{' | b'[' | b'"' | b' ', ..] => of_json_document(begin),
         [b'<', ..] => Looks::WebPage,
-        _ => lines_of_text(first, lines.next().unwrap_or_default()),
+        _ if is_kubernetes_yaml(first) || lines.clone().next().is_some_and(is_kubernetes_yaml) => {
+            kubernetes(begin)
+        }
+        _ => lines_of_text(first),
     }
 }
 
@@ -30,12 +33,14 @@ fn of_json_line(line: &[u8]) -> Looks {
         Looks::Events
     } else if has("\"k8s.pod.uid\"") {
         Looks::Pods
+    } else if all(&["\"k8s.namespace.name\"", "\"process.executable.path\""]) {
+        Looks::Baseline
     } else if all(&["\"verdict\"", "\"l4\""]) || all(&["\"flow\"", "\"source\"", "\"destination\""]) {
         Looks::Hubble
     } else if has("upstream_host") || has("downstream_remote_address") || all(&[":authority", "start_time"]) {
         Looks::Envoy
     } else if all(&["\"apiVersion\"", "\"kind\""]) {
-        Looks::KubernetesObject
+        kubernetes(line)
     } else if line.ends_with(b"}") || line.len() > 200 {
         Looks::OtherJson
     } else {
@@ -45,19 +50,26 @@ fn of_json_line(line: &[u8]) -> Looks {
 
 fn of_json_document(begin: &[u8]) -> Looks {
     let has = |key: &str| memchr::memmem::find(begin, key.as_bytes()).is_some();
-    if has("\"apiVersion\"") && has("\"kind\"") { Looks::KubernetesObject } else { Looks::JsonDocument }
+    if has("\"apiVersion\"") && has("\"kind\"") { kubernetes(begin) } else { Looks::JsonDocument }
 }
 
-/// `rest`: the second line.
-fn lines_of_text(first: &[u8], second: &[u8]) -> Looks {
+/// Ours, or one of the many others.
+fn kubernetes(begin: &[u8]) -> Looks {
+    let ours = memchr::memmem::find(begin, b"beaconwatch.io/").is_some();
+    if ours { Looks::Policy } else { Looks::KubernetesObject }
+}
+
+fn is_kubernetes_yaml(line: &[u8]) -> bool {
+    line.starts_with(b"apiVersion:") || line.starts_with(b"kind:")
+}
+
+fn lines_of_text(first: &[u8]) -> Looks {
     let has = |part: &str| memchr::memmem::find(first, part.as_bytes()).is_some();
     let starts = |part: &str| first.starts_with(part.as_bytes());
     let words: Vec<&[u8]> =
         first.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).collect();
     if starts("#separator") || starts("#fields") || starts("#path") {
         Looks::Zeek
-    } else if starts("apiVersion:") || second.starts_with(b"apiVersion:") || second.starts_with(b"kind:") {
-        Looks::KubernetesObject
     } else if is_vpc_flow(&words) {
         Looks::VpcFlow
     } else if is_squid(&words) {
