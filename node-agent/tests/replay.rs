@@ -92,7 +92,10 @@ fn what_found_no_place_is_told() {
 
 /// Kind of input, sample, rows, hosts, contacts, records lost at the source.
 const SAMPLES: &[(&str, &str, u64, usize, u64, u64)] = &[
+    ("--zeek", "zeek-conn.log", 2, 1, 2, 0),
     ("--zeek", "zeek-shipped.json", 3, 1, 2, 0),
+    ("--events", "events.jsonl", 3, 1, 3, 0),
+    ("--csv", "connections.csv", 2, 1, 2, 0),
     ("--suricata", "suricata.json", 5, 1, 2, 0),
     ("--envoy", "envoy.jsonl", 3, 2, 3, 0),
     ("--envoy", "envoy.log", 2, 2, 2, 0),
