@@ -201,6 +201,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
         at_begin(Input::Reputation(Arc::new(loaded.list)));
     }
     for path in &args.baselines {
+        inputs::expect_no_directory(path)?;
         let entries = events::read_baseline(path, &mut feed.refusals)
             .with_context(|| format!("opening the baseline {}", path.display()))?;
         if entries.is_empty() {
@@ -233,6 +234,7 @@ pub fn run(args: &ReplayArgs, mut found: impl FnMut(Finding)) -> anyhow::Result<
 /// The recording that was asked for, if one was.
 fn recording(args: &ReplayArgs) -> anyhow::Result<Option<RecordingSource>> {
     let open = |path: &std::path::PathBuf| {
+        inputs::expect_no_directory(path)?;
         RecordingSource::open(path).map_err(|error| match inputs::expect_format(path, "--recording") {
             Err(looks) => looks,
             Ok(()) if matches!(error, RecordingError::NotARecording) && path.is_file() => {
@@ -249,8 +251,10 @@ fn policies(args: &ReplayArgs) -> anyhow::Result<PolicySet> {
     if args.policies.is_empty() {
         return Ok(PolicySet { policies: vec![default_policy()] });
     }
-    let loaded = crate::policy_files::load(&args.policies)
-        .map_err(|refused| anyhow::anyhow!("the policies are not valid\n{}", refused.problems.join("\n")))?;
+    let loaded = crate::policy_files::load(&args.policies).map_err(|refused| match &*refused.problems {
+        [only] => anyhow::anyhow!("the policies are not valid: {only}"),
+        several => anyhow::anyhow!("the policies are not valid\n{}", several.join("\n")),
+    })?;
     loaded.notes.iter().for_each(|note| eprintln!("{note}"));
     Ok(loaded.into_policy_set())
 }

@@ -88,6 +88,7 @@ pub fn open(path: &Path, kind: FileKind) -> std::io::Result<Box<dyn Reader>> {
 pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
     let mut feed = Feed::of(files(args)?, args.look_ahead);
     for path in &args.pods {
+        expect_no_directory(path)?;
         let pods = events::read_pods(path, &mut feed.refusals)
             .with_context(|| format!("opening the pods {}", path.display()))?;
         if pods.is_empty() {
@@ -130,14 +131,24 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
         files.extend(paths.iter().map(|path| (path.clone(), kind)));
     }
     for (path, _) in &files {
-        let found = std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;
-        anyhow::ensure!(!found.is_dir(), "opening {}: it is a directory; name its files", path.display());
+        expect_no_directory(path)?;
         // A pipe is left alone: what it has can be read once.
-        if found.is_file() {
+        if path.is_file() {
             std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
         }
     }
     Ok(files)
+}
+
+/// Of an option that reads files only.
+///
+/// # Errors
+///
+/// When the path is a directory, or leads nowhere.
+pub fn expect_no_directory(path: &Path) -> anyhow::Result<()> {
+    let found = std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;
+    anyhow::ensure!(!found.is_dir(), "opening {}: it is a directory; name its files", path.display());
+    Ok(())
 }
 
 /// Of a file in which an option found nothing that it reads.

@@ -120,9 +120,13 @@ fn what_belongs_to_an_input_is_told_the_same_way() {
             let errors = String::from_utf8(output.stderr).unwrap();
             assert!(errors.contains(&format!("{file} {looks}\n")), "{option} {name}: {errors}");
             assert_eq!(output.status.code(), Some(1), "{option} {name}");
-            let lines = if option == "--policy" { 2 } else { 1 };
-            assert_eq!(errors.lines().count(), lines, "{option} {name}: {errors}");
+            assert_eq!(errors.lines().count(), 1, "{option} {name}: {errors}");
         }
+    }
+    let directory = dir.0.to_str().unwrap();
+    for option in ["--pods", "--baseline", "--recording", "--events"] {
+        let (_, first) = said(&["--pcap", &good, option, directory]);
+        assert!(first.ends_with(&format!("{directory}: it is a directory; name its files")), "{first}");
     }
     // Nobody was known before, and no pod is there; but a recording has a begin.
     let empty = dir.file("empty", b"");
