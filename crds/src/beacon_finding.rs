@@ -190,6 +190,10 @@ pub struct Where {
     /// Port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
+    /// The address may be a backend of the service that was asked for: a socket load balancer of the node sees
+    /// addresses before the agent does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_be_backend: Option<bool>,
     /// Transport: tcp, udp.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,

@@ -81,6 +81,34 @@ fn agent_reads_every_destination_list_and_writes_none() -> Result<()> {
 }
 
 #[test]
+fn what_the_agent_cannot_know_of_the_cluster_is_told_by_values() -> Result<()> {
+    let Some(chart) = Chart::with_defaults() else { return Ok(()) };
+    let arguments = |chart: Chart| -> Result<Vec<Value>> {
+        let objects = chart.objects()?;
+        let pod = &objects.named("DaemonSet", "-agent")?["spec"]["template"]["spec"];
+        pod["containers"][0]["args"].as_array().cloned().context("arguments")
+    };
+    let told = |arguments: Vec<Value>| -> Vec<String> {
+        let texts = arguments.iter().filter_map(Value::as_str);
+        let about = |text: &&str| text.starts_with("--cluster-network") || text.starts_with("--mesh-proxy");
+        texts.filter(about).map(str::to_owned).collect()
+    };
+    assert_eq!(told(arguments(chart.clone())?), [""; 0]);
+    let all = chart
+        .clone()
+        .set("agent.clusterNetworks={2001:db8:1::/48,192.0.2.0/24}")
+        .set("agent.meshProxies={gateway-proxy}");
+    assert_eq!(
+        told(arguments(all)?),
+        ["--cluster-network=2001:db8:1::/48", "--cluster-network=192.0.2.0/24", "--mesh-proxy=gateway-proxy"]
+    );
+    for wrong in ["agent.clusterNetworks={pods.example}", "agent.meshProxies={/usr/bin/envoy}"] {
+        ensure!(chart.clone().set(wrong).render().is_err(), "{wrong} is taken");
+    }
+    Ok(())
+}
+
+#[test]
 fn everything_but_the_agent_runs_without_root_and_capabilities() -> Result<()> {
     let Some(objects) = defaults()? else { return Ok(()) };
     for (name, template) in objects.pods().filter(|(name, _)| !name.ends_with("-agent")) {

@@ -7,6 +7,7 @@ use beaconwatch_crds::ClusterBeaconPolicy;
 use beaconwatch_e2e::apiserver;
 use beaconwatch_e2e::release;
 use beaconwatch_e2e::scenario::{Scenario, run, until};
+use k8s_openapi::api::apps::v1::DaemonSet;
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
@@ -22,6 +23,7 @@ fn one_command_installs_and_upgrades_and_every_node_is_watched() -> Result<()> {
         every_node_reports(scenario).await?;
         default_policy_is_programmed(scenario).await?;
         upgrade_brings_definitions(scenario).await?;
+        agents_are_told_of_the_cluster(scenario).await?;
         every_node_reports(scenario).await
     })
 }
@@ -85,8 +87,32 @@ async fn upgrade_brings_definitions(scenario: &Scenario) -> Result<()> {
     let name = "beaconpolicies.beaconwatch.io";
     let older = json!({"spec": {"names": {"shortNames": []}}});
     definitions.patch(name, &PatchParams::default(), &Patch::Merge(older)).await?;
-    release::install(&["operator.logLevel=debug"])?;
+    release::install(&[
+        "operator.logLevel=debug",
+        "agent.clusterNetworks={2001:db8:1::/48}",
+        "agent.meshProxies={gateway-proxy}",
+    ])?;
     let short_names = definitions.get(name).await?.spec.names.short_names;
     assert_eq!(short_names.context("no short names after the upgrade")?, ["bp"]);
     Ok(())
+}
+
+/// What the upgrade's values say of the cluster arrives at every agent, and each starts with it.
+async fn agents_are_told_of_the_cluster(scenario: &Scenario) -> Result<()> {
+    let agents: Api<DaemonSet> = Api::namespaced(scenario.client.clone(), release::NAMESPACE);
+    let name = format!("{}-agent", release::NAME);
+    until("every agent to run with the new values", Duration::from_secs(60), async || {
+        let agents = agents.get(&name).await?;
+        let template = agents.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+        let arguments = template.and_then(|pod| pod.containers.first()?.args.clone()).unwrap_or_default();
+        for told in ["--cluster-network=2001:db8:1::/48", "--mesh-proxy=gateway-proxy"] {
+            ensure!(arguments.iter().any(|argument| argument == told), "{told} is not in {arguments:?}");
+        }
+        let status = agents.status.unwrap_or_default();
+        let all = status.desired_number_scheduled;
+        let is_current = status.observed_generation == agents.metadata.generation;
+        Ok((is_current && status.updated_number_scheduled == Some(all) && status.number_ready == all)
+            .then_some(()))
+    })
+    .await
 }

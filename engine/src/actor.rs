@@ -127,6 +127,10 @@ pub struct Pod {
     pub host_network: bool,
     /// (container id, container name), also of ended ones.
     pub containers: Arc<[(ContainerId, Box<str>)]>,
+    /// Of a static pod: the hash of its configuration, which its cgroups carry instead of the uid.
+    pub config_hash: Option<Arc<str>>,
+    /// `spec.runtimeClassName`, if it names one and the pod has not ended.
+    pub runtime_class: Option<Arc<str>>,
 }
 
 /// The originator of a flow. Built once per process (or per source address in recorded traffic), then shared.
@@ -202,6 +206,8 @@ fields!(Pod {
     addresses,
     host_network,
     containers,
+    config_hash = since(3, None),
+    runtime_class = since(3, None),
 });
 fields!(Actor { container, pod_uid, address, process, cgroup });
 newtype!(ActorKey);

@@ -26,7 +26,7 @@ pub use crate::__coded_fields as fields;
 pub use crate::__coded_newtype as newtype;
 
 /// The version that is written. It changes when the layout of any value does.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// The oldest version that is read.
 pub const OLDEST: u16 = 1;
 

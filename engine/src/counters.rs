@@ -59,6 +59,8 @@ pub enum BoundedTable {
     Names,
     /// Workloads whose look-ups are seen.
     NamingWorkloads,
+    /// Network namespaces whose requests are remembered, to tell those that a mesh's proxy passes on.
+    NetworkPlaces,
     /// Pods.
     Pods,
     /// Containers of the pods.
@@ -71,7 +73,7 @@ pub enum BoundedTable {
 
 impl BoundedTable {
     /// All of them, in the order of their variants.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Conversations,
         Self::OpenContacts,
         Self::Participants,
@@ -94,6 +96,7 @@ impl BoundedTable {
         Self::DigestsWanted,
         Self::Names,
         Self::NamingWorkloads,
+        Self::NetworkPlaces,
         Self::Pods,
         Self::PodContainers,
         Self::PodAddresses,
@@ -126,6 +129,7 @@ impl BoundedTable {
             Self::DigestsWanted => "digests_wanted",
             Self::Names => "names",
             Self::NamingWorkloads => "naming_workloads",
+            Self::NetworkPlaces => "network_places",
             Self::Pods => "pods",
             Self::PodContainers => "pod_containers",
             Self::PodAddresses => "pod_addresses",
@@ -152,6 +156,8 @@ pub struct Counters {
     pub sockets_unknown: u64,
     /// Flows whose process is not known.
     pub processes_unknown: u64,
+    /// Connections and bursts of a mesh's proxies that passed on what a program of their pod asked for: no contacts.
+    pub passed_on: u64,
     /// Findings opened.
     pub findings_opened: u64,
     /// Findings that an exception kept silent (counted once per finding).

@@ -72,6 +72,8 @@ pub struct Detection {
     /// Contacts that nobody judges.
     unjudged: u64,
     day: u64,
+    /// Addresses may be those of backends.
+    rewritten: bool,
 }
 
 /// Where a conversation lies, if it is still the same one.
@@ -116,6 +118,7 @@ impl Detection {
             dropped: 0,
             unjudged: 0,
             day: 0,
+            rewritten: false,
         }
     }
 
@@ -170,6 +173,11 @@ impl Detection {
         }
     }
 
+    /// Whether addresses may be those that a load balancer made of a service's.
+    pub fn set_rewritten(&mut self, rewritten: bool) {
+        self.rewritten = rewritten;
+    }
+
     /// Records were lost: open windows carry it.
     pub fn lost(&mut self, _now: Timestamp, count: u64) {
         self.lost = self.lost.saturating_add(count);
@@ -201,7 +209,8 @@ impl Detection {
         self.watch(now);
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         // The node turns to pods that it runs itself: the kubelet's probes.
-        if participant.is_node && contact.destination.address.is_some_and(|address| w.has_address(address)) {
+        let to_own_pod = |address| participant.is_node && w.has_address(address);
+        if contact.destination.address.is_some_and(|to| to_own_pod(to) || participant.has_address(to)) {
             self.unjudged += 1;
             return;
         }

@@ -18,7 +18,7 @@ use crate::identity::Secret;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::policy::PolicyId;
-use crate::session::{Sandbox, SessionOutput, Sessions};
+use crate::session::{Sandbox, SandboxRuntime, SessionOutput, Sessions};
 use crate::time::Timestamp;
 use crate::workload::Workloads;
 
@@ -75,7 +75,10 @@ impl Engine {
             Input::ContactEnd(end) => {
                 self.detection.contact_end(now, end, &self.workloads, &mut self.outputs)
             }
-            Input::Workload(change) => self.workloads.handle(change),
+            Input::Workload(change) => {
+                self.workloads.handle(change);
+                self.sessions.set_inside(self.workloads.inside());
+            }
             Input::Digest { file, sha256 } => self.sessions.set_digest(file, sha256),
             Input::Policies(policies) => {
                 let by_digest =
@@ -85,7 +88,12 @@ impl Engine {
             }
             Input::Baseline(entry) => self.detection.learn(*entry, &self.workloads),
             Input::Reputation(list) => self.detection.set_reputation(list),
-            Input::Networks(networks) => self.workloads.set_networks(networks),
+            Input::Networks(networks) => {
+                self.workloads.set_networks(networks);
+                self.sessions.set_inside(self.workloads.inside());
+            }
+            Input::MeshProxies(named) => self.sessions.set_mesh_proxies(named),
+            Input::Rewritten(rewritten) => self.detection.set_rewritten(rewritten),
             Input::Lost { place: _, count } => {
                 self.counters.lost = self.counters.lost.saturating_add(count);
                 self.detection.lost(now, count);
@@ -124,15 +132,30 @@ impl Engine {
         self.outputs.pop_front()
     }
 
-    /// Sandboxes that run now, with their pods as far as they are known: what is inside of them is not seen.
+    /// Sandboxes that run now, with their pods as far as they are known: what is inside of them is not seen. A pod whose
+    /// RuntimeClass stands for a sandbox is one, also while no program is seen that serves it.
     #[must_use]
     pub fn sandboxes(&self) -> Vec<(Sandbox, Option<Arc<Pod>>)> {
-        let with_pod = |sandbox: Sandbox| {
+        let mut found: Vec<(Sandbox, Option<Arc<Pod>>)> = Vec::new();
+        let mut add = |sandbox: Sandbox, pod: Option<Arc<Pod>>| {
+            let same = |other: &Pod| pod.as_ref().is_some_and(|pod| pod.uid == other.uid);
+            if !found.iter().any(|(_, other)| other.as_deref().is_some_and(same)) {
+                found.push((sandbox, pod));
+            }
+        };
+        for sandbox in self.sessions.sandboxes() {
             let (pod_uid, container) = (sandbox.pod_uid.clone(), sandbox.container.clone());
             let pod = self.workloads.pod_of(&Actor { pod_uid, container, ..Actor::default() }).cloned();
-            (sandbox, pod)
-        };
-        self.sessions.sandboxes().into_iter().map(with_pod).collect()
+            add(sandbox, pod);
+        }
+        for pod in self.workloads.pods() {
+            if let Some(runtime) = pod.runtime_class.as_deref().and_then(SandboxRuntime::of_class) {
+                let sandbox = Sandbox { runtime, pod_uid: Some(Arc::clone(&pod.uid)), container: None };
+                add(sandbox, Some(Arc::clone(pod)));
+            }
+        }
+        found.sort_by(|(one, _), (other, _)| one.cmp(other));
+        found
     }
 
     /// The next actor, fresh in contact, whose executable's digest a policy may ask for: to be answered with

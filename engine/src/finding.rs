@@ -190,6 +190,9 @@ pub struct Finding {
     pub container_name: Option<Box<str>>,
     /// Where to.
     pub destination: Destination,
+    /// The address may be a backend of the service that was asked for: another program (a socket load balancer) sees
+    /// addresses before they are reported.
+    pub may_be_backend: bool,
     /// 1; or about how many destinations, where check-ins move from one to the next: `destination` is the last one.
     pub destinations: u32,
     /// Further names by which the destination is known: SNI, registered domain.

@@ -36,6 +36,12 @@ pub enum Input {
     Reputation(Arc<crate::reputation::ReputationList>),
     /// Networks of the cluster, besides private ones and those that its own pods show.
     Networks(Arc<[crate::inside::Network]>),
+    /// Executables that pass on what programs of their pod ask for (a mesh's proxies), besides the well-known ones, by
+    /// base name.
+    MeshProxies(Arc<[Box<str>]>),
+    /// Whether another program may have rewritten the addresses that sockets are reported with (a socket load
+    /// balancer): they may then be backends of services.
+    Rewritten(bool),
     /// Something was lost before it reached the engine.
     Lost {
         /// Where.
@@ -62,6 +68,8 @@ impl Input {
             | Self::Baseline(_)
             | Self::Reputation(_)
             | Self::Networks(_)
+            | Self::MeshProxies(_)
+            | Self::Rewritten(_)
             | Self::Lost { .. }
             | Self::Secret(_) => None,
         }
@@ -305,6 +313,8 @@ choices!(Input {
     8 => Lost { place, count },
     9 => Networks(networks),
     10 => Secret(secret),
+    11 => MeshProxies(named),
+    12 => Rewritten(rewritten),
 });
 choices!(LossPlace {
     0 => IdentityRing, 1 => FlowRing, 2 => PayloadRing, 3 => Decode, 4 => InputQueue, 5 => Capture,

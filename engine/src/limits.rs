@@ -82,6 +82,11 @@ impl Limits {
         self.cgroups_max
     }
 
+    /// Network namespaces whose requests are remembered for a while.
+    pub(crate) const fn network_places_max(&self) -> usize {
+        self.pods_max
+    }
+
     /// Containers of all pods.
     pub(crate) const fn pod_containers_max(&self) -> usize {
         self.pods_max.saturating_mul(16)

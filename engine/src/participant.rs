@@ -3,6 +3,7 @@
 //! Looked up once per actor, and again when a pod or a policy changed. Bounded; what was forgotten is looked up
 //! again.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::actor::{Actor, ActorKey, Owner, Pod};
@@ -57,6 +58,14 @@ pub(crate) struct Participant {
     /// Destinations outside that it has begun to turn to, as far as was counted.
     pub(crate) destinations: u8,
     epoch: (u32, u32),
+}
+
+impl Participant {
+    /// An address of its own pod: a connection to there leaves it as little as one to loopback does. Proxies of meshes
+    /// hand over like that what comes in.
+    pub(crate) fn has_address(&self, address: IpAddr) -> bool {
+        self.pod.as_ref().is_some_and(|pod| !pod.host_network && pod.addresses.contains(&address))
+    }
 }
 
 /// Actors seen lately.

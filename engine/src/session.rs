@@ -8,7 +8,7 @@
 //!
 //! No contacts are: accepted connections, the resolver behind a DNS question, connections to loopback addresses
 //! (unless [`Limits::loopback_contacts`]; questions to a resolver on loopback are), and sockets that were open before
-//! the start (their bursts are).
+//! the start (their bursts are). Nor are those of a proxy that passes on what a program of its pod asked for.
 //!
 //! No detection here: what leaves is who turned to whom, when, under which name, and how much was moved.
 
@@ -20,15 +20,18 @@ mod flow;
 mod origin;
 mod process;
 mod query;
+mod relay;
 mod sandbox;
 mod socket;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use attribution::{Attribution, Whence};
 use flow::Flow;
 use process::ProcessId;
-use socket::Sockets;
+use relay::Relays;
+use socket::{Sockets, canonical};
 
 pub use sandbox::{Sandbox, SandboxRuntime};
 
@@ -36,6 +39,7 @@ use crate::actor::{Actor, FileId};
 use crate::contact::{Contact, ContactEnd};
 use crate::counters::{BoundedTable, Counters};
 use crate::input::Event;
+use crate::inside::Inside;
 use crate::limits::Limits;
 use crate::naming::LookUps;
 use crate::protocol::Observation;
@@ -55,6 +59,7 @@ pub enum SessionOutput {
 pub struct Sessions {
     attribution: Attribution,
     sockets: Sockets,
+    relays: Relays,
     look_ups: LookUps,
     contacts: u64,
     /// Observations of one piece of payload; kept for its memory.
@@ -72,6 +77,7 @@ struct Desk<'a> {
 /// What sockets need besides their own table.
 struct Room<'a> {
     attribution: &'a mut Attribution,
+    relays: &'a mut Relays,
     desk: Desk<'a>,
 }
 
@@ -82,6 +88,7 @@ impl Sessions {
         Self {
             attribution: Attribution::with_limits(limits),
             sockets: Sockets::with_limits(limits),
+            relays: Relays::with_limits(limits),
             look_ups: LookUps::with_limits(limits),
             contacts: 0,
             scratch: Vec::new(),
@@ -131,6 +138,16 @@ impl Sessions {
         self.attribution.want_digests(wanted);
     }
 
+    /// Further executables that pass on what their pod asks for, by base name.
+    pub fn set_mesh_proxies(&mut self, named: Arc<[Box<str>]>) {
+        self.relays.set_named(named);
+    }
+
+    /// What lies inside the cluster.
+    pub(crate) fn set_inside(&mut self, inside: &Arc<Inside>) {
+        self.relays.set_inside(inside);
+    }
+
     /// Sandboxes that run now: what is inside of them is not seen.
     #[must_use]
     pub fn sandboxes(&self) -> Vec<Sandbox> {
@@ -166,17 +183,19 @@ impl Sessions {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Self { attribution, sockets, look_ups, contacts: _, scratch: _ } = self;
+        let Self { attribution, sockets, relays, look_ups, contacts: _, scratch: _ } = self;
         attribution.count(counters);
         sockets.count(counters);
         let [addresses, workloads] = look_ups.usage();
         counters.set(BoundedTable::Names, addresses);
         counters.set(BoundedTable::NamingWorkloads, workloads);
+        counters.set(BoundedTable::NetworkPlaces, relays.usage());
+        counters.passed_on = relays.passed_on;
     }
 
     fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, Room<'a>) {
-        let Self { attribution, sockets, look_ups, contacts, scratch } = self;
-        (sockets, Room { attribution, desk: Desk { look_ups, contacts, scratch, out } })
+        let Self { attribution, sockets, relays, look_ups, contacts, scratch } = self;
+        (sockets, Room { attribution, relays, desk: Desk { look_ups, contacts, scratch, out } })
     }
 }
 
@@ -188,6 +207,36 @@ impl Desk<'_> {
 }
 
 impl Room<'_> {
+    /// Who connects or is connected to, in which network namespace; and its share of tables.
+    fn client(&self, whence: &Whence, netns: u64) -> (relay::Client, u64) {
+        let scope = self.attribution.scope(whence);
+        let is_proxy = self.attribution.runs(whence.pid, |executable| self.relays.is_named(executable));
+        let place = if netns == 0 { scope } else { netns };
+        let client = relay::Client { place, pid: whence.pid, cgroup: whence.cgroup, is_proxy };
+        // What a node's proxy does in the network of a pod takes no room from others.
+        let owner = self.relays.owner(place).filter(|_| is_proxy);
+        (client, owner.unwrap_or(scope))
+    }
+
+    /// Whether a connection is one that a proxy passes on for another; what is asked for, and of whom connections are
+    /// taken, is remembered.
+    fn relays(
+        &mut self,
+        now: Timestamp,
+        (whence, netns): (&Whence, u64),
+        outbound: bool,
+        remote: SocketAddr,
+    ) -> bool {
+        let (client, scope) = self.client(whence, netns);
+        if outbound {
+            return self.relays.passes_on(now, client, scope, remote);
+        }
+        if let Some(local) = whence.local {
+            self.relays.accepted(now, client, scope, (canonical(local), remote));
+        }
+        false
+    }
+
     /// Asks again who a flow comes from, if its process or cgroup was not known when it was opened: their records
     /// come by another way and may be late.
     fn resolve(&mut self, flow: &mut Flow, whence: &Whence) {

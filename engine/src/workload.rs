@@ -18,6 +18,8 @@ pub struct Workloads {
     pods: BoundedMap<Arc<str>, Arc<Pod>>,
     by_container: BoundedMap<ContainerId, Arc<str>>,
     by_address: BoundedMap<IpAddr, Arc<str>>,
+    /// Static pods by the hash of their configuration. Bounded by the pods.
+    by_config_hash: Index<Arc<str>, Arc<str>>,
     /// Pods held of each workload. Bounded by the pods.
     by_workload: Index<WorkloadKey, Vec<(ReplicaKey, Arc<str>)>>,
     /// Networks of the cluster, as somebody named them.
@@ -34,6 +36,7 @@ impl Workloads {
             pods: BoundedMap::with_max(limits.pods_max),
             by_container: BoundedMap::with_max(limits.pod_containers_max()),
             by_address: BoundedMap::with_max(limits.pod_addresses_max()),
+            by_config_hash: Index::default(),
             by_workload: Index::default(),
             networks: Arc::default(),
             inside: Arc::default(),
@@ -62,16 +65,19 @@ impl Workloads {
         }
     }
 
-    /// The pod of an actor: by pod uid, else by container id, else by source address. A uid that no pod has stands in
-    /// the way of neither: the cgroups of a static pod carry the hash of its configuration.
+    /// The pod of an actor: by pod uid, else by container id, else by the hash of a static pod's configuration, which
+    /// its cgroups carry instead of the uid, else by source address. A uid that no pod has stands in the way of none.
+    /// What the kubelet says of its containers comes before what an annotation says.
     #[must_use]
     pub fn pod_of(&self, actor: &Actor) -> Option<&Arc<Pod>> {
         let held = |uid: &Arc<str>| self.pods.get(uid);
         let by_uid = actor.pod_uid.as_ref().and_then(held);
         let by_container =
             || actor.container.as_ref().and_then(|id| self.by_container.get(id)).and_then(held);
+        let by_config_hash =
+            || actor.pod_uid.as_ref().and_then(|hash| self.by_config_hash.get(hash)).and_then(held);
         let by_address = || actor.address.as_ref().and_then(|ip| self.by_address.get(ip)).and_then(held);
-        by_uid.or_else(by_container).or_else(by_address)
+        by_uid.or_else(by_container).or_else(by_config_hash).or_else(by_address)
     }
 
     /// The networks of the cluster from now on, besides those that its pods show.
@@ -111,8 +117,7 @@ impl Workloads {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let Self { pods, by_container, by_address, by_workload: _, networks: _, inside: _, changes: _ } =
-            self;
+        let Self { pods, by_container, by_address, .. } = self;
         counters.set(BoundedTable::Pods, pods.usage());
         counters.set(BoundedTable::PodContainers, by_container.usage());
         counters.set(BoundedTable::PodAddresses, by_address.usage());
@@ -129,6 +134,9 @@ impl Workloads {
         replicas.push((replica_key(&uid), Arc::clone(&uid)));
         for (container, _) in pod.containers.iter() {
             self.by_container.insert(Arc::clone(container), Arc::clone(&uid));
+        }
+        if let Some(hash) = &pod.config_hash {
+            self.by_config_hash.entry(Arc::clone(hash)).or_insert_with(|| Arc::clone(&uid));
         }
         for address in pod.addresses.iter().filter(|_| !pod.host_network) {
             self.by_address.insert(*address, Arc::clone(&uid));
@@ -154,6 +162,11 @@ impl Workloads {
         }
         for (container, _) in pod.containers.iter() {
             self.by_container.remove(container);
+        }
+        if let Some(hash) = &pod.config_hash
+            && self.by_config_hash.get(hash) == Some(uid)
+        {
+            self.by_config_hash.remove(hash);
         }
         for address in pod.addresses.iter() {
             if self.by_address.get(address) == Some(uid) {
@@ -201,5 +214,31 @@ mod tests {
         assert_eq!(pod_of(Some("f5e0"), Some("c9"), Some("10.0.0.2")).as_deref(), Some("b"));
         assert_eq!(pod_of(Some("f5e0"), Some("c9"), Some("10.0.0.9")), None);
         assert_eq!(pod_of(None, None, None), None);
+    }
+
+    #[test]
+    fn a_static_pod_is_known_by_the_hash_of_its_configuration() {
+        let mut workloads = Workloads::with_limits(&Limits::default());
+        let hash: Arc<str> = "5b1c".into();
+        let mirror = |uid, container| {
+            let config_hash = Some(Arc::clone(&hash));
+            Arc::new(Pod { config_hash, ..(*pod(uid, container, "10.0.0.1")).clone() })
+        };
+        let pod_of = |workloads: &Workloads, container: &str| {
+            let (pod_uid, container) = (Some(Arc::clone(&hash)), Some(Arc::from(container)));
+            let actor = Actor { pod_uid, container, ..Actor::default() };
+            workloads.pod_of(&actor).map(|pod| pod.name.to_string())
+        };
+        workloads.handle(WorkloadChange::Applied(mirror("scheduler", "c1")));
+        assert_eq!(pod_of(&workloads, "of an instance not reported yet").as_deref(), Some("scheduler"));
+        // Who comes later with the same hash takes nothing over, and containers say more than an annotation.
+        workloads.handle(WorkloadChange::Applied(mirror("impostor", "c2")));
+        workloads.handle(WorkloadChange::Applied(pod("b", "c3", "10.0.0.3")));
+        assert_eq!(pod_of(&workloads, "c9").as_deref(), Some("scheduler"));
+        assert_eq!(pod_of(&workloads, "c3").as_deref(), Some("b"));
+        workloads.handle(WorkloadChange::Deleted { uid: "impostor".into() });
+        assert_eq!(pod_of(&workloads, "c9").as_deref(), Some("scheduler"));
+        workloads.handle(WorkloadChange::Deleted { uid: "scheduler".into() });
+        assert_eq!(pod_of(&workloads, "c9"), None);
     }
 }

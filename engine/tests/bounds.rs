@@ -220,6 +220,16 @@ fn addresses(scene: &mut Scene) {
     }
 }
 
+fn network_places(scene: &mut Scene) {
+    for n in 1..=20 {
+        let Event::SocketOpened(opened) = opened(n, (1, 1), Transport::Tcp, "203.0.113.9:443") else {
+            return;
+        };
+        let opened = SocketOpened { netns: n, ..*opened };
+        event(scene, 0, Event::SocketOpened(Box::new(opened)));
+    }
+}
+
 fn digests(scene: &mut Scene) {
     for inode in 0..20 {
         scene.input(time(0.0), Input::Digest { file: FileId { device: 1, inode }, sha256: [1; 32] });
@@ -261,6 +271,7 @@ fn filled(table: BoundedTable) -> (Scene, usize) {
         T::DigestsWanted => (scene(), digests_wanted, 256),
         T::Names => (scene(), |s| (0..20).for_each(|n| look_up(s, n, 1)), MAX),
         T::NamingWorkloads => (scene(), |s| (0..20).for_each(|n| look_up(s, n, 1 + u64::from(n))), MAX),
+        T::NetworkPlaces => (scene(), network_places, MAX),
         T::Pods => (scene(), |s| pods(s, 20, 1), MAX),
         T::PodContainers => (scene(), |s| pods(s, 1, 100), 16 * MAX),
         T::PodAddresses => (scene(), |s| pods(s, 1, 100), 4 * MAX),

@@ -12,7 +12,7 @@ mod live;
 mod log;
 mod outputs;
 mod policies;
-mod sandboxes;
+pub(crate) mod sandboxes;
 mod watch;
 
 use crate::args::{Args, Command, PolicyCommand};

@@ -6,9 +6,14 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::input::Input;
+use beaconwatch_engine::limits::Limits;
+use beaconwatch_engine::time::Timestamp;
 use serde_json::json;
 
 use crate::args::DoctorArgs;
+use crate::decode::Decoded;
 use crate::digest::NOT_KNOWN;
 use crate::ebpf::{Ebpf, EbpfError, HookReport, HookState};
 use crate::source::snapshot;
@@ -54,7 +59,8 @@ impl Diagnosis {
                 let of_hooks = hooks.iter().filter_map(HookReport::invisible);
                 let digests = (!may_trace()).then_some(NOT_KNOWN);
                 let texts = of_hooks.chain(ebpf.limits()).chain(digests).map(str::to_owned);
-                for text in texts.chain(older.limit()) {
+                let sandboxes = sandboxes_among(walk.events);
+                for text in texts.chain(older.limit()).chain(sandboxes) {
                     if !invisible.contains(&text) {
                         invisible.push(text);
                     }
@@ -152,6 +158,15 @@ impl Diagnosis {
         });
         format!("{report:#}\n")
     }
+}
+
+/// Sandboxes whose insides are not seen, as the running processes show them.
+fn sandboxes_among(events: Vec<Decoded>) -> Vec<String> {
+    let mut engine = Engine::with_limits(Limits::default());
+    for decoded in events {
+        engine.handle(Timestamp::ZERO, Input::Event(decoded.event));
+    }
+    crate::app::sandboxes::limits(&engine.sandboxes())
 }
 
 /// Release of the running kernel.

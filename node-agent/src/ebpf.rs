@@ -199,6 +199,12 @@ impl Ebpf {
         self.root.limits().into_iter().chain(rewritten)
     }
 
+    /// Whether another program sees addresses before the agent and may rewrite them.
+    #[must_use]
+    pub const fn may_see_backends(&self) -> bool {
+        self.rewritten
+    }
+
     /// Path of the cgroup that is reported, if not all of them.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {

@@ -55,6 +55,8 @@ fn kind(input: &Input) -> usize {
         Input::Lost { .. } => 18,
         Input::Networks(_) => 19,
         Input::Secret(_) => 20,
+        Input::MeshProxies(_) => 21,
+        Input::Rewritten(_) => 22,
     }
 }
 
@@ -66,7 +68,7 @@ fn recorded() -> (Limits, Vec<(Timestamp, Input)>) {
 }
 
 /// Reads a recording to its end: how many inputs of each kind there are. What was read is written as it was read.
-fn check(name: &str, version: u16, dropped: &str) -> [usize; 21] {
+fn check(name: &str, version: u16, dropped: &str) -> [usize; 23] {
     let bytes = bytes_of(name);
     let (steps, errors, end) = read(&bytes);
     assert_eq!(errors, [""; 0]);
@@ -75,7 +77,7 @@ fn check(name: &str, version: u16, dropped: &str) -> [usize; 21] {
     assert_eq!(reader.by_ref().count(), steps.len());
     assert_eq!((reader.version(), reader.limits()), (version, &recorded().0));
     assert_eq!(reader.dropped().to_string(), dropped);
-    let mut kinds = [0; 21];
+    let mut kinds = [0; 23];
     for (_, input) in &steps {
         kinds[kind(input)] += 1;
         if let Input::Contact(contact) = input {
@@ -92,12 +94,22 @@ fn check(name: &str, version: u16, dropped: &str) -> [usize; 21] {
 #[test]
 fn a_recording_of_version_1_is_read_and_what_is_dropped_is_told() {
     let kinds = check("recording-1.bwrec", 1, "Contact.actor_key (28 times)");
-    assert_eq!(kinds, [20, 29, 25, 23, 21, 21, 18, 20, 24, 38, 28, 29, 28, 25, 31, 21, 24, 31, 44, 0, 0]);
+    assert_eq!(
+        kinds,
+        [20, 29, 25, 23, 21, 21, 18, 20, 24, 38, 28, 29, 28, 25, 31, 21, 24, 31, 44, 0, 0, 0, 0]
+    );
 }
 
 #[test]
 fn a_recording_of_version_2_is_read() {
     let kinds = check("recording-2.bwrec", 2, "");
+    assert_eq!(kinds.iter().sum::<usize>(), 500);
+    assert!(kinds[..21].iter().all(|count| *count > 0), "{kinds:?}");
+}
+
+#[test]
+fn a_recording_of_version_3_is_read() {
+    let kinds = check("recording-3.bwrec", 3, "");
     assert_eq!(kinds.iter().sum::<usize>(), 500);
     assert!(kinds.iter().all(|count| *count > 0), "{kinds:?}");
 }
@@ -117,9 +129,15 @@ fn a_checkpoint_of_before_this_format_is_refused_by_name() {
 }
 
 #[test]
-fn a_checkpoint_of_version_2_is_taken_up() {
-    let checkpoint = checkpoint::read(&bytes_of("checkpoint-2.bwck")).unwrap();
-    assert_eq!(checkpoint.version, 2);
+fn checkpoints_of_versions_2_and_3_are_taken_up() {
+    for version in [2, 3] {
+        taken_up(&format!("checkpoint-{version}.bwck"), version);
+    }
+}
+
+fn taken_up(name: &str, version: u16) {
+    let checkpoint = checkpoint::read(&bytes_of(name)).unwrap();
+    assert_eq!(checkpoint.version, version);
     let mut engine = Engine::with_limits(Limits::default());
     assert_eq!(engine.restore(&checkpoint).unwrap().to_string(), "");
     let begun = learned();

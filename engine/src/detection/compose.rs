@@ -23,6 +23,8 @@ pub(super) struct Composition<'a> {
     pub(super) assessment: &'a Assessment,
     /// Records lost since the conversation began.
     pub(super) lost: u64,
+    /// Addresses may be those that a load balancer made of a service's.
+    pub(super) rewritten: bool,
 }
 
 /// Puts a finding together, in state opened.
@@ -45,6 +47,8 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         pod,
         container_name,
         destination: c.latest_destination().clone(),
+        may_be_backend: made_of.rewritten
+            && to.address.is_some_and(|address| about.participant.inside.holds(address)),
         destinations: c.destinations(),
         sni: c.sni.clone().or_else(|| to.name.clone().filter(|_| named_by_sni)),
         ja4: c.ja4.clone(),

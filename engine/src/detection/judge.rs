@@ -139,7 +139,8 @@ impl Detection {
         let finding = excepted.map(|excepted| {
             let lost = self.lost - c.lost_before;
             let assessment = &assessment;
-            let composition = Composition { id, kind, now, policy, thresholds, assessment, lost };
+            let rewritten = self.rewritten;
+            let composition = Composition { id, kind, now, policy, thresholds, assessment, lost, rewritten };
             (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
         });
         if let Some(c) = self.table.get_mut(slot) {

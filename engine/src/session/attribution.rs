@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::cgroups::{Cgroups, Init};
 use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
 use super::process::{Image, ProcessId, Processes, Record};
-use crate::actor::{Actor, ActorKey, FileId, Process};
+use crate::actor::{Actor, ActorKey, ExecutableOrigin, FileId, Process};
 use crate::bounded::FairTable;
 use crate::counters::{BoundedTable, Counters, Usage};
 use crate::identity::{self, Alone};
@@ -165,6 +165,21 @@ impl Attribution {
             (0, 0) => workload_of_address(from.local.map(|local| local.ip())),
             (0, pid) => self.processes.get(pid).map_or(0, |record| self.cgroups.workload(record.cgroup)),
             (cgroup, _) => self.cgroups.workload(cgroup),
+        }
+    }
+
+    /// Whether a process runs a program that `wanted` selects by its path, as it came with its image.
+    pub(super) fn runs(&self, pid: u32, wanted: impl Fn(&str) -> bool) -> bool {
+        let Some(record) = self.processes.get(pid).filter(|_| pid != 0) else { return false };
+        let Some(image) = record.image.as_ref().filter(|image| wanted(&image.executable)) else {
+            return false;
+        };
+        match judge(&executable(image), &self.surroundings(record.cgroup)) {
+            ExecutableOrigin::Image | ExecutableOrigin::Unknown => true,
+            ExecutableOrigin::Drift
+            | ExecutableOrigin::Writable
+            | ExecutableOrigin::Deleted
+            | ExecutableOrigin::Memfd => false,
         }
     }
 

@@ -180,7 +180,7 @@ fn container_of<'a>(component: &'a str, parent: &str, in_pod: bool) -> Option<(O
     }
 }
 
-fn is_container_id(text: &str) -> bool {
+pub(super) fn is_container_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -97,7 +97,7 @@ impl Flow {
         }
     }
 
-    /// Its beginning was not seen: it is no contact, but its bursts are.
+    /// Its beginning was not seen, or passed on what another program asked for: it is no contact, but its bursts are.
     pub(super) fn already_open(&mut self) {
         self.stage = if self.questions_only { self.stage } else { Stage::Delivered };
         self.established = Some(true);
@@ -261,6 +261,14 @@ impl Flow {
         self.current = Share { id, start: now, base: totals };
         let contact = self.contact(id, now, ContactKind::Burst, now, desk);
         desk.out.push(SessionOutput::Contact(Box::new(contact)));
+    }
+
+    /// The flow woke up to pass on what another program asked for: that one's contact, and none of its own.
+    pub(super) fn passed_on(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
+        self.last_sent = now;
+        let totals = totals.unwrap_or(self.counted);
+        self.end_share(now, totals, Ending::Woke, desk);
+        self.current = Share { id: 0, start: now, base: totals };
     }
 
     /// The program turned to the same peer again: a burst, if it had paused.

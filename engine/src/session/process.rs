@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::attribution::Originator;
-use super::sandbox::{SandboxRuntime, served_by};
+use super::sandbox::{SandboxRuntime, served_by, served_id};
 use crate::actor::FileId;
 use crate::bounded::FairTable;
 use crate::counters::Usage;
@@ -194,10 +194,13 @@ impl Processes {
         self.exited.push_back((now + self.linger, record.id));
     }
 
-    /// Cgroups of the processes that serve sandboxes now, in no order.
-    pub(super) fn sandboxes(&self) -> impl Iterator<Item = (u64, SandboxRuntime)> {
+    /// Cgroups of the processes that serve sandboxes now, and which sandbox they name, in no order.
+    pub(super) fn sandboxes(&self) -> impl Iterator<Item = (u64, SandboxRuntime, Option<&str>)> {
         let live = self.by_pid.values().filter(|record| !record.exited);
-        live.filter_map(|record| Some((record.cgroup, record.image.as_ref()?.sandbox?)))
+        live.filter_map(|record| {
+            let image = record.image.as_ref()?;
+            Some((record.cgroup, image.sandbox?, served_id(&image.args)))
+        })
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {

@@ -1,9 +1,11 @@
 //! Sandboxed runtimes: what runs inside a guest or behind an own network stack is not seen by the hooks of this kernel.
-//! Which pods that concerns is told by the programs that serve them: a fact, where a RuntimeClass is only a name.
+//! Which pods that concerns is told by the programs that serve them, a fact, and by the name of a pod's RuntimeClass
+//! while no such program is seen.
 
 use std::sync::Arc;
 
 use super::attribution::Attribution;
+use super::cgroup::is_container_id;
 use crate::actor::ContainerId;
 
 /// What keeps a container from this kernel's eyes.
@@ -18,6 +20,17 @@ pub enum SandboxRuntime {
 impl SandboxRuntime {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Gvisor, Self::VirtualMachine];
+
+    /// The one that a RuntimeClass is for, by the names that are usual for it.
+    pub(crate) fn of_class(class: &str) -> Option<Self> {
+        let class = class.to_ascii_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| class.contains(word));
+        match () {
+            () if says(&["gvisor", "runsc"]) => Some(Self::Gvisor),
+            () if says(&["kata", "firecracker", "cloud-hypervisor"]) => Some(Self::VirtualMachine),
+            () => None,
+        }
+    }
 
     /// `gvisor`, `virtual-machine`: the label of metrics.
     #[must_use]
@@ -45,9 +58,9 @@ pub(super) fn served_by(executable: &str, args: &[Box<str>]) -> Option<SandboxRu
     let name = executable.rsplit('/').next().unwrap_or_default();
     let called = args.first().map_or("", |arg| arg.rsplit('/').next().unwrap_or_default());
     match name {
-        "runsc" => Some(SandboxRuntime::Gvisor),
+        "runsc" | "containerd-shim-runsc-v1" => Some(SandboxRuntime::Gvisor),
         _ if called == "runsc-sandbox" => Some(SandboxRuntime::Gvisor),
-        "cloud-hypervisor" | "firecracker" | "stratovirt" | "qemu-kvm" => {
+        "cloud-hypervisor" | "firecracker" | "stratovirt" | "qemu-kvm" | "containerd-shim-kata-v2" => {
             Some(SandboxRuntime::VirtualMachine)
         }
         _ if name.starts_with("qemu-system-") => Some(SandboxRuntime::VirtualMachine),
@@ -55,17 +68,28 @@ pub(super) fn served_by(executable: &str, args: &[Box<str>]) -> Option<SandboxRu
     }
 }
 
+/// The sandbox that a shim was started for: containerd says it in the arguments. A shim may run outside of the pod.
+pub(super) fn served_id(args: &[Box<str>]) -> Option<&str> {
+    let at = args.iter().position(|arg| &**arg == "-id")?;
+    args.get(at + 1).map(|id| &**id).filter(|id| is_container_id(id))
+}
+
 impl Attribution {
     /// Sandboxes of pods and containers that run now, each once.
     pub(super) fn sandboxes(&self) -> Vec<Sandbox> {
-        let of = |(cgroup, runtime)| {
-            let identity = &self.cgroups.get(cgroup)?.identity;
-            let (pod_uid, container) = (identity.pod_uid.clone(), identity.container.clone());
+        let of = |(cgroup, runtime, served): (u64, SandboxRuntime, Option<&str>)| {
+            let identity = self.cgroups.get(cgroup).map(|cgroup| cgroup.identity.clone()).unwrap_or_default();
+            let (pod_uid, container) =
+                (identity.pod_uid, identity.container.or_else(|| served.map(Into::into)));
             (pod_uid.is_some() || container.is_some()).then_some(Sandbox { runtime, pod_uid, container })
         };
         let mut found: Vec<Sandbox> = self.processes.sandboxes().filter_map(of).collect();
         found.sort_unstable();
         found.dedup();
+        // What a shim outside of the pod names may be there with its pod, too.
+        let with_pod: Vec<_> =
+            found.iter().filter(|one| one.pod_uid.is_some()).map(|one| one.container.clone()).collect();
+        found.retain(|one| one.pod_uid.is_some() || !with_pod.contains(&one.container));
         found
     }
 }
@@ -87,5 +111,35 @@ mod tests {
         assert_eq!(served("/opt/kata/bin/cloud-hypervisor", ""), Some(VirtualMachine));
         assert_eq!(served("/usr/bin/runc", "runc"), None);
         assert_eq!(served("", ""), None);
+        assert_eq!(served("/usr/bin/containerd-shim-runsc-v1", ""), Some(Gvisor));
+        assert_eq!(served("/opt/kata/bin/containerd-shim-kata-v2", ""), Some(VirtualMachine));
+        assert_eq!(served("/usr/bin/containerd-shim-runc-v2", ""), None);
+    }
+
+    #[test]
+    fn classes_are_told_by_usual_names() {
+        use SandboxRuntime::{Gvisor, VirtualMachine};
+        for (class, expect) in [
+            ("gvisor", Some(Gvisor)),
+            ("runsc-kvm", Some(Gvisor)),
+            ("kata-qemu", Some(VirtualMachine)),
+            ("Kata-FC", Some(VirtualMachine)),
+            ("nvidia", None),
+            ("", None),
+        ] {
+            assert_eq!(SandboxRuntime::of_class(class), expect, "{class}");
+        }
+    }
+
+    #[test]
+    fn a_shim_names_its_sandbox() {
+        let id = "5".repeat(64);
+        let served = |args: &[&str]| {
+            let args: Vec<Box<str>> = args.iter().map(|arg| Box::from(*arg)).collect();
+            served_id(&args).map(str::to_owned)
+        };
+        assert_eq!(served(&["shim", "-namespace", "k8s.io", "-id", &id]), Some(id));
+        assert_eq!(served(&["shim", "-id", "../x"]), None);
+        assert_eq!(served(&["shim", "-id"]), None);
     }
 }

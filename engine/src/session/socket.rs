@@ -1,11 +1,12 @@
 //! The sockets of the node, and the flows they carry: one for TCP, one per peer for UDP.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::Room;
 use super::attribution::Whence;
 use super::flow::{Flow, WAIT};
+use super::relay::is_loopback;
 use crate::bounded::FairTable;
 use crate::contact::{Bytes, Transport};
 use crate::counters::{BoundedTable, Counters, Usage};
@@ -39,6 +40,7 @@ pub(super) struct Sockets {
 #[derive(Debug)]
 struct Socket {
     whence: Whence,
+    netns: u64,
     transport: Transport,
     flows: Vec<Flow>,
     /// Peers that sent first.
@@ -67,7 +69,7 @@ impl Sockets {
     }
 
     pub(super) fn opened(&mut self, now: Timestamp, event: &SocketOpened, room: &mut Room<'_>) {
-        let SocketOpened { socket, cgroup, pid, uid, netns: _, transport, local, remote, outbound, snapshot } =
+        let SocketOpened { socket, cgroup, pid, uid, netns, transport, local, remote, outbound, snapshot } =
             *event;
         let whence = Whence { pid, cgroup, uid, local };
         if transport == Transport::Other {
@@ -76,11 +78,13 @@ impl Sockets {
         match self.by_id.get_mut(&socket) {
             Some(known) if known.whence.pid == 0 => known.whence = whence,
             Some(_) => {}
-            None => self.put(now, socket, whence, transport, room),
+            None => self.put(now, socket, Socket::of(whence, netns, transport), room),
         }
         let remote = canonical(remote);
+        let relayed =
+            transport == Transport::Tcp && !snapshot && room.relays(now, (&whence, netns), outbound, remote);
         if outbound && !self.answers(socket, remote) {
-            self.turn_to(now, socket, remote, snapshot, room);
+            self.turn_to(now, socket, remote, snapshot || relayed, room);
         }
     }
 
@@ -123,6 +127,12 @@ impl Sockets {
         let totals = Some(totals).filter(|_| socket.flows.len() == 1);
         if let Some(flow) = socket.flows.last_mut() {
             room.resolve(flow, &socket.whence);
+            // A connection that a proxy keeps open serves whoever asks next, or the proxy itself.
+            let is_again = socket.transport == Transport::Tcp && !flow.is_waiting();
+            if is_again && room.relays(now, (&socket.whence, socket.netns), true, flow.remote) {
+                flow.passed_on(now, totals, &mut room.desk);
+                return;
+            }
             flow.burst(now, totals, &mut room.desk);
         }
     }
@@ -200,16 +210,8 @@ impl Sockets {
         counters.sockets_unknown = self.unknown;
     }
 
-    fn put(
-        &mut self,
-        now: Timestamp,
-        id: SocketId,
-        whence: Whence,
-        transport: Transport,
-        room: &mut Room<'_>,
-    ) {
-        let scope = room.attribution.scope(&whence);
-        let socket = Socket { whence, transport, flows: Vec::new(), callers: VecDeque::new() };
+    fn put(&mut self, now: Timestamp, id: SocketId, socket: Socket, room: &mut Room<'_>) {
+        let (_, scope) = room.client(&socket.whence, socket.netns);
         if let Some((_, evicted)) = self.by_id.insert(id, scope, socket) {
             for mut flow in evicted.flows {
                 room.resolve(&mut flow, &evicted.whence);
@@ -235,7 +237,7 @@ impl Sockets {
         if whence.cgroup == 0 {
             return false;
         }
-        self.put(now, payload.socket, whence, payload.transport, room);
+        self.put(now, payload.socket, Socket::of(whence, 0, payload.transport), room);
         self.turn_to(now, payload.socket, remote, false, room);
         true
     }
@@ -317,6 +319,10 @@ impl Sockets {
 }
 
 impl Socket {
+    fn of(whence: Whence, netns: u64, transport: Transport) -> Self {
+        Self { whence, netns, transport, flows: Vec::new(), callers: VecDeque::new() }
+    }
+
     fn carries(&self, remote: SocketAddr) -> bool {
         self.flows.iter().any(|flow| flow.remote == remote)
     }
@@ -335,11 +341,6 @@ impl Socket {
     }
 }
 
-fn canonical(address: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
-}
-
-/// Loopback, or the unspecified address, which Linux takes for it.
-fn is_loopback(address: IpAddr) -> bool {
-    address.is_loopback() || address.is_unspecified()
 }

@@ -4,5 +4,6 @@ mod attribution;
 mod bounds;
 mod naming;
 mod queries;
+mod relay;
 mod scene;
 mod totals;

@@ -51,9 +51,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         .send(Arrival::Learned(clock.now(), Input::Secret(secret(&engine)?)))
         .context("start the engine")?;
     let first = [Input::Policies(Arc::clone(&policies)), Input::Reputation(lists)];
-    let networks = args.cluster_network.clone();
-    let networks = (!networks.is_empty()).then(|| Input::Networks(networks.into()));
-    for input in first.into_iter().skip(usize::from(args.kubernetes)).chain(networks) {
+    for input in first.into_iter().skip(usize::from(args.kubernetes)).chain(surroundings(args, &ebpf)) {
         sender.send(Arrival::Learned(clock.now(), input)).context("start the engine")?;
     }
     let rings = ringbuf::spawn(&mut ebpf, clock, sender.clone()).context("read the kernel's rings")?;
@@ -102,6 +100,16 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
         finish_recording(recorder, end)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of the cluster and of this node from the beginning.
+fn surroundings(args: &RunArgs, ebpf: &Ebpf) -> impl Iterator<Item = Input> {
+    let networks = &args.cluster_network;
+    let networks = (!networks.is_empty()).then(|| Input::Networks(networks.clone().into()));
+    let proxies: Arc<[Box<str>]> = args.mesh_proxy.iter().map(|name| name.as_str().into()).collect();
+    let proxies = (!proxies.is_empty()).then_some(Input::MeshProxies(proxies));
+    let rewritten = ebpf.may_see_backends().then_some(Input::Rewritten(true));
+    networks.into_iter().chain(proxies).chain(rewritten)
 }
 
 /// What keeps others from steering the identities of conversations: that of what was learned, else a new one.

@@ -6,19 +6,19 @@ use beaconwatch_engine::actor::Pod;
 use beaconwatch_engine::session::{Sandbox, SandboxRuntime};
 
 /// A sandbox and its pod, if that is known.
-pub(super) type Sandboxed = (Sandbox, Option<Arc<Pod>>);
+pub(crate) type Sandboxed = (Sandbox, Option<Arc<Pod>>);
 
 /// Names in a sentence; further ones are counted.
 const NAMES_MAX: usize = 5;
 
 /// How many there are of each runtime.
-pub(super) fn count(sandboxed: &[Sandboxed]) -> Vec<(SandboxRuntime, u64)> {
+pub(crate) fn count(sandboxed: &[Sandboxed]) -> Vec<(SandboxRuntime, u64)> {
     let of = |runtime| sandboxed.iter().filter(|(sandbox, _)| sandbox.runtime == runtime).count() as u64;
     SandboxRuntime::ALL.map(|runtime| (runtime, of(runtime))).to_vec()
 }
 
 /// What is not seen, a sentence for each runtime.
-pub(super) fn limits(sandboxed: &[Sandboxed]) -> Vec<String> {
+pub(crate) fn limits(sandboxed: &[Sandboxed]) -> Vec<String> {
     let sentence = |runtime: SandboxRuntime| {
         let mut names: Vec<String> =
             sandboxed.iter().filter(|(sandbox, _)| sandbox.runtime == runtime).map(name).collect();
@@ -36,10 +36,13 @@ pub(super) fn limits(sandboxed: &[Sandboxed]) -> Vec<String> {
     SandboxRuntime::ALL.into_iter().filter_map(sentence).collect()
 }
 
-/// Namespace and name of the pod, else its uid, else the container.
+/// Namespace and name of the pod, with its RuntimeClass, else its uid, else the container.
 fn name((sandbox, pod): &Sandboxed) -> String {
     match (pod, &sandbox.pod_uid, &sandbox.container) {
-        (Some(pod), _, _) => format!("{}/{}", pod.namespace, pod.name),
+        (Some(pod), _, _) => {
+            let class = pod.runtime_class.as_ref().map(|class| format!(" (RuntimeClass {class})"));
+            format!("{}/{}{}", pod.namespace, pod.name, class.unwrap_or_default())
+        }
         (None, Some(uid), _) => format!("pod {uid}"),
         (None, None, Some(container)) => format!("container {container}"),
         (None, None, None) => "unknown".to_owned(),
@@ -66,5 +69,14 @@ mod tests {
         assert_eq!(limits(&all), expect);
         assert_eq!(count(&all), [(SandboxRuntime::Gvisor, 7), (SandboxRuntime::VirtualMachine, 1)]);
         assert_eq!(limits(&[]), Vec::<String>::new());
+        let of_class = Pod {
+            runtime_class: Some("kata-qemu".into()),
+            namespace: "shop".into(),
+            name: "db-0".into(),
+            ..Pod::default()
+        };
+        let machine = Sandbox { runtime: SandboxRuntime::VirtualMachine, pod_uid: None, container: None };
+        let expect = "inside of virtual machines (Kata and others) nothing is seen: shop/db-0 (RuntimeClass kata-qemu)";
+        assert_eq!(limits(&[(machine, Some(Arc::new(of_class)))]), [expect]);
     }
 }

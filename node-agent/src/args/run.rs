@@ -63,6 +63,10 @@ pub struct RunArgs {
     /// inside, as private ones and those that this node's pods show are anyway.
     #[arg(long, value_name = "NETWORK")]
     pub cluster_network: Vec<Network>,
+    /// Name of an executable that passes on what programs of its pod ask for, as the proxies of service meshes do; may
+    /// be repeated. envoy, linkerd2-proxy and ztunnel are known.
+    #[arg(long, value_name = "NAME")]
+    pub mesh_proxy: Vec<String>,
     /// Watch loopback destinations too.
     #[arg(long)]
     pub loopback: bool,

@@ -146,6 +146,7 @@ fn destination(finding: &Finding) -> Where {
         destination: if to.port == 0 { host } else { format!("{host}:{}", to.port) },
         address,
         port: Some(i32::from(to.port)).filter(|port| *port != 0),
+        may_be_backend: finding.may_be_backend.then_some(true),
         transport: Some(to.transport.as_str().to_owned()),
         protocol: Some(finding.protocol.as_str().to_owned())
             .filter(|_| finding.protocol != AppProtocol::Unknown),
@@ -221,6 +222,12 @@ fn not_seen(finding: &Finding) -> Vec<String> {
         | AppProtocol::Grpc
         | AppProtocol::Socks
         | AppProtocol::Text => {}
+    }
+    if finding.may_be_backend {
+        not_seen.push(
+            "the service that was asked for, if this is its backend (a socket load balancer looks first)"
+                .to_owned(),
+        );
     }
     if finding.pod.is_none() {
         not_seen.push("the pod (the process belongs to no pod that is known)".to_owned());

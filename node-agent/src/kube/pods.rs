@@ -166,7 +166,26 @@ pub fn workload(pod: &core::Pod, namespace_labels: Labels, top: TopOwner) -> Opt
         addresses: addresses(pod),
         host_network,
         containers: containers(pod),
+        config_hash: config_hash(pod),
+        runtime_class: spec.runtime_class_name.as_deref().filter(|_| !has_ended(pod)).map(Into::into),
     })
+}
+
+fn has_ended(pod: &core::Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Succeeded" | "Failed"))
+}
+
+/// Of a static pod: what its cgroups carry instead of the uid that the API server gave to the kubelet's copy of it.
+/// Only the kubelet makes such copies: one that the pod's own node does not own is none.
+fn config_hash(pod: &core::Pod) -> Option<Arc<str>> {
+    const MIRROR: &str = "kubernetes.io/config.mirror";
+    const HASH: &str = "kubernetes.io/config.hash";
+    let annotations = pod.metadata.annotations.as_ref().filter(|all| all.contains_key(MIRROR))?;
+    let node = pod.spec.as_ref()?.node_name.as_deref()?;
+    let mut owners = pod.metadata.owner_references.iter().flatten();
+    let by_node = owners.any(|o| o.kind == "Node" && o.controller == Some(true) && o.name == node);
+    annotations.get(HASH).filter(|_| by_node).map(|hash| hash.to_lowercase().into())
 }
 
 fn addresses(pod: &core::Pod) -> Arc<[IpAddr]> {

@@ -33,6 +33,7 @@ pub const FIELDS: &[Field] = &[
     ours("summary", "One sentence: who does what, how often, since when.", |f| word(&f.summary)),
     otel("source.address", "Address of the client, if known.", |f| word(&f.actor.address?.to_string())),
     otel("destination.address", "Address as the client used it, before NAT of a Service; the name if only that is known.", destination),
+    ours("destination.may_be_backend", "True if the address may be a backend of the service that was asked for: a socket load balancer of this node sees addresses before the agent does.", |f| f.may_be_backend.then_some(Flag(true))),
     otel("destination.port", "Port; absent for transports without ports.", port),
     ours("server.name", "Name of the destination, lower case; for DNS the registered domain asked for.", |f| word(f.destination.name.as_ref()?)),
     ours("server.name_source", "Where the name came from: `dns` (looked up by the workload), `sni`, `http-host`, `proxy`.", |f| word(name_source(f.destination.name_source?))),

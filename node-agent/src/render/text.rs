@@ -140,6 +140,9 @@ pub fn whither(finding: &Finding) -> String {
     if finding.protocol != beaconwatch_engine::protocol::AppProtocol::Unknown {
         let _ = write!(text, "/{}", finding.protocol.as_str());
     }
+    if finding.may_be_backend {
+        text.push_str(", perhaps the backend of a service");
+    }
     harmless(&text).into_owned()
 }
 

@@ -83,6 +83,8 @@ fn is_traffic(input: &Input) -> bool {
         | Input::Baseline(_)
         | Input::Reputation(_)
         | Input::Networks(_)
+        | Input::MeshProxies(_)
+        | Input::Rewritten(_)
         | Input::Secret(_) => false,
     }
 }

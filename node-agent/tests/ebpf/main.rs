@@ -14,6 +14,8 @@ mod figures;
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod mesh;
+#[cfg(test)]
 mod nested;
 #[cfg(test)]
 mod older;

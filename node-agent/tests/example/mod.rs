@@ -37,6 +37,7 @@ pub(crate) fn finding() -> Finding {
         ja4: Some("t13d3112h2_e8f1e7e78f70_b26ce05bbdd6".into()),
         protocol: AppProtocol::Tls,
         window: (at(0), at(2588)),
+        may_be_backend: false,
         destinations: 1,
         check_ins: 44,
         bytes: Bytes { sent: 50_176, received: 12_288 },

@@ -43,6 +43,7 @@ pub(crate) fn finding(id: u64, state: FindingState, severity: Severity) -> Findi
         ja4: None,
         protocol: AppProtocol::Tls,
         window: (at(0), at(100)),
+        may_be_backend: false,
         destinations: 1,
         check_ins: 5,
         bytes: Bytes { sent: 10, received: 10 },

@@ -50,6 +50,7 @@ pub(crate) fn finding() -> Finding {
         ja4: None,
         protocol: AppProtocol::Tls,
         window: (at(100), at(2700)),
+        may_be_backend: false,
         destinations: 1,
         check_ins: 41,
         bytes: Bytes { sent: 49_000, received: 12_000 },
@@ -107,6 +108,21 @@ fn the_table_shows_what_people_read() {
         ["Deployment/reports", "/tmp/.x/curl", "cdn-sync.example:443", "Beacon", "60s ±20%", "12.4", "High"];
     assert_eq!(row, expect);
     assert_eq!(spec.who.node.as_deref(), Some("node-2"));
+}
+
+#[test]
+fn an_address_that_may_be_a_backend_is_said_to_be_one() {
+    let mut finding = finding();
+    let said = |finding: &Finding| {
+        let spec = object(finding, &place()).spec;
+        let not_seen = spec.not_seen.iter().any(|text| text.contains("backend"));
+        let text = crate::render::text::whither(finding).contains("perhaps the backend of a service");
+        let line = crate::record::json_line(finding).contains("\"destination.may_be_backend\":true");
+        (spec.destination.may_be_backend, not_seen, text, line)
+    };
+    assert_eq!(said(&finding), (None, false, false, false));
+    finding.may_be_backend = true;
+    assert_eq!(said(&finding), (Some(true), true, true, true));
 }
 
 #[test]

@@ -58,6 +58,49 @@ fn a_pod_carries_what_the_engine_asks_for() {
 }
 
 #[test]
+fn a_static_pod_carries_the_hash_of_its_configuration() {
+    const MIRROR: &str = "metadata:
+  annotations: {kubernetes.io/config.hash: F5E0, kubernetes.io/config.mirror: F5E0}
+  ownerReferences:
+  - {apiVersion: v1, kind: Node, name: node-2, uid: n1, controller: true}";
+    let hash = |yaml: &str| {
+        workload(&pod(yaml), Labels::default(), TopOwner::default())
+            .unwrap()
+            .config_hash
+            .map(|hash| hash.to_string())
+    };
+    let owner = "  ownerReferences:
+  - {apiVersion: apps/v1, kind: ReplicaSet, name: reports-6d9f7, uid: rs1, controller: true}
+";
+    let mirror = POD.replace(owner, "").replace("metadata:", MIRROR);
+    assert_eq!(hash(&mirror).as_deref(), Some("f5e0"));
+    // What anybody may write into a pod is not believed.
+    for forged in [
+        mirror.replace("name: node-2,", "name: node-3,"),
+        mirror.replace("kind: Node", "kind: Deployment"),
+        mirror.replace("controller: true", "controller: false"),
+        mirror.replace(", kubernetes.io/config.mirror: F5E0", ""),
+    ] {
+        assert_eq!(hash(&forged), None, "{forged}");
+    }
+    assert_eq!(hash(POD), None);
+}
+
+#[test]
+fn a_pod_says_by_which_class_of_runtime_it_is_run() {
+    let class = |yaml: &str| {
+        workload(&pod(yaml), Labels::default(), TopOwner::default())
+            .unwrap()
+            .runtime_class
+            .map(|class| class.to_string())
+    };
+    assert_eq!(class(POD), None);
+    let sandboxed = POD.replace("{nodeName: node-2,", "{nodeName: node-2, runtimeClassName: kata-qemu,");
+    assert_eq!(class(&sandboxed).as_deref(), Some("kata-qemu"));
+    assert_eq!(class(&sandboxed.replace("status:", "status:\n  phase: Failed")), None);
+}
+
+#[test]
 fn an_owner_is_guessed_until_it_is_known() {
     let mut index = PodIndex::default();
     index.pod_event(Event::Apply(pod(POD)));

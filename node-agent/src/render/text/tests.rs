@@ -45,6 +45,7 @@ pub(crate) fn example() -> Finding {
         ja4: None,
         protocol: AppProtocol::Tls,
         window: (recent[0], recent[39]),
+        may_be_backend: false,
         destinations: 1,
         check_ins: 340,
         bytes: Bytes { sent: 123_456, received: 2_345_678 },

@@ -64,6 +64,8 @@ pub const METRICS: &[Metric] = &[
         |s, to| for (what, count) in kubernetes(s, true) { to.count(&[what], count); }),
     plain("beaconwatch_agent_contacts_total", Counter, "Contacts (connections, bursts, DNS queries) handed to the detectors.",
         |s, to| to.count(&[], s.status.engine.contacts)),
+    plain("beaconwatch_agent_passed_on_total", Counter, "Connections and bursts of a mesh's proxies that passed on what a program of their pod asked for: judged as the program's, not again.",
+        |s, to| to.count(&[], s.status.engine.passed_on)),
     by(&["table"], "beaconwatch_agent_table_entries", Gauge, "Entries held now.", entries),
     by(&["table"], "beaconwatch_agent_table_evicted_total", Counter, "Entries forgotten because the table was full.", evicted),
     by(&["table"], "beaconwatch_agent_table_refused_total", Counter, "Entries not taken because the table, or the workload's share of it, was full.", refused),

@@ -19,6 +19,7 @@ pub(super) enum Field {
     OwnerReplicas,
     PodStart,
     PodAddress,
+    ConfigHash,
     Container,
     Executable,
     Origin,
@@ -45,7 +46,7 @@ pub(super) enum Field {
     LookupsVisible,
 }
 
-const FIELDS: usize = 35;
+const FIELDS: usize = 36;
 
 impl Field {
     fn by_name(name: &[u8]) -> Option<Self> {
@@ -61,6 +62,7 @@ impl Field {
             b"k8s.owner.replicas" => Self::OwnerReplicas,
             b"k8s.pod.start_time_unix_nano" => Self::PodStart,
             b"k8s.pod.ip" => Self::PodAddress,
+            b"k8s.pod.config_hash" => Self::ConfigHash,
             b"container.id" => Self::Container,
             b"process.executable.path" => Self::Executable,
             b"process.executable.origin" => Self::Origin,

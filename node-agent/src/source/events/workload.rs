@@ -26,6 +26,7 @@ pub(super) fn of_event(row: &Row<'_>) -> Option<Arc<Pod>> {
         started: row.get(Field::PodStart).and_then(value::unsigned).map(Timestamp::from_nanos),
         addresses: row.get(Field::PodAddress).and_then(value::address).into_iter().collect(),
         containers,
+        config_hash: text(Field::ConfigHash),
         ..Pod::default()
     }))
 }

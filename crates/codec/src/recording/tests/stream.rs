@@ -184,7 +184,7 @@ fn policy() -> Policy {
 }
 
 fn random_input(r: &mut Random) -> Input {
-    match r.below(18) {
+    match r.below(20) {
         0 => Input::Contact(Box::new(random_contact(r))),
         1 => Input::ContactEnd(ContactEnd {
             id: r.number(),
@@ -200,6 +200,8 @@ fn random_input(r: &mut Random) -> Input {
             addresses: vec![r.address().ip()].into(),
             containers: vec![("c".into(), "main".into())].into(),
             replicas: r.maybe(3),
+            config_hash: r.maybe("5b1c".into()),
+            runtime_class: r.maybe("gvisor".into()),
             ..Pod::default()
         }))),
         3 => Input::Workload(WorkloadChange::Deleted { uid: r.text().into() }),
@@ -224,6 +226,8 @@ fn random_input(r: &mut Random) -> Input {
             Input::Reputation(Arc::new(list))
         }
         9 => Input::Networks(Network::of(r.address().ip(), 24).into_iter().collect()),
+        11 => Input::MeshProxies(Arc::from([r.text().into_boxed_str()])),
+        12 => Input::Rewritten(r.below(2) == 0),
         10 => Input::Secret(Secret([r.below(256) as u8; 16])),
         _ => Input::Event(random_event(r)),
     }
