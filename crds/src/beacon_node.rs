@@ -204,7 +204,7 @@ pub struct HookState {
     /// What it lets the agent see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sees: Option<String>,
-    /// Why it is not attached.
+    /// Why it is not attached, with the cause, what the kernel said, and what to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }

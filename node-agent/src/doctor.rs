@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::args::DoctorArgs;
 use crate::decode::Decoded;
 use crate::digest::NOT_KNOWN;
-use crate::ebpf::{Ebpf, EbpfError, HookReport, HookState};
+use crate::ebpf::{Cause, Ebpf, EbpfError, HookReport, HookState};
 use crate::source::snapshot;
 use crate::status::OlderProcesses;
 
@@ -42,6 +42,7 @@ struct Diagnosis {
     hooks: Vec<HookReport>,
     invisible: Vec<String>,
     failure: Option<String>,
+    cause: Option<Cause>,
 }
 
 impl Diagnosis {
@@ -65,7 +66,16 @@ impl Diagnosis {
                         invisible.push(text);
                     }
                 }
-                Self { kernel, rights, cgroups: Some(cgroups), older, hooks, invisible, failure: None }
+                Self {
+                    kernel,
+                    rights,
+                    cgroups: Some(cgroups),
+                    older,
+                    hooks,
+                    invisible,
+                    failure: None,
+                    cause: None,
+                }
             }
             Err(error) => {
                 let failure = crate::app::chain(&error);
@@ -77,6 +87,7 @@ impl Diagnosis {
                     hooks: Vec::new(),
                     invisible: Vec::new(),
                     failure: Some(failure),
+                    cause: error.cause(),
                 }
             }
         }
@@ -92,6 +103,21 @@ impl Diagnosis {
             None if self.attached() == self.hooks.len() => EVERYTHING,
             None => PARTLY,
         }
+    }
+
+    /// Why something does not work, each once.
+    fn causes(&self) -> Vec<Cause> {
+        let failed = self.hooks.iter().filter_map(|report| match report.state {
+            HookState::Failed { cause, .. } => Some(cause),
+            HookState::Attached | HookState::Off => None,
+        });
+        let mut all = Vec::new();
+        for cause in self.cause.into_iter().chain(failed) {
+            if !all.contains(&cause) {
+                all.push(cause);
+            }
+        }
+        all
     }
 
     fn summary(&self) -> String {
@@ -120,7 +146,9 @@ impl Diagnosis {
             let (mark, what) = match &report.state {
                 HookState::Attached => ("works", report.hook.shows.to_owned()),
                 HookState::Off => ("off", report.hook.without.to_owned()),
-                HookState::Failed { reason } => ("FAILS", format!("{reason}; {}", report.hook.without)),
+                HookState::Failed { reason, cause } => {
+                    ("FAILS", format!("{}: {reason}; {}", cause.name(), report.hook.without))
+                }
             };
             let _ = writeln!(text, "  {mark:<6} {:<20} {what}", report.hook.name);
         }
@@ -134,6 +162,9 @@ impl Diagnosis {
         for limit in &self.invisible {
             let _ = writeln!(text, "Not seen here: {limit}.");
         }
+        for cause in self.causes() {
+            let _ = writeln!(text, "To change ({}): {}.", cause.name(), cause.remedy());
+        }
         text
     }
 
@@ -142,19 +173,21 @@ impl Diagnosis {
             .hooks
             .iter()
             .map(|report| {
-                let (state, reason) = match &report.state {
-                    HookState::Attached => ("attached", None),
-                    HookState::Off => ("off", None),
-                    HookState::Failed { reason } => ("failed", Some(reason)),
+                let (state, reason, cause) = match &report.state {
+                    HookState::Attached => ("attached", None, None),
+                    HookState::Off => ("off", None, None),
+                    HookState::Failed { reason, cause } => ("failed", Some(reason), Some(cause)),
                 };
                 json!({"name": report.hook.name, "state": state, "reason": reason, "shows": report.hook.shows,
-                       "without": report.hook.without})
+                       "without": report.hook.without, "cause": cause.map(|cause| cause.name()),
+                       "change": cause.map(|cause| cause.remedy())})
             })
             .collect();
         let report = json!({
             "kernel": self.kernel, "rights": self.rights, "cgroups": self.cgroups, "hooks": hooks,
             "processes": {"running": self.older.found, "withoutExecutable": self.older.nameless},
             "invisible": self.invisible, "summary": self.summary(),
+            "cause": self.cause.map(Cause::name), "change": self.cause.map(Cause::remedy),
         });
         format!("{report:#}\n")
     }

@@ -12,6 +12,7 @@ use aya::programs::{CgroupAttachMode, CgroupSkbAttachType, Iter, Program};
 
 mod attach;
 mod btf;
+pub(crate) mod cause;
 mod cgroup_root;
 pub(crate) mod counters;
 mod first;
@@ -19,6 +20,7 @@ mod hooks;
 mod object;
 mod offsets;
 
+pub use cause::Cause;
 pub use cgroup_root::{CgroupLayout, CgroupRoot};
 pub use counters::{EbpfCounters, ProgramTime};
 pub use hooks::{HOOKS, Hook, HookKind, HookReport, HookState};
@@ -93,8 +95,14 @@ pub enum EbpfError {
         path: PathBuf,
     },
     /// Maps could not be made.
-    #[error("cannot load the kernel object{}", rights_hint(.0))]
-    Load(#[source] Box<aya::EbpfError>),
+    #[error("cannot load the kernel object ({}; to change: {})", cause.name(), cause.remedy())]
+    Load {
+        /// Why.
+        cause: Cause,
+        /// What the loader says.
+        #[source]
+        error: Box<aya::EbpfError>,
+    },
     /// A map of the object is missing or of another type.
     #[error("the kernel object has no map {0}")]
     Map(&'static str),
@@ -102,8 +110,36 @@ pub enum EbpfError {
     #[error("cannot start the thread that reads the kernel's rings")]
     Thread(#[source] std::io::Error),
     /// Not a single program could be attached.
-    #[error("no program could be attached: {0}")]
-    NothingAttached(String),
+    #[error("no program could be attached ({}; to change: {}): {reason}", cause.name(), cause.remedy())]
+    NothingAttached {
+        /// Why the first could not.
+        cause: Cause,
+        /// What the kernel said to it.
+        reason: String,
+    },
+}
+
+impl EbpfError {
+    /// Why the kernel refused, if it did.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Load { cause, .. } | Self::NothingAttached { cause, .. } => Some(*cause),
+            Self::NoBtf(_) | Self::Btf(_) | Self::NoCgroup2 => Some(Cause::Kernel),
+            Self::BuiltWithout
+            | Self::Object(_)
+            | Self::AbiVersion { .. }
+            | Self::NotCgroup2 { .. }
+            | Self::NoScope { .. }
+            | Self::Map(_)
+            | Self::Thread(_) => None,
+        }
+    }
+
+    fn load(error: aya::EbpfError) -> Self {
+        let cause = Cause::of_map(&cause::Refusal::of(&error), &cause::Facts::read());
+        Self::Load { cause, error: Box::new(error) }
+    }
 }
 
 /// Iterators over what is older than the agent, each to be read once; `None` if it could not be loaded, or was taken.
@@ -149,7 +185,7 @@ impl Ebpf {
         drop(kernel_types);
         attach::raise_memlock_limit();
 
-        let types = aya::Btf::from_sys_fs().map_err(|error| EbpfError::Load(Box::new(error.into())))?;
+        let types = aya::Btf::from_sys_fs().map_err(|error| EbpfError::load(error.into()))?;
         let payload_on = u32::from(options.payload);
         // Seen from inside a cgroup namespace (a node that shares its kernel) the root itself is the scope.
         let namespace = if root.whole { 0 } else { root.id };
@@ -162,7 +198,7 @@ impl Ebpf {
         loader.override_global("PAYLOAD_ON", &payload_on, true);
         loader.override_global("SCOPE_CGROUP", &scope_cgroup, true);
         loader.override_global("ROOT_CGROUP", &namespace, true);
-        let mut object = loader.load(bytes).map_err(|error| EbpfError::Load(Box::new(error)))?;
+        let mut object = loader.load(bytes).map_err(EbpfError::load)?;
 
         let directory = scope.as_ref().map_or(&root.path, |scope| &scope.directory);
         let cgroup = File::open(directory).map_err(|_| EbpfError::NoScope { path: directory.clone() })?;
@@ -172,7 +208,8 @@ impl Ebpf {
         drop(types);
         attach::give_memory_back();
         if !reports.iter().any(|report| report.state == HookState::Attached) {
-            return Err(EbpfError::NothingAttached(attach::first_reason(&reports)));
+            let (reason, cause) = attach::first_reason(&reports);
+            return Err(EbpfError::NothingAttached { cause, reason });
         }
         let older = Older {
             processes: attach::open_iterator(&mut object, hooks::PROCESSES),
@@ -262,12 +299,4 @@ fn missing(offsets: &[(&'static str, u32)]) -> Vec<(Group, String)> {
     let specs = OFFSETS.iter().zip(offsets);
     let absent = specs.filter(|(spec, (_, offset))| *offset == ABSENT && spec.group != Group::Optional);
     absent.map(|(spec, _)| (spec.group, format!("{}.{}", spec.structure, spec.paths.join("|")))).collect()
-}
-
-fn rights_hint(error: &aya::EbpfError) -> &'static str {
-    if attach::is_permission(error) {
-        " (needs root, or the capabilities CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN)"
-    } else {
-        ""
-    }
 }

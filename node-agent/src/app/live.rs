@@ -148,8 +148,8 @@ fn tell_start(
         "beaconwatch {version}: watching with {attached} of {hooks_all} hooks, cgroups at {root}{scope}, {policies}"
     );
     for report in hooks {
-        if let (HookState::Failed { reason }, Some(invisible)) = (&report.state, report.invisible()) {
-            eprintln!("beaconwatch: {} does not work here ({reason}): {invisible}", report.hook.name);
+        if let (Some(fault), Some(invisible)) = (report.fault(), report.invisible()) {
+            eprintln!("beaconwatch: {} does not work here ({fault}): {invisible}", report.hook.name);
         }
     }
 }

@@ -112,7 +112,7 @@ impl Watch {
                 invisible: report.invisible(),
                 attached: report.state == HookState::Attached,
                 error: match &report.state {
-                    HookState::Failed { reason } => Some(reason.clone()),
+                    HookState::Failed { .. } => report.fault(),
                     HookState::Off => Some("switched off".to_owned()),
                     HookState::Attached => None,
                 },

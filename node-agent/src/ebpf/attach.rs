@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::cause::{Cause, Facts, Refusal};
 use super::first::{self, AddressHook};
 use super::{
     CgroupAttachMode, CgroupSkbAttachType, EbpfOptions, Group, HOOKS, Hook, HookKind, HookReport, HookState,
@@ -28,16 +29,21 @@ pub(super) fn all(
             if !options.payload && matches!(hook.kind, HookKind::PacketSent | HookKind::PacketReceived) {
                 HookState::Off
             } else if let Some((_, member)) = lacks {
-                HookState::Failed { reason: format!("this kernel has no {member}") }
+                HookState::Failed { reason: format!("this kernel has no {member}"), cause: Cause::Kernel }
             } else {
                 match one(object, types, (cgroup, &mut *links), hook) {
                     Ok(()) => HookState::Attached,
-                    Err(error) => HookState::Failed { reason: reason(error.as_ref()) },
+                    Err(error) => failed(hook.kind, error.as_ref()),
                 }
             };
         reports.push(HookReport { hook: *hook, state });
     }
     reports
+}
+
+fn failed(kind: HookKind, error: &(dyn Error + 'static)) -> HookState {
+    let cause = Cause::of_hook(kind, &Refusal::of(error), &Facts::read());
+    HookState::Failed { reason: reason(error), cause }
 }
 
 fn one(
@@ -136,26 +142,14 @@ fn is_statistics(line: &str) -> bool {
 }
 
 /// The reason that the first failed hook gives.
-pub(super) fn first_reason(reports: &[HookReport]) -> String {
+pub(super) fn first_reason(reports: &[HookReport]) -> (String, Cause) {
     reports
         .iter()
         .find_map(|report| match &report.state {
-            HookState::Failed { reason } => Some(reason.clone()),
+            HookState::Failed { reason, cause } => Some((reason.clone(), *cause)),
             HookState::Attached | HookState::Off => None,
         })
-        .unwrap_or_default()
-}
-
-/// The kernel refused for want of rights.
-pub(super) fn is_permission(error: &(dyn Error + 'static)) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return io.kind() == std::io::ErrorKind::PermissionDenied;
-        }
-        cause = inner.source();
-    }
-    false
+        .unwrap_or((String::new(), Cause::Unknown))
 }
 
 /// Kernels before 5.11 count maps against this limit. Without the right to raise it, loading says so.

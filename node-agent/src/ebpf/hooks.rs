@@ -1,5 +1,6 @@
 //! The hooks: what each shows, and what stays invisible without it.
 
+use super::cause::Cause;
 use super::offsets::Group;
 
 /// How a program is attached.
@@ -173,8 +174,10 @@ pub enum HookState {
     Off,
     /// It could not be loaded or attached.
     Failed {
-        /// Why, in one line.
+        /// What the kernel said, in one line.
         reason: String,
+        /// Why it said so.
+        cause: Cause,
     },
 }
 
@@ -188,6 +191,17 @@ pub struct HookReport {
 }
 
 impl HookReport {
+    /// Why it does not work, and what to change.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        match &self.state {
+            HookState::Attached | HookState::Off => None,
+            HookState::Failed { reason, cause } => {
+                Some(format!("{}: {reason}; to change: {}", cause.name(), cause.remedy()))
+            }
+        }
+    }
+
     /// What stays invisible because of it.
     #[must_use]
     pub fn invisible(&self) -> Option<&'static str> {

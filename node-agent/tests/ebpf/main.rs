@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod balancer;
 #[cfg(test)]
+mod causes;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod container;
