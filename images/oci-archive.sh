@@ -1,9 +1,9 @@
 #!/bin/bash
-# oci-archive.sh FILE.tar NAME:TAG DIRECTORY [ENTRYPOINT [USER]]: packs a directory as an OCI image archive with one layer,
+# oci-archive.sh FILE.tar NAME:TAG DIRECTORY [ENTRYPOINT [USER [ARCHITECTURE]]]: packs a directory as an OCI image archive with one layer,
 # for `ctr images import` or `skopeo copy oci-archive:`. The same directory gives the same bytes.
 set -euo pipefail
 out=$(realpath -m "$1") reference=$2 root=$3 entrypoint=${4:-} user=${5:-}
-case $(uname -m) in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; *) architecture=$(uname -m) ;; esac
+case ${6:-$(uname -m)} in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; *) architecture=${6:-$(uname -m)} ;; esac
 
 layout=$(mktemp -d)
 trap 'rm -rf "$layout"' EXIT

@@ -35,7 +35,9 @@ fn built_object() -> Option<PathBuf> {
     // OUT_DIR is TARGET_DIR[/TRIPLE]/PROFILE/build/PACKAGE/out.
     let profile = out.ancestors().find(|path| path.ends_with("build"))?.parent()?;
     let above = profile.parent()?;
-    let target = if above.join("CACHEDIR.TAG").is_file() { above } else { above.parent()? };
+    // A build for another machine has a directory named as its target, with a tag of its own.
+    let cross = above.file_name() == std::env::var_os("TARGET").as_deref();
+    let target = if cross { above.parent()? } else { above };
     let directory = target.join("ebpf");
     std::fs::create_dir_all(&directory).ok()?;
     println!("cargo:rerun-if-changed={}", directory.display());
