@@ -10,7 +10,7 @@ DENY := $(CACHE)/tools/cargo-deny-0.20.2/bin/cargo-deny
 say = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test all-tests check bench bench-detection fuzz build clean
+.PHONY: help demo test test-kernels images all-tests check bench bench-detection fuzz build clean
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -26,6 +26,10 @@ build: ## Build the agent and the operator
 	@scripts/setup.sh rust build ebpf
 	@cargo xtask build-ebpf
 	@cargo build --release --package beaconwatch-agent --package beaconwatch-operator
+
+images: ## Pack images of the agent and the operator for amd64 and arm64, into target/images
+	@scripts/setup.sh rust build ebpf kernels
+	@images/build.sh $(or $(CARGO_TARGET_DIR),target)/images
 
 check: ## fmt, clippy, house rules, licences
 	@scripts/setup.sh rust build ebpf deny
@@ -44,14 +48,20 @@ test: ## Set up, then all tests; root, eBPF and cluster parts run for real where
 
 # The list of what was skipped comes last, whatever failed.
 all-tests:
-	@scripts/setup.sh rust build ebpf test fuzz
+	@scripts/setup.sh rust build ebpf test fuzz kernels
 	@cargo xtask build-ebpf
 	$(call say,identities computed a second time)
 	@scripts/identity-vectors.py
 	$(call say,tests (cold about 6 minutes to build))
 	@cargo test --workspace
+	$(call say,other kernels (4 minutes; the first time 4 more to build for arm64))
+	@e2e/kernels/run.sh
 	$(call say,scenarios on a real cluster (12 minutes; the first time 18 more to build Kubernetes) and fuzzing beside them)
 	@$(MAKE) --no-print-directory -j2 e2e fuzz FUZZ_SECONDS=$(or $(FUZZ_SECONDS),$(if $(CI),60,5))
+
+test-kernels: ## Boot Linux 5.10 to the newest and arm64 with the agent, and write the table of docs/kernels.md
+	@scripts/setup.sh rust build ebpf kernels
+	@scripts/listing-skips.sh e2e/kernels/run.sh
 
 fuzz: ## Fuzz every reader and parser for FUZZ_SECONDS each (60)
 	@scripts/setup.sh rust build fuzz

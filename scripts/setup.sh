@@ -4,6 +4,7 @@
 #   ebpf   toolchain and linker for the kernel object
 #   demo   what the demo's scene is made of   test  real peers of the tests
 #   deny   cargo-deny                      fuzz   cargo-fuzz
+#   kernels  QEMU, and what building for arm64 needs
 # Tools that are built go to $BEACONWATCH_CACHE (default ~/.cache/beaconwatch), never into the tree.
 set -euo pipefail
 cache=${BEACONWATCH_CACHE:-$HOME/.cache/beaconwatch}
@@ -62,6 +63,13 @@ group_test() {
   group_demo
   packages python3 dnsutils prometheus ngircd netcat-openbsd chromium
   packages ii tinyproxy-bin knot-dnsutils ngtcp2-client ngtcp2-server openssh-client tshark
+}
+group_kernels() {
+  packages qemu-system-x86 qemu-system-arm cpio apparmor gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  command -v rustup >/dev/null || return 0
+  rustup target list --installed | grep -qx aarch64-unknown-linux-gnu && return 0
+  say "adding the target aarch64-unknown-linux-gnu"
+  rustup --quiet target add aarch64-unknown-linux-gnu
 }
 group_deny() { tool cargo-deny 0.20.2 '3-4 minutes'; }
 group_fuzz() { tool cargo-fuzz 0.13.2 '1 minute'; packages clang; }

@@ -143,7 +143,8 @@ impl Cause {
         {
             return Self::LockedMemory;
         }
-        if facts.locked_down {
+        // Lockdown takes away helpers of programs, not maps.
+        if facts.locked_down && !refusal.map {
             return Self::Lockdown;
         }
         Self::of_module(facts)
@@ -239,7 +240,9 @@ mod tests {
         let said = |log: &str| Refusal { errno: Some(libc::EINVAL), log: log.to_owned(), map: false };
         check(&said("unknown func bpf_probe_read_kernel#113"), &facts(), Cause::Lockdown);
         check(&said("unknown func bpf_sk_storage_get#107"), &facts(), Cause::Kernel);
-        check(&denied(), &Facts { locked_down: true, ..facts() }, Cause::Lockdown);
+        let locked_down = Facts { locked_down: true, confinement: Confinement::AppArmor, ..facts() };
+        check(&denied(), &locked_down, Cause::Lockdown);
+        assert_eq!(Cause::of_map(&Refusal { map: true, ..denied() }, &locked_down), Cause::AppArmor);
         check(&Refusal { errno: Some(libc::EINVAL), ..Refusal::default() }, &facts(), Cause::Kernel);
     }
 }

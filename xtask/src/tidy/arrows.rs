@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["node-agent-common", "beaconwatch-engine", "beaconwatch-codec", "beaconwatch-crds"],
     ),
     ("beaconwatch-e2e", &["beaconwatch-crds", "beaconwatch-skip"]),
+    ("beaconwatch-kernel-scene", &[]),
     ("beaconwatch-skip", &[]),
     ("xtask", &["beaconwatch-crds", "beaconwatch-engine", "beaconwatch-agent"]),
 ];
