@@ -239,3 +239,29 @@ fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use beaconwatch_engine::input::{Event, ProcessStarted};
+
+    use super::*;
+
+    #[test]
+    fn sandboxes_that_run_are_named() {
+        let of = |event| Decoded { boot_ns: 0, cgroup: 7, root_level: 0, event };
+        let uid = "0d4f0a4e-8c1e-4b0c-9a53-3d2f4c9d7f10";
+        let path = format!("/kubepods/burstable/pod{uid}/{}", "a".repeat(64)).into();
+        let serves = ProcessStarted {
+            pid: 40,
+            cgroup: 7,
+            executable: "/opt/kata/bin/cloud-hypervisor".into(),
+            snapshot: true,
+            ..ProcessStarted::default()
+        };
+        let walk =
+            vec![of(Event::CgroupCreated { cgroup: 7, path }), of(Event::ProcessStarted(Box::new(serves)))];
+        let expect = format!("inside of virtual machines (Kata and others) nothing is seen: pod {uid}");
+        assert_eq!(sandboxes_among(walk), [expect]);
+        assert_eq!(sandboxes_among(Vec::new()), [""; 0]);
+    }
+}

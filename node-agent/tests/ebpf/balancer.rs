@@ -85,6 +85,7 @@ fn a_load_balancer_that_was_there_first_does_not_hide_the_service() {
     });
     assert!(status.success());
     let limits: Vec<&str> = watch.ebpf.limits().filter(|limit| limit.contains("load balancer")).collect();
+    assert_eq!(watch.ebpf.may_see_backends(), !has_order(), "findings say it, too");
     let opened = |(_, input): &(_, Input)| {
         let Input::Event(Event::SocketOpened(opened)) = input else { return None };
         opened.outbound.then(|| opened.remote.ip().to_string())
