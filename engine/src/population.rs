@@ -12,7 +12,7 @@ use self::destinations::{Destinations, Prevalence};
 pub(crate) use self::replicas::ReplicaSet;
 use crate::bounded::{BoundedMap, Inserted};
 use crate::codec::{Coded, Dropped, Reader, fields, newtype, put_table};
-use crate::collections::Set;
+use crate::collections::Map;
 use crate::counters::{BoundedTable, Counters};
 use crate::evidence::Vote;
 use crate::identity::Id;
@@ -285,9 +285,15 @@ impl Population {
                 learned.dropped.note("destinations", 1);
             }
         }
-        let held: Set<WorkloadKey> = self.signatures.values().map(|signature| signature.workload).collect();
-        for (key, tally) in workloads.into_iter().filter(|(key, _)| held.contains(key)) {
-            if self.workloads.insert(key, tally) == Inserted::Refused {
+        // Counted anew: of what was left out or is damaged, less may be held than was written.
+        let mut held: Map<WorkloadKey, (u32, u32)> = Map::default();
+        for signature in self.signatures.values() {
+            let (signatures, known) = held.entry(signature.workload).or_default();
+            (*signatures, *known) = (*signatures + 1, *known + u32::from(signature.known));
+        }
+        for (key, tally) in workloads {
+            let Some((signatures, known)) = held.get(&key).copied() else { continue };
+            if self.workloads.insert(key, Tally { signatures, known, ..tally }) == Inserted::Refused {
                 learned.dropped.note("workloads", 1);
             }
         }

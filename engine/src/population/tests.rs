@@ -93,3 +93,17 @@ fn destinations_are_saved_and_read_back() {
     let workloads = |n| again.standings(&sighting(0.0, 1, n)).workloads;
     assert_eq!((workloads(1), workloads(2), workloads(3)), (2, 1, 0));
 }
+
+#[test]
+fn what_a_workload_holds_is_counted_anew_when_it_is_read_back() {
+    let mut damaged = population(1000, 4);
+    damaged.see(&sighting(0.0, 7, 1));
+    let tally = Tally { signatures: 0, known: 9, turned_to: 0, watched: true };
+    damaged.workloads.insert(WorkloadKey(7.into()), tally);
+    let mut bytes = Vec::new();
+    damaged.put(&mut bytes);
+    let mut again = population(1000, 4);
+    again.take(&mut Reader::of_version(crate::codec::VERSION, &bytes)).unwrap();
+    again.sweep(sighting(365.0, 7, 1).at);
+    assert_eq!(of(&again, BoundedTable::Workloads).held, 0);
+}
