@@ -129,8 +129,8 @@ impl fmt::Display for Reason {
             Self::WrongFormat(looks) => return looks.fmt(f),
             Self::Cut => "ends too early: the file was cut, and what is before the cut is used",
             Self::NoHeader => {
-                "row without a #fields header before it, which would name its columns (put the log's header lines in \
-                 front)"
+                "row without a header before it, which would name its columns (put it in front: of Zeek's logs the \
+                 #fields line and those around it, of VPC flow logs the format as it was given to AWS)"
             }
             Self::LineTooLong => "line too long",
             Self::ColumnsMissing => "columns missing",
