@@ -80,6 +80,7 @@ fn every_field_can_be_filled_and_none_twice() {
         let mut finding = example::finding();
         finding.kind = FindingKind::DnsTunnel;
         finding.replicas.as_mut().unwrap().at_least = kind == "Deployment";
+        finding.may_be_backend = kind == "Deployment";
         std::sync::Arc::make_mut(finding.pod.as_mut().unwrap()).owner.kind = kind.into();
         let line: Value = serde_json::from_str(&record::json_line(&finding)).unwrap();
         assert_eq!(line.as_object().unwrap().len(), record::values(&finding).count());
