@@ -5,8 +5,10 @@ mod support;
 use std::sync::Arc;
 
 use beaconwatch_engine::checkpoint::Section;
+use beaconwatch_engine::contact::{Bytes, NameSource, Naming};
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::Engine;
+use beaconwatch_engine::finding::FindingState;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::policy::{Policy, PolicySet};
@@ -34,6 +36,39 @@ fn a_restart_from_a_checkpoint_goes_on_where_it_was() {
     let mut anew = Scene::with_policy(policy());
     anew.play(traffic.from(600.0).lasting(400.0));
     assert!(anew.findings.is_empty());
+}
+
+/// Also one with few bits, which nobody would look at again for five minutes.
+#[test]
+fn what_was_open_at_the_end_is_open_again_at_the_next_contact() {
+    let policy = || {
+        let mut policy = Policy::everything("default");
+        policy.thresholds.record = -100.0;
+        policy
+    };
+    let call = |scene: &mut Scene, minutes: core::ops::Range<u32>| {
+        for at in minutes.map(|minute| 60.0 * f64::from(minute)) {
+            let bytes = Some(Bytes { sent: 312, received: 40_000 });
+            let mut contact = support::contact(at, "/usr/sbin/updater", "203.0.113.9", 443, bytes);
+            contact.destination.name = Some(Arc::from("updates.example.org"));
+            contact.destination.name_source = Some(NameSource::Dns);
+            contact.naming = Naming::Consistent;
+            scene.input(support::time(at), Input::Contact(Box::new(contact)));
+        }
+    };
+    let mut first = Scene::with_policy(policy());
+    call(&mut first, 0..120);
+    assert_eq!(first.opened().len(), 1);
+    first.finish(7150.0);
+    let last = first.findings.last().unwrap();
+    assert!(last.state == FindingState::Closed && last.score < 1.0, "{}", last.score);
+
+    let mut second = Scene::with_policy(policy());
+    second.engine.restore(&first.engine.checkpoint()).unwrap();
+    second.input(support::time(7151.0), policies(policy()));
+    call(&mut second, 120..121);
+    let opened = second.opened();
+    assert_eq!((opened.len(), opened[0].id), (1, last.id));
 }
 
 #[test]

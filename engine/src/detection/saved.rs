@@ -59,6 +59,8 @@ impl Detection {
         for mut conversation in conversations {
             let (key, originator, last) = (conversation.key, conversation.originator, conversation.last);
             conversation.judged.finding = None;
+            // What was open is told anew: the pause of what showed little would keep it silent for minutes.
+            conversation.judged.at = conversation.judged.at.map(|_| Timestamp::ZERO);
             conversation.lost_before = self.lost;
             match self.table.admit(key, originator, last, || conversation) {
                 Admission::Slot(_) | Admission::Refused => {}
