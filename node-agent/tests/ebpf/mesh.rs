@@ -8,14 +8,9 @@ use std::process::{Child, Command, Stdio};
 
 use beaconwatch_agent::ebpf::EbpfOptions;
 use beaconwatch_engine::contact::{Contact, ContactKind};
-use beaconwatch_engine::counters::Counters;
-use beaconwatch_engine::input::Input;
-use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
-use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;
 
-use crate::scene::{ANSWER, CLOSES, SERVER, Scene, Watch, load};
+use crate::scene::{ANSWER, CLOSES, SERVER, Scene, Watch, joined, load};
 
 /// Where the proxy listens, and the group that rules know it by, as in Istio.
 const PORT: u16 = 15001;
@@ -77,25 +72,6 @@ fn spawn(scene: &Scene, digit: char, program: &[&str]) -> Child {
     })
 }
 
-/// The contacts that the kernel told of, without bursts, and how many connections were passed on.
-fn contacts(inputs: Vec<(Timestamp, Input)>) -> (Vec<Contact>, u64) {
-    let mut sessions = Sessions::with_limits(&Limits::default());
-    let mut out = Vec::new();
-    let mut last = Timestamp::ZERO;
-    for (now, input) in inputs {
-        last = now;
-        if let Input::Event(event) = input {
-            sessions.handle(now, event, &mut out);
-        }
-    }
-    sessions.finish(last, &mut out);
-    let contact = |output| if let SessionOutput::Contact(contact) = output { Some(*contact) } else { None };
-    let mut counters = Counters::default();
-    sessions.count(&mut counters);
-    let contacts = out.into_iter().filter_map(contact).filter(|contact| contact.kind != ContactKind::Burst);
-    (contacts.collect(), counters.passed_on)
-}
-
 #[test]
 fn what_a_sidecar_passes_on_is_the_connection_of_the_program() {
     let Some((probe, _)) = load(&EbpfOptions::default()) else { return };
@@ -120,7 +96,8 @@ fn what_a_sidecar_passes_on_is_the_connection_of_the_program() {
     sidecar.kill().unwrap();
     sidecar.wait().unwrap();
     assert!(status.success());
-    let (contacts, passed_on) = contacts(watch.end());
+    let (mut contacts, counters) = joined(watch.end());
+    contacts.retain(|contact| contact.kind != ContactKind::Burst);
     let say = |contact: &Contact| {
         let container =
             contact.actor.container.as_deref().and_then(|id| id.get(..1)).unwrap_or("?").to_owned();
@@ -131,5 +108,5 @@ fn what_a_sidecar_passes_on_is_the_connection_of_the_program() {
     };
     let server = Some(SocketAddr::from((SERVER, CLOSES)));
     let seen: Vec<_> = contacts.iter().map(say).collect();
-    assert_eq!((seen, passed_on), (vec![("a".to_owned(), server); 3], 3));
+    assert_eq!((seen, counters.passed_on), (vec![("a".to_owned(), server); 3], 3));
 }

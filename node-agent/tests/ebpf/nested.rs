@@ -4,14 +4,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use beaconwatch_agent::ebpf::EbpfOptions;
-use beaconwatch_engine::contact::Contact;
 use beaconwatch_engine::input::{Event, Input};
-use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
-use beaconwatch_engine::time::Timestamp;
 
 use crate::container::REQUEST;
-use crate::scene::{ANSWER, CLOSES, SERVER, Scene, Watch, load};
+use crate::scene::{ANSWER, CLOSES, SERVER, Scene, Watch, joined, load};
 
 const POD: &str = "0d4f0a4e-8c1e-4b0c-9a53-3d2f4c9d7f10";
 const VICTIM: &str = "11111111-2222-4333-8444-555555555555";
@@ -40,22 +36,6 @@ fn connect(scene: &Scene, scope: &Path, set_up: &str) {
 
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
-}
-
-/// The contacts that the kernel told of.
-fn contacts(inputs: Vec<(Timestamp, Input)>) -> Vec<Contact> {
-    let mut sessions = Sessions::with_limits(&Limits::default());
-    let mut out = Vec::new();
-    let mut last = Timestamp::ZERO;
-    for (now, input) in inputs {
-        last = now;
-        if let Input::Event(event) = input {
-            sessions.handle(now, event, &mut out);
-        }
-    }
-    sessions.finish(last, &mut out);
-    let contact = |output| if let SessionOutput::Contact(contact) = output { Some(*contact) } else { None };
-    out.into_iter().filter_map(contact).collect()
 }
 
 #[test]
@@ -96,7 +76,7 @@ fn a_pod_that_names_its_cgroups_as_another_pods_stays_itself() {
             .any(|(_, input)| matches!(input, Input::Event(Event::CgroupCreated { path, .. }) if ends(path)))
     };
     assert!(disguises.iter().all(is_told), "the cgroups were made");
-    let contacts = contacts(inputs);
+    let contacts = joined(inputs).0;
     assert_eq!(contacts.len(), disguises.len(), "{contacts:#?}");
     for contact in contacts {
         let actor = &contact.actor;
@@ -119,7 +99,7 @@ fn an_agent_of_a_node_inside_a_container_tells_that_nodes_pods() {
     let scope = pod.join(format!("cri-containerd-{}.scope", id('c')));
     std::fs::create_dir_all(&scope).unwrap();
     connect(&scene, &scope, "true");
-    let contacts = contacts(watch.end());
+    let contacts = joined(watch.end()).0;
     let [contact] = &contacts[..] else { panic!("{contacts:#?}") };
     let actor = &contact.actor;
     assert_eq!((actor.pod_uid.as_deref(), actor.container.as_deref()), (Some(POD), Some(&*id('c'))));

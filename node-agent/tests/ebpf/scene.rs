@@ -14,7 +14,11 @@ use beaconwatch_agent::clock::NodeClock;
 use beaconwatch_agent::ebpf::{CgroupRoot, Ebpf, EbpfError, EbpfOptions, HookReport};
 use beaconwatch_agent::queue::Arrival;
 use beaconwatch_agent::source::ringbuf::{self, RingHandle};
+use beaconwatch_engine::contact::Contact;
+use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::Input;
+use beaconwatch_engine::limits::Limits;
+use beaconwatch_engine::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;
 
@@ -250,6 +254,24 @@ pub(crate) struct Watch {
     pub(crate) ebpf: Ebpf,
     handle: Option<RingHandle>,
     inputs: Receiver<Arrival>,
+}
+
+/// What the kernel told, joined by the engine's session layer: the contacts, and what was counted.
+pub(crate) fn joined(inputs: Vec<(Timestamp, Input)>) -> (Vec<Contact>, Counters) {
+    let mut sessions = Sessions::with_limits(&Limits::default());
+    let mut out = Vec::new();
+    let mut last = Timestamp::ZERO;
+    for (now, input) in inputs {
+        last = now;
+        if let Input::Event(event) = input {
+            sessions.handle(now, event, &mut out);
+        }
+    }
+    sessions.finish(last, &mut out);
+    let contact = |output| if let SessionOutput::Contact(contact) = output { Some(*contact) } else { None };
+    let mut counters = Counters::default();
+    sessions.count(&mut counters);
+    (out.into_iter().filter_map(contact).collect(), counters)
 }
 
 impl Watch {
