@@ -23,9 +23,9 @@ if [ -n "$(find "$kept/vmlinuz" -mtime -7 2>/dev/null)" ]; then echo "$kept"; ex
 for program in apt-get apt-cache dpkg-deb; do
   command -v "$program" >/dev/null || fail "no $program: the kernels come from Debian's packages"
 done
-mirror=$(sed -n 's/^URIs: *//p' /etc/apt/sources.list.d/*.sources 2>/dev/null | grep -v -- security | head -n 1 || true)
-[ -n "$mirror" ] || mirror=$(awk '$1 == "deb" && $2 ~ /debian\/?$/ { print $2; exit }' /etc/apt/sources.list 2>/dev/null || true)
-[ -n "$mirror" ] || mirror=http://deb.debian.org/debian
+# Of the machine's releases, not of their security updates.
+mirror=$(apt-get indextargets --format '$(REPO_URI)' | awk '!/security/ && !seen++')
+[ -n "$mirror" ] || fail "apt has no sources (/etc/apt/sources.list.d)"
 
 apt=$cache/apt-$suite-$architecture
 mkdir -p "$apt/lists/partial" "$apt/archives/partial"
@@ -39,7 +39,8 @@ options=(-o "Dir::Etc::sourcelist=$apt/sources.list" -o Dir::Etc::sourceparts=/d
 log=$(mktemp) work=$(mktemp -d)
 trap 'rm -rf "$log" "$work"' EXIT
 apt-get "${options[@]}" update >"$log" 2>&1 || { tail -n 20 "$log" >&2; fail "the package list of $suite ($architecture) cannot be had"; }
-package=$(apt-cache "${options[@]}" pkgnames linux-image- | grep -E "^linux-image-($pattern)\$" | sort -V | tail -n 1 || true)
+package=$(apt-cache "${options[@]}" pkgnames linux-image- |
+  PATTERN="^linux-image-($pattern)\$" awk '$0 ~ ENVIRON["PATTERN"]' | sort -V | tail -n 1)
 [ -n "$package" ] || fail "$suite ($architecture) has no package linux-image-$pattern"
 (cd "$work" && apt-get "${options[@]}" download "$package" >"$log" 2>&1) ||
   { tail -n 20 "$log" >&2; fail "$package of $suite cannot be had"; }
