@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Computes the identities of engine/tests/identity-vectors.txt a second time, from their description in
-engine/src/identity/message.rs, with nothing of the engine. Without arguments it compares and fails on a difference;
+"""Computes the identities of crates/engine/tests/identity-vectors.txt a second time, from their description in
+crates/engine/src/identity/message.rs, with nothing of the engine. Without arguments it compares and fails on a difference;
 with --write it fills them in (a new line begins with any word).
 """
 import hashlib
@@ -9,7 +9,7 @@ import pathlib
 import sys
 import urllib.parse
 
-FILE = pathlib.Path(__file__).resolve().parent.parent / "engine/tests/identity-vectors.txt"
+FILE = pathlib.Path(__file__).resolve().parent.parent / "crates/engine/tests/identity-vectors.txt"
 VERSION = 1
 DOMAINS = {
     "alone": 1, "actor": 2, "workload": 3, "replica": 4, "executable": 5, "destination": 6, "signature": 7,

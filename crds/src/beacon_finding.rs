@@ -4,7 +4,7 @@
 //! A finding has no spec and no status, like an Event: it is a record, and one write stores it.
 #![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
-use beaconwatch_engine::finding::Term;
+use beaconwatch_engine::assess::finding::Term;
 use kube::CustomResource;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,9 @@
 
 use std::net::IpAddr;
 
-use beaconwatch_engine::naming::domain;
-use beaconwatch_engine::policy::Exception;
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::policy::Exception;
+use beaconwatch_engine::observe::naming::domain;
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::protocol::Protocol;

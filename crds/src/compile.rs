@@ -11,7 +11,7 @@ mod selectors;
 use core::fmt;
 use std::sync::Arc;
 
-use beaconwatch_engine::policy::{self, Policy, PolicyId, PolicySource};
+use beaconwatch_engine::assess::policy::{self, Policy, PolicyId, PolicySource};
 use beaconwatch_engine::time::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 

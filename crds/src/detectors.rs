@@ -1,6 +1,6 @@
 //! Detectors and their knobs.
 
-use beaconwatch_engine::policy;
+use beaconwatch_engine::assess::policy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -13,7 +13,7 @@ mod tree;
 use core::fmt;
 use std::path::{Path, PathBuf};
 
-use beaconwatch_engine::policy::{Policy, PolicySet};
+use beaconwatch_engine::assess::policy::{Policy, PolicySet};
 
 use crate::API_VERSION;
 use crate::compile::FieldError;

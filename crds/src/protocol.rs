@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 

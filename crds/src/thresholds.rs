@@ -1,6 +1,6 @@
 //! When a score is recorded, told, and of which severity.
 
-use beaconwatch_engine::policy;
+use beaconwatch_engine::assess::policy;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

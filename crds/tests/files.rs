@@ -5,8 +5,8 @@ use std::path::Path;
 
 use beaconwatch_crds::file::{self, Loaded, PlacedPolicy};
 use beaconwatch_engine::actor::Actor;
-use beaconwatch_engine::policy::{Mode, PolicySource, Requirement, WorkloadSelector};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::policy::{Mode, PolicySource, Requirement, WorkloadSelector};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 
 const WALK_THROUGH: &str = include_str!("files/payments.yaml");
 
@@ -61,9 +61,9 @@ fn names_and_networks_of_one_exception_are_alternatives() {
 fn what_is_not_given_has_the_engines_defaults() {
     let policies = read(&cluster("{}"));
     let policy = &policies[0].policy;
-    assert_eq!(policy.detectors, beaconwatch_engine::policy::Detectors::default());
-    assert_eq!(policy.thresholds, beaconwatch_engine::policy::Thresholds::default());
-    assert_eq!(policy.workloads, beaconwatch_engine::policy::WorkloadSelector::default());
+    assert_eq!(policy.detectors, beaconwatch_engine::assess::policy::Detectors::default());
+    assert_eq!(policy.thresholds, beaconwatch_engine::assess::policy::Thresholds::default());
+    assert_eq!(policy.workloads, beaconwatch_engine::assess::policy::WorkloadSelector::default());
 }
 
 #[test]

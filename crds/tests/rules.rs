@@ -1,7 +1,7 @@
 //! The generated schemas use only what the reader of policy files holds files to, and every rule has a message.
 
 use beaconwatch_crds::manifest;
-use beaconwatch_engine::finding::Term;
+use beaconwatch_engine::assess::finding::Term;
 use serde_json::Value;
 
 /// Keywords that the reader of files checks, or that say nothing about a value.

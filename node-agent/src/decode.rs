@@ -6,8 +6,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{BURST_PAUSE_NS, Bytes, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
+use beaconwatch_engine::observe::contact::{BURST_PAUSE_NS, Bytes, Packets, Transport};
 use node_agent_common::event::{self, Header, Kind, established, family, transport};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 

@@ -35,8 +35,8 @@ use std::time::Duration;
 
 use beaconwatch_crds::beacon_node::{BeaconNodeStatus, PolicyOnNode};
 use beaconwatch_crds::units::TimeText;
-use beaconwatch_engine::finding::Finding;
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::finding::Finding;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 use kube::Client;
 use tokio::sync::{Notify, mpsc, watch};

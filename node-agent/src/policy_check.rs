@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use beaconwatch_crds::breadth;
 use beaconwatch_crds::file::PlacedPolicy;
-use beaconwatch_engine::policy::{Mode, Policy};
+use beaconwatch_engine::assess::policy::{Mode, Policy};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::policy_files::{self, Refused};

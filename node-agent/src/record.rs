@@ -8,7 +8,7 @@ pub mod page;
 
 use std::io;
 
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::assess::finding::Finding;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::{CharEscape, Formatter};

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use beaconwatch_engine::assess::finding::{Finding, FindingId};
+use beaconwatch_engine::assess::policy::PolicySet;
 use beaconwatch_engine::detection::Candidate;
 use beaconwatch_engine::engine::{Engine, drive};
-use beaconwatch_engine::finding::{Finding, FindingId};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::args::{ReplayArgs, ReplayOutput};

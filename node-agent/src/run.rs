@@ -3,8 +3,8 @@
 //! Live and replay are this same loop; they differ in what [`Step`] their source returns. No clock here: the
 //! source says what time it is.
 
+use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::engine::{self, Engine};
-use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use beaconwatch_engine::finding::{Finding, FindingKind, FindingState, Severity};
+use beaconwatch_engine::assess::finding::{Finding, FindingKind, FindingState, Severity};
 use tokio::runtime::Handle;
 
 use crate::clock::Stopwatch;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::LossPlace;
-use beaconwatch_engine::session::SandboxRuntime;
+use beaconwatch_engine::observe::session::SandboxRuntime;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::checkpoint::CheckpointCounters;

@@ -16,7 +16,7 @@ use beaconwatch_agent::kube::object::Place;
 use beaconwatch_agent::kube::spool::{Spool, SpoolLimits};
 use beaconwatch_agent::kube::{KubeOptions, KubeParts, Shared, run};
 use beaconwatch_crds::beacon_node::BeaconNodeStatus;
-use beaconwatch_engine::finding::{FindingState, Severity};
+use beaconwatch_engine::assess::finding::{FindingState, Severity};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;
 use http::{Method, Request, Response};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use beaconwatch_agent::args::{Args, Command};
-use beaconwatch_engine::finding::{Finding, FindingKind};
+use beaconwatch_engine::assess::finding::{Finding, FindingKind};
 use clap::Parser;
 
 #[test]

@@ -16,7 +16,7 @@ use beaconwatch_agent::kube::{KubeOptions, KubeParts, Shared, run};
 use beaconwatch_agent::queue::{Arrival, InputSender};
 use beaconwatch_crds::beacon_node::BeaconNodeStatus;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
-use beaconwatch_engine::finding::{Finding, FindingState, Severity};
+use beaconwatch_engine::assess::finding::{Finding, FindingState, Severity};
 use beaconwatch_engine::input::{Input, WorkloadChange};
 use beaconwatch_engine::time::Timestamp;
 use k8s_openapi::api::events::v1::Event;

@@ -4,7 +4,7 @@
 mod example;
 
 use beaconwatch_agent::record::{self, FIELDS};
-use beaconwatch_engine::finding::FindingKind;
+use beaconwatch_engine::assess::finding::FindingKind;
 use serde_json::{Value, json};
 
 fn line() -> Value {

@@ -9,12 +9,12 @@ use beaconwatch_agent::args::{Args, Command};
 use beaconwatch_agent::recording::Recorder;
 use beaconwatch_agent::run::{self, Step};
 use beaconwatch_engine::actor::FileId;
-use beaconwatch_engine::contact::{Bytes, Packets, Transport};
+use beaconwatch_engine::assess::finding::Finding;
+use beaconwatch_engine::assess::policy::PolicySet;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::Finding;
 use beaconwatch_engine::input::{Event, Input, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::policy::PolicySet;
+use beaconwatch_engine::observe::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::time::Timestamp;
 use clap::Parser;
 

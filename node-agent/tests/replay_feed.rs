@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use beaconwatch_agent::replay::inputs::zeek_logs;
 use beaconwatch_agent::replay::{Feed, FileKind, Taken};
-use beaconwatch_engine::contact::{Contact, ContactKind, NameSource, Naming};
 use beaconwatch_engine::input::Input;
+use beaconwatch_engine::observe::contact::{Contact, ContactKind, NameSource, Naming};
 use beaconwatch_skip::without_data;
 
 const HEAD: &str = "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p";

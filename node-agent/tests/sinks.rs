@@ -13,7 +13,7 @@ use beaconwatch_agent::sink::metrics::{METRICS, MetricsServer, ProcessUsage, Sou
 use beaconwatch_agent::sink::queue::Taken;
 use beaconwatch_agent::sink::{Queue, SinkName, SinkOptions, Sinks};
 use beaconwatch_agent::status::{AgentStatus, HookStatus, StatusBoard};
-use beaconwatch_engine::finding::{Finding, FindingState};
+use beaconwatch_engine::assess::finding::{Finding, FindingState};
 use beaconwatch_engine::input::LossPlace;
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;

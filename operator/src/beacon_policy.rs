@@ -12,7 +12,7 @@ mod validate;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 use kube::Client;
 use kube::core::DeserializeGuard;

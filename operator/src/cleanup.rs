@@ -147,7 +147,7 @@ mod tests {
             uid: None,
             version: None,
             last_seen: Timestamp::from_nanos(last_seen * 1_000_000_000),
-            policy: beaconwatch_engine::policy::PolicyId::default(),
+            policy: beaconwatch_engine::assess::policy::PolicyId::default(),
             severity: "High".into(),
             node: None,
             identities: 0,

@@ -6,7 +6,7 @@ use beaconwatch_crds::compile::{self, CompileError};
 use beaconwatch_crds::exceptions::Exception;
 use beaconwatch_crds::policy_status::PolicyStatus;
 use beaconwatch_crds::{BeaconPolicy, ClusterBeaconPolicy};
-use beaconwatch_engine::policy::{Policy, PolicyId};
+use beaconwatch_engine::assess::policy::{Policy, PolicyId};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::{Client, Resource, ResourceExt};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use beaconwatch_crds::BeaconPolicy;
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_operator::beacon_policy::{Context, reconcile, retry};
 use beaconwatch_operator::cluster::standing::{Standing, Standings};
 use beaconwatch_operator::metrics::Metrics;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use beaconwatch_crds::{BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_operator::cluster::standing::{LISTED_MAX, Standing, Standings};
 use beaconwatch_operator::cluster::{AgentPods, Change, Cluster};

@@ -13,12 +13,14 @@ use std::time::Instant;
 use beaconwatch_codec::checkpoint;
 use beaconwatch_codec::recording::{Block, RecordingReader, RecordingWriter};
 use beaconwatch_engine::actor::{Actor, FileId, Process};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, Naming, Packets, Transport};
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    Bytes, Contact, ContactKind, Destination, Naming, Packets, Transport,
+};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 const ROUNDS: usize = 9;

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Process};
-use beaconwatch_engine::contact::{
-    Bytes, Contact, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
-};
+use beaconwatch_engine::assess::policy::{Policy, PolicyId, PolicySet, PolicySource};
 use beaconwatch_engine::counters::BoundedTable;
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::input::{Event, Input, WorkloadChange};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::policy::{Policy, PolicyId, PolicySet, PolicySource};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    Bytes, Contact, ContactKind, Destination, DnsQuestion, NameSource, Naming, Transport,
+};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::checkpoint::{self, CheckpointFileError};
@@ -219,5 +219,5 @@ fn write_the_fixtures_of_this_version() {
     // What the fuzz target of the engine begins with: sections behind their lengths.
     let section = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_le_bytes(), bytes].concat();
     let seed: Vec<u8> = learned.sections.iter().flat_map(|one| section(&one.bytes)).collect();
-    std::fs::write(fixture("../../../engine/fuzz/seeds/checkpoint/learned"), seed).unwrap();
+    std::fs::write(fixture("../../engine/fuzz/seeds/checkpoint/learned"), seed).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use beaconwatch_engine::policy;
+use beaconwatch_engine::assess::policy;
 
 use super::Field;
 use crate::detectors::{

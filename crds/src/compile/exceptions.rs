@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use beaconwatch_engine::policy;
+use beaconwatch_engine::assess::policy;
 use beaconwatch_engine::time::Timestamp;
 
 use super::Field;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beaconwatch_engine::policy::{Requirement, WorkloadSelector};
+use beaconwatch_engine::assess::policy::{Requirement, WorkloadSelector};
 
 use super::Field;
 use crate::selectors::{

@@ -1,7 +1,7 @@
 //! One policy of a file: all its problems in one go, those of the schema and those that only the compiler sees, and as
 //! much of the policy as can be read in spite of them.
 
-use beaconwatch_engine::policy::{Policy, PolicySource};
+use beaconwatch_engine::assess::policy::{Policy, PolicySource};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 

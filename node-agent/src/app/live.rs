@@ -132,7 +132,7 @@ fn checkpoint(args: &RunArgs) -> Option<PathBuf> {
 fn tell_start(
     ebpf: &Ebpf,
     hooks: &[HookReport],
-    policies: &beaconwatch_engine::policy::PolicySet,
+    policies: &beaconwatch_engine::assess::policy::PolicySet,
     cluster: bool,
 ) {
     let attached = hooks.iter().filter(|report| report.state == HookState::Attached).count();

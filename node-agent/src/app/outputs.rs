@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context;
+use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::Finding;
 use tokio::runtime::Runtime;
 
 use crate::args::{OutputFormat, RunArgs};

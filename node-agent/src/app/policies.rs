@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use beaconwatch_engine::policy::PolicySet;
+use beaconwatch_engine::assess::policy::PolicySet;
 use beaconwatch_engine::reputation::ReputationList;
 
 use crate::reputation::{self, ReputationError};

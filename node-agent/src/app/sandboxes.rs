@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::Pod;
-use beaconwatch_engine::session::{Sandbox, SandboxRuntime};
+use beaconwatch_engine::observe::session::{Sandbox, SandboxRuntime};
 
 /// A sandbox and its pod, if that is known.
 pub(crate) type Sandboxed = (Sandbox, Option<Arc<Pod>>);

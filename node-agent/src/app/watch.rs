@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use beaconwatch_engine::assess::finding::{Finding, FindingState};
+use beaconwatch_engine::assess::policy::PolicySet;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::{Finding, FindingState};
 use beaconwatch_engine::input::{Input, LossPlace};
-use beaconwatch_engine::policy::PolicySet;
 use beaconwatch_engine::time::Timestamp;
 
 use super::sandboxes::{self, Sandboxed};

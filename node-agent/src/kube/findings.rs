@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beaconwatch_crds::BeaconFinding;
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::assess::finding::Finding;
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, Patch, PatchParams, PostParams};

@@ -3,7 +3,7 @@
 //! They rest on identities, which are specified ([`beaconwatch_engine::identity`]). A name is as long as its identity: of
 //! shorter ones, who chooses the names of destinations could find two that are stored in one object.
 
-use beaconwatch_engine::finding::{Finding, FindingId};
+use beaconwatch_engine::assess::finding::{Finding, FindingId};
 use beaconwatch_engine::identity;
 
 /// Bytes of the readable part of a name.

@@ -7,11 +7,11 @@ use beaconwatch_crds::beacon_finding::{
 };
 use beaconwatch_crds::units::TimeText;
 use beaconwatch_engine::actor::{ExecutableOrigin, Process};
-use beaconwatch_engine::contact::NameSource;
-use beaconwatch_engine::finding::{Finding, FindingKind, FindingState, Rhythm, Severity};
+use beaconwatch_engine::assess::finding::{Finding, FindingKind, FindingState, Rhythm, Severity};
+use beaconwatch_engine::assess::policy::Mode;
 use beaconwatch_engine::identity;
-use beaconwatch_engine::policy::Mode;
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::NameSource;
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use kube::api::ObjectMeta;
 
 use super::name;
@@ -194,7 +194,7 @@ fn every(rhythm: &Rhythm) -> String {
     if vary < 1.0 { period } else { format!("{period} ±{vary:.0}%") }
 }
 
-fn evidence(item: &beaconwatch_engine::finding::Evidence) -> EvidenceItem {
+fn evidence(item: &beaconwatch_engine::assess::finding::Evidence) -> EvidenceItem {
     EvidenceItem {
         term: item.term.as_str().to_owned(),
         level: item.level.to_owned(),

@@ -10,7 +10,7 @@ use beaconwatch_crds::beacon_node::{ExceptionUse, PolicyOnNode};
 use beaconwatch_crds::compile::{self, CompileError};
 use beaconwatch_crds::units::TimeText;
 use beaconwatch_crds::{BeaconPolicy, ClusterBeaconPolicy};
-use beaconwatch_engine::policy::{Policy, PolicyId, PolicySet, PolicySource};
+use beaconwatch_engine::assess::policy::{Policy, PolicyId, PolicySet, PolicySource};
 use beaconwatch_engine::time::Timestamp;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;

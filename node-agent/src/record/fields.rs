@@ -1,10 +1,10 @@
 //! The list of fields.
 
 use beaconwatch_engine::actor::{ExecutableOrigin, Pod, Process};
-use beaconwatch_engine::contact::NameSource;
-use beaconwatch_engine::finding::{Finding, FindingKind, Rhythm};
-use beaconwatch_engine::policy::Mode;
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::finding::{Finding, FindingKind, Rhythm};
+use beaconwatch_engine::assess::policy::Mode;
+use beaconwatch_engine::observe::contact::NameSource;
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::Value::{Evidence, Flag, Number, Text, Texts, Whole, Wholes};

@@ -1,6 +1,6 @@
 //! The arithmetic of the pictures, the same for terminal and page: no characters, no pixels.
 
-use beaconwatch_engine::finding::Rhythm;
+use beaconwatch_engine::assess::finding::Rhythm;
 use beaconwatch_engine::time::Timestamp;
 
 /// Where each time lies between the first and the last, from 0 to 1. Empty for fewer than two times.
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_histogram_holds_all_gaps_and_shows_the_window() {
         let rhythm = Rhythm {
-            kind: beaconwatch_engine::finding::RhythmKind::Fixed,
+            kind: beaconwatch_engine::assess::finding::RhythmKind::Fixed,
             bits: 12.0,
             period_secs: 60.0,
             window_secs: (58.0, 62.0),

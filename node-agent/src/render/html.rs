@@ -6,7 +6,7 @@
 
 use core::fmt::Write;
 
-use beaconwatch_engine::finding::{Finding, Severity};
+use beaconwatch_engine::assess::finding::{Finding, Severity};
 
 use super::{calendar, figure, harmless, text};
 

@@ -4,7 +4,7 @@
 use core::fmt::Write;
 
 use beaconwatch_engine::actor::Process;
-use beaconwatch_engine::finding::{Evidence, Finding, FindingState, Severity};
+use beaconwatch_engine::assess::finding::{Evidence, Finding, FindingState, Severity};
 
 use super::{calendar, chart, figure, harmless};
 
@@ -137,7 +137,7 @@ pub fn whither(finding: &Finding) -> String {
         let _ = write!(text, ":{}", destination.port);
     }
     let _ = write!(text, " {}", destination.transport.as_str());
-    if finding.protocol != beaconwatch_engine::protocol::AppProtocol::Unknown {
+    if finding.protocol != beaconwatch_engine::observe::protocol::AppProtocol::Unknown {
         let _ = write!(text, "/{}", finding.protocol.as_str());
     }
     if finding.may_be_backend {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use beaconwatch_engine::actor::{Actor, Pod};
-use beaconwatch_engine::contact::Destination;
 use beaconwatch_engine::detection::{Alias, Candidate, Explanation, Outcome};
+use beaconwatch_engine::observe::contact::Destination;
 
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::assess::finding::Finding;
 
 use crate::render::text::Style;
 use crate::render::{self, calendar, figure, harmless};
@@ -263,7 +263,7 @@ fn line(out: &mut String, text: &str) {
 mod tests {
     use super::*;
     use beaconwatch_engine::actor::Process;
-    use beaconwatch_engine::contact::Transport;
+    use beaconwatch_engine::observe::contact::Transport;
 
     fn to(address: &str, port: u16, name: Option<&str>) -> Destination {
         Destination {

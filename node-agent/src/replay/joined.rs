@@ -10,11 +10,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use beaconwatch_engine::collections::Map;
-use beaconwatch_engine::contact::{BURST_PAUSE, Contact, ContactEnd, ContactKind, NameSource, is_judged};
 use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::naming::{self, Client, LookUps, domain};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    BURST_PAUSE, Contact, ContactEnd, ContactKind, NameSource, is_judged,
+};
+use beaconwatch_engine::observe::naming::{self, Client, LookUps, domain};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::source::record::{Answers, Connection};

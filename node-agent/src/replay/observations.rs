@@ -9,7 +9,7 @@ mod record;
 use std::io::Write;
 use std::path::Path;
 
-use beaconwatch_engine::protocol::{Carrier, Detail, Direction, FlowParser, Observation};
+use beaconwatch_engine::observe::protocol::{Carrier, Detail, Direction, FlowParser, Observation};
 use serde_json::{Map, Value};
 
 use crate::source::pcap::{

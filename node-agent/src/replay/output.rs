@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Result, Stdout, Write};
 
-use beaconwatch_engine::finding::{Finding, FindingId};
+use beaconwatch_engine::assess::finding::{Finding, FindingId};
 
 use super::{Summary, score};
 use crate::args::{ReplayArgs, ReplayOutput};

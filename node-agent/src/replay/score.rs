@@ -2,7 +2,7 @@
 
 use std::io::{Result, Write};
 
-use beaconwatch_engine::finding::{Finding, FindingState};
+use beaconwatch_engine::assess::finding::{Finding, FindingState};
 
 /// Writes one line; the closing of a finding says nothing new.
 ///

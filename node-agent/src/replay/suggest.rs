@@ -7,11 +7,11 @@ use core::fmt::Write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use beaconwatch_engine::actor::{Actor, Pod};
+use beaconwatch_engine::assess::finding::{Finding, Severity};
 use beaconwatch_engine::collections::Set;
-use beaconwatch_engine::contact::Destination;
 use beaconwatch_engine::detection::{Explanation, Outcome};
-use beaconwatch_engine::finding::{Finding, Severity};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::Destination;
+use beaconwatch_engine::observe::protocol::AppProtocol;
 
 use crate::render::{figure, harmless};
 

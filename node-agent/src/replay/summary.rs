@@ -4,13 +4,13 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use beaconwatch_engine::assess::finding::Severity;
+use beaconwatch_engine::assess::policy::{
+    Detectors, Mode, Policy, PolicyId, PolicySource, Thresholds, WorkloadSelector,
+};
 use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::detection::AlertThreshold;
 use beaconwatch_engine::engine::Engine;
-use beaconwatch_engine::finding::Severity;
-use beaconwatch_engine::policy::{
-    Detectors, Mode, Policy, PolicyId, PolicySource, Thresholds, WorkloadSelector,
-};
 use beaconwatch_engine::time::Timestamp;
 
 use super::coverage::Coverage;

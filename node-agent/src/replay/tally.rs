@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use beaconwatch_engine::assess::finding::{Finding, FindingId, FindingState, Severity};
 use beaconwatch_engine::collections::{Set, hash_of};
-use beaconwatch_engine::finding::{Finding, FindingId, FindingState, Severity};
 use beaconwatch_engine::input::{Event, Input};
 use beaconwatch_engine::time::Timestamp;
 

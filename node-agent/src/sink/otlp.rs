@@ -11,7 +11,7 @@ mod settings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use beaconwatch_engine::finding::Finding;
+use beaconwatch_engine::assess::finding::Finding;
 
 use super::queue::{Queue, Taken};
 pub use connection::{Exporter, Outcome};

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use beaconwatch_engine::finding::{Finding, FindingState};
+use beaconwatch_engine::assess::finding::{Finding, FindingState};
 use tokio::sync::Notify;
 
 use super::SinkName;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use beaconwatch_engine::finding::{Finding, FindingState};
+use beaconwatch_engine::assess::finding::{Finding, FindingState};
 
 use super::queue::{Queue, Taken};
 use crate::record;

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::observe::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, Address};
@@ -199,7 +199,7 @@ mod tests {
         let (records, refusals) = read(&format!("{HEAD}1.5,,10.0.0.1,5,10.0.0.2,3128,tcp,\"http,ssl\",,\n"));
         assert_eq!(refusals.total(), 0);
         let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
-        assert_eq!(connection.protocol, beaconwatch_engine::protocol::AppProtocol::Tls);
+        assert_eq!(connection.protocol, beaconwatch_engine::observe::protocol::AppProtocol::Tls);
         assert_eq!((connection.bytes, connection.duration), (None, None));
         assert_eq!(connection.port, 3128);
     }

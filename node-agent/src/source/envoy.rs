@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, ContactKind, Destination, NameSource, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{Bytes, ContactKind, Destination, NameSource, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, Address};

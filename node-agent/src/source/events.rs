@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
 use beaconwatch_engine::collections::{Map, Set};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, DnsQuestion, NameSource, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
-use beaconwatch_engine::naming::{self, Indicated, domain};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    Bytes, Contact, ContactKind, DnsQuestion, NameSource, Naming, Transport,
+};
+use beaconwatch_engine::observe::naming::{self, Indicated, domain};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, SeededHash};

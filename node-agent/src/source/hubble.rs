@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
 use beaconwatch_engine::collections::{Map, Set};
-use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
 use beaconwatch_engine::input::WorkloadChange;
-use beaconwatch_engine::naming::{self, Indicated};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{ContactKind, DnsQuestion, Transport};
+use beaconwatch_engine::observe::naming::{self, Indicated};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::Actors;
@@ -217,7 +217,7 @@ impl Reader for HubbleReader {
 
 #[cfg(test)]
 mod tests {
-    use beaconwatch_engine::contact::Naming;
+    use beaconwatch_engine::observe::contact::Naming;
 
     use super::*;
 

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport};
 use beaconwatch_engine::input::WorkloadChange;
-use beaconwatch_engine::naming::{Asked, Indicated};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport,
+};
+use beaconwatch_engine::observe::naming::{Asked, Indicated};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 /// Identity of a connection in a log, hashed (Zeek's `uid`); 0: the row has none.

@@ -9,8 +9,8 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use beaconwatch_engine::contact::Transport;
 use beaconwatch_engine::input::Event;
+use beaconwatch_engine::observe::contact::Transport;
 
 use crate::decode::{DecodeError, Decoded, FoundSocket, decode_processes, decode_sockets};
 use crate::ebpf::{CgroupRoot, Older};

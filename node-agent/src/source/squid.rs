@@ -10,8 +10,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use beaconwatch_engine::contact::{Contact, ContactKind, Destination, NameSource, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{Contact, ContactKind, Destination, NameSource, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, Address};

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::Transport;
-use beaconwatch_engine::naming::domain;
-use beaconwatch_engine::protocol::{AppProtocol, Text};
+use beaconwatch_engine::observe::contact::Transport;
+use beaconwatch_engine::observe::naming::domain;
+use beaconwatch_engine::observe::protocol::{AppProtocol, Text};
 
 mod time;
 

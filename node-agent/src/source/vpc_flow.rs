@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use beaconwatch_engine::collections::Map;
-use beaconwatch_engine::contact::{ContactKind, Transport};
+use beaconwatch_engine::observe::contact::{ContactKind, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::actors::{Actors, Address};

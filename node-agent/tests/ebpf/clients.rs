@@ -6,8 +6,8 @@ mod hello;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use beaconwatch_engine::contact::Transport;
-use beaconwatch_engine::protocol::Observation;
+use beaconwatch_engine::observe::contact::Transport;
+use beaconwatch_engine::observe::protocol::Observation;
 
 use crate::stage::{CERTIFICATE, KEY, Stage, answer_http};
 

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::process::Command;
 
 use beaconwatch_agent::ebpf::EbpfOptions;
-use beaconwatch_engine::contact::Bytes;
 use beaconwatch_engine::input::{Event, Input, SocketId};
+use beaconwatch_engine::observe::contact::Bytes;
 use rustix::net::{AddressFamily, SocketType, connect, listen, socket};
 
 use crate::scene::{CLOSES, REFUSES, SERVER, Scene, Watch};

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use beaconwatch_agent::ebpf::EbpfOptions;
-use beaconwatch_engine::contact::{Contact, ContactKind};
+use beaconwatch_engine::observe::contact::{Contact, ContactKind};
 use beaconwatch_skip::skip;
 
 use crate::scene::{ANSWER, CLOSES, SERVER, Scene, Watch, joined, load};

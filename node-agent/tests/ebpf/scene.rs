@@ -14,11 +14,11 @@ use beaconwatch_agent::clock::NodeClock;
 use beaconwatch_agent::ebpf::{CgroupRoot, Ebpf, EbpfError, EbpfOptions, HookReport};
 use beaconwatch_agent::queue::Arrival;
 use beaconwatch_agent::source::ringbuf::{self, RingHandle};
-use beaconwatch_engine::contact::Contact;
 use beaconwatch_engine::counters::Counters;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
+use beaconwatch_engine::observe::contact::Contact;
+use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind};
 use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
+use beaconwatch_engine::observe::contact::{Bytes, Contact, ContactKind};
+use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::container::{self, Mode, Truth};

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use beaconwatch_agent::ebpf::EbpfOptions;
-use beaconwatch_engine::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload, SocketId};
+use beaconwatch_engine::observe::contact::{Bytes, Packets, Transport};
 
 use crate::container::question;
 use crate::scene::{ANSWER, CLOSES, REFUSES, REPEATS, SERVER, SERVER_V6, Scene, WAITS, Watch};

@@ -11,11 +11,11 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use beaconwatch_agent::ebpf::EbpfOptions;
-use beaconwatch_engine::contact::{Contact, ContactKind, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::protocol::{self, Carrier, Detail, FlowParser, Observation};
-use beaconwatch_engine::session::{SessionOutput, Sessions};
+use beaconwatch_engine::observe::contact::{Contact, ContactKind, Transport};
+use beaconwatch_engine::observe::protocol::{self, Carrier, Detail, FlowParser, Observation};
+use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_skip::skip;
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ExecutableOrigin, FileId, Owner, Pod, Process};
-use beaconwatch_engine::contact::{Bytes, Destination, NameSource, Transport};
-use beaconwatch_engine::finding::{
+use beaconwatch_engine::assess::finding::{
     Evidence, Finding, FindingId, FindingKind, FindingState, ReplicaCount, Rhythm, RhythmKind, Severity, Term,
 };
-use beaconwatch_engine::policy::{Mode, PolicyId};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::policy::{Mode, PolicyId};
+use beaconwatch_engine::observe::contact::{Bytes, Destination, NameSource, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 /// The finding of the documentation, as far as it is made up there.

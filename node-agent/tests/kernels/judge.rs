@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use beaconwatch_agent::source::recording::RecordingSource;
-use beaconwatch_engine::contact::{Bytes, Contact};
 use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
+use beaconwatch_engine::observe::contact::{Bytes, Contact};
+use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 use serde_json::Value;
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use beaconwatch_agent::replay::{Feed, FileKind, Taken};
 use beaconwatch_agent::source::pcap::{PayloadLimit, PcapInputs};
-use beaconwatch_engine::contact::{Bytes, Contact, ContactKind, NameSource, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::session::{SessionOutput, Sessions};
+use beaconwatch_engine::observe::contact::{Bytes, Contact, ContactKind, NameSource, Packets, Transport};
+use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::traffic::{BEGIN_SECS, CLIENT, Does, Step};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod, Process};
-use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{Finding, FindingId, FindingKind, FindingState, Severity};
-use beaconwatch_engine::policy::{Mode, PolicyId};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::finding::{Finding, FindingId, FindingKind, FindingState, Severity};
+use beaconwatch_engine::assess::policy::{Mode, PolicyId};
+use beaconwatch_engine::observe::contact::{Bytes, Destination, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 pub(crate) fn finding(id: u64, state: FindingState, severity: Severity) -> Finding {

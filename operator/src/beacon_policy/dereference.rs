@@ -1,7 +1,7 @@
 //! The dereference step: what the rest of the cluster says about a policy. It was computed before; here it is
 //! looked up, and must speak of this very object.
 
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use kube::core::DeserializeGuard;
 use kube::{Resource, ResourceExt};
 

@@ -5,7 +5,7 @@ use beaconwatch_crds::policy_status::{
     CONDITION_ACCEPTED, CONDITION_EXCEPTIONS_CURRENT, CONDITION_PROGRAMMED, CONDITION_SELECTS_WORKLOADS,
     PolicyStatus,
 };
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams};
 use kube::core::DeserializeGuard;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use beaconwatch_crds::policy_status::PolicyOverlap;
-use beaconwatch_engine::policy::{Policy, PolicyId};
+use beaconwatch_engine::assess::policy::{Policy, PolicyId};
 
 use super::classes::Classes;
 use super::selection::selects;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use beaconwatch_crds::BeaconNode;
 use beaconwatch_crds::beacon_node::PolicyOnNode;
 use beaconwatch_crds::units::TimeText;
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::silent_nodes::is_marked;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use beaconwatch_engine::policy::Policy;
+use beaconwatch_engine::assess::policy::Policy;
 
 use super::classes::Class;
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use beaconwatch_crds::policy_status::NodeBehind;
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
 
 use super::Cluster;

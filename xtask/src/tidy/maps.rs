@@ -1,5 +1,5 @@
 //! The state of the engine holds no bare map: a table that has a bound and counts what it costs, or one that leads into
-//! such a table and says which (`engine/src/bounded.rs`).
+//! such a table and says which (`crates/engine/src/bounded.rs`).
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ const WORDS: &str = "ounded by";
 
 /// Looks at every field and every type alias of the engine, tests apart.
 pub(super) fn check(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) -> anyhow::Result<()> {
-    let bounded = Path::new("engine/src/bounded");
-    let aliases = Path::new("engine/src/collections.rs");
-    let in_engine = |file: &&PathBuf| file.starts_with("engine/src") && !file.starts_with(bounded);
+    let bounded = Path::new("crates/engine/src/bounded");
+    let aliases = Path::new("crates/engine/src/collections.rs");
+    let in_engine = |file: &&PathBuf| file.starts_with("crates/engine/src") && !file.starts_with(bounded);
     for file in files.iter().filter(in_engine).filter(|file| *file != aliases) {
         if file.extension().is_none_or(|e| e != "rs") {
             continue;
@@ -52,7 +52,7 @@ impl State<'_> {
         if let Some(bare) = names.0.iter().find(|name| BARE.contains(&name.as_str())) {
             self.complain(
                 ty,
-                &format!("`{bare}` in the engine's state: use a table of engine/src/bounded.rs"),
+                &format!("`{bare}` in the engine's state: use a table of crates/engine/src/bounded.rs"),
             );
         }
         let elsewhere = names.0.iter().find(|name| BOUNDED_ELSEWHERE.contains(&name.as_str()));

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod};
-use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{Evidence, FindingId, ReplicaCount, RhythmKind, Term};
-use beaconwatch_engine::policy::PolicyId;
+use beaconwatch_engine::assess::finding::{Evidence, FindingId, ReplicaCount, RhythmKind, Term};
+use beaconwatch_engine::assess::policy::PolicyId;
+use beaconwatch_engine::observe::contact::{Bytes, Destination, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! The pictures of a finding. Colours come from the page's style; each picture says in words what it shows.
 
-use beaconwatch_engine::finding::{Evidence, Finding};
+use beaconwatch_engine::assess::finding::{Evidence, Finding};
 
 use super::{escape, put};
 use crate::render::{calendar, chart, figure};

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Process};
-use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::{
+use beaconwatch_engine::assess::finding::{
     FindingId, FindingKind, FindingState, ReplicaCount, Rhythm, RhythmKind, Term,
 };
-use beaconwatch_engine::policy::{Mode, PolicyId};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::assess::policy::{Mode, PolicyId};
+use beaconwatch_engine::observe::contact::{Bytes, Destination, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::*;

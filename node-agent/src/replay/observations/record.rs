@@ -2,7 +2,7 @@
 
 mod dns;
 
-use beaconwatch_engine::protocol::{
+use beaconwatch_engine::observe::protocol::{
     Banner, Direction, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Text, TlsCarrier,
     TlsClientHello, TlsServerHello,
 };

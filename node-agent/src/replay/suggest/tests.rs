@@ -2,8 +2,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, Owner, Pod, Process};
-use beaconwatch_engine::contact::{Bytes, Destination, Transport};
-use beaconwatch_engine::finding::FindingKind;
+use beaconwatch_engine::assess::finding::FindingKind;
+use beaconwatch_engine::observe::contact::{Bytes, Destination, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::*;

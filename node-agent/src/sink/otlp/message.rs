@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beaconwatch_engine::finding::{Finding, Severity};
+use beaconwatch_engine::assess::finding::{Finding, Severity};
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Owner, Pod};
-use beaconwatch_engine::contact::Transport;
 use beaconwatch_engine::input::BaselineEntry;
+use beaconwatch_engine::observe::contact::Transport;
 use beaconwatch_engine::time::Timestamp;
 
 use super::row::{Field, Row};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::Transport;
+use beaconwatch_engine::observe::contact::Transport;
 use serde::Deserialize;
 
 use crate::source::value;

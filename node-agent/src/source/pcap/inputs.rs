@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, SocketId, SocketOpened};
+use beaconwatch_engine::observe::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::source::{OrderedSource, PacketReason, Reason, Refusals, Unit};

@@ -3,7 +3,7 @@
 //! The kernel tells paths from its own root, the walk from the one that the agent sees, and a node that is itself a
 //! container (kind, k3d) has its root below that container. All become one before a path is read.
 
-use beaconwatch_engine::session::cgroup::node_root;
+use beaconwatch_engine::observe::session::cgroup::node_root;
 use node_agent_common::event::OUTSIDE_OF_ROOT;
 
 /// Where the roots are.

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use beaconwatch_engine::contact::Contact;
+use beaconwatch_engine::observe::contact::Contact;
 use beaconwatch_engine::time::Timestamp;
 
 /// What follows begins so much later at most.

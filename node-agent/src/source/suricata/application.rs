@@ -1,9 +1,9 @@
 //! Events of application protocols: what they add to the flow that carried them.
 
-use beaconwatch_engine::contact::{ContactKind, Transport};
-use beaconwatch_engine::naming::Asked;
-use beaconwatch_engine::naming::domain::host_name;
-use beaconwatch_engine::protocol::{AppProtocol, host_and_port};
+use beaconwatch_engine::observe::contact::{ContactKind, Transport};
+use beaconwatch_engine::observe::naming::Asked;
+use beaconwatch_engine::observe::naming::domain::host_name;
+use beaconwatch_engine::observe::protocol::{AppProtocol, host_and_port};
 use beaconwatch_engine::time::Timestamp;
 
 use super::event::Event;

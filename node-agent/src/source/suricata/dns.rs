@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use beaconwatch_engine::contact::DnsQuestion;
+use beaconwatch_engine::observe::contact::DnsQuestion;
 
 use super::event::Event;
 use super::pending::{Key, LookUp};

@@ -1,7 +1,7 @@
 //! The members of an event that all types have, as they stand in the line.
 
 use beaconwatch_engine::collections::hash_of;
-use beaconwatch_engine::contact::Transport;
+use beaconwatch_engine::observe::contact::Transport;
 use beaconwatch_engine::time::Timestamp;
 
 use super::End;

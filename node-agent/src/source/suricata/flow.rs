@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::observe::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::End;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ActorKey};
 use beaconwatch_engine::collections::{Map, hash_of};
-use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{ContactKind, DnsQuestion, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 use super::End;

@@ -1,6 +1,6 @@
 use super::*;
-use beaconwatch_engine::contact::{ContactKind, Transport};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{ContactKind, Transport};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 
 fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
     let mut reader = SuricataReader::over(Lines::from_bytes("eve.json", text.as_bytes().to_vec()));

@@ -1,9 +1,9 @@
 //! Rows of application protocols: what they add to the connection that carried them.
 
-use beaconwatch_engine::contact::{Bytes, ContactKind, Transport};
-use beaconwatch_engine::naming::Asked;
-use beaconwatch_engine::naming::domain::host_name;
-use beaconwatch_engine::protocol::{AppProtocol, host_and_port};
+use beaconwatch_engine::observe::contact::{Bytes, ContactKind, Transport};
+use beaconwatch_engine::observe::naming::Asked;
+use beaconwatch_engine::observe::naming::domain::host_name;
+use beaconwatch_engine::observe::protocol::{AppProtocol, host_and_port};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};

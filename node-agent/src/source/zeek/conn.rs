@@ -1,6 +1,6 @@
 //! Rows of conn and open_conn: one connection each.
 
-use beaconwatch_engine::contact::{Bytes, Transport};
+use beaconwatch_engine::observe::contact::{Bytes, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};

@@ -1,7 +1,7 @@
 //! Rows of dns: one question with its answer each.
 
-use beaconwatch_engine::contact::{ContactKind, DnsQuestion, Transport};
-use beaconwatch_engine::protocol::{AppProtocol, DNS_RECORDS_MAX};
+use beaconwatch_engine::observe::contact::{ContactKind, DnsQuestion, Transport};
+use beaconwatch_engine::observe::protocol::{AppProtocol, DNS_RECORDS_MAX};
 use beaconwatch_engine::time::Timestamp;
 
 use super::column::{Column, Row};

@@ -1,6 +1,6 @@
 use super::*;
-use beaconwatch_engine::contact::{ContactKind, Transport};
-use beaconwatch_engine::naming::Asked;
+use beaconwatch_engine::observe::contact::{ContactKind, Transport};
+use beaconwatch_engine::observe::naming::Asked;
 
 fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
     let mut reader = ZeekReader::over(Lines::from_bytes("test.log", text.as_bytes().to_vec()), log);

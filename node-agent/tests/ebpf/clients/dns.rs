@@ -1,6 +1,6 @@
 //! Questions of real resolvers, and the names that connections have from their answers.
 
-use beaconwatch_engine::contact::Transport;
+use beaconwatch_engine::observe::contact::Transport;
 
 use crate::clients::serve_https;
 use crate::stage::{CERTIFICATE, KEY, Stage, answer_http};

@@ -5,8 +5,10 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
 
-use beaconwatch_engine::contact::Contact;
-use beaconwatch_engine::protocol::{Carrier, Detail, Direction, FlowParser, Observation, TlsClientHello};
+use beaconwatch_engine::observe::contact::Contact;
+use beaconwatch_engine::observe::protocol::{
+    Carrier, Detail, Direction, FlowParser, Observation, TlsClientHello,
+};
 
 use crate::stage::{Client, Seen, Stage};
 

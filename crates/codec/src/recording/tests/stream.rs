@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, FileId, Owner, Pod, Process};
-use beaconwatch_engine::contact::{
-    Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Packets, Transport,
-};
+use beaconwatch_engine::assess::policy::{Exception, Policy, PolicyId, PolicySet, PolicySource, Requirement};
 use beaconwatch_engine::identity::Secret;
 use beaconwatch_engine::input::{
     BaselineEntry, Direction, Event, Input, LossPlace, Payload, ProcessStarted, SocketId, SocketOpened,
     WorkloadChange,
 };
 use beaconwatch_engine::inside::Network;
-use beaconwatch_engine::policy::{Exception, Policy, PolicyId, PolicySet, PolicySource, Requirement};
-use beaconwatch_engine::protocol::AppProtocol;
+use beaconwatch_engine::observe::contact::{
+    Bytes, Contact, ContactEnd, ContactKind, Destination, DnsQuestion, NameSource, Naming, Packets, Transport,
+};
+use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
 /// Deterministic pseudo-random numbers (SplitMix64).

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use beaconwatch_engine::protocol::{DnsData, DnsMessage};
+use beaconwatch_engine::observe::protocol::{DnsData, DnsMessage};
 use serde_json::{Map, Value, json};
 
 const CNAME: u16 = 5;

@@ -1,6 +1,6 @@
 //! One flow: its two halves, when it woke up, how it ended.
 
-use beaconwatch_engine::contact::BURST_PAUSE_NS;
+use beaconwatch_engine::observe::contact::BURST_PAUSE_NS;
 use beaconwatch_engine::time::Timestamp;
 
 use super::super::decode::{ACK, FIN, RST, SYN, Segment, SegmentTransport, sctp_data};

@@ -1,0 +1,30 @@
+//! Persistent unbalanced exchange: much more sent than received, or the other way.
+//!
+//! How usual that is for this cluster is weighed by the evidence; this gate only asks for volume and duration.
+
+use crate::assess::detector::Lasting;
+use crate::assess::evidence::producer_consumer_ratio;
+use crate::assess::policy::BalanceKnobs;
+use crate::text::{bytes_text, duration_text};
+use crate::track::conversation::Conversation;
+
+/// (sent - received) / (sent + received), from which an exchange is unbalanced.
+const UNBALANCED: f32 = 0.9;
+
+/// Enough volume for long enough, nearly all of it one way.
+pub(crate) fn gate(c: &Conversation, knobs: &BalanceKnobs, lasting: Lasting) -> bool {
+    let lasting = Lasting { span_secs: lasting.span_secs.max(f64::from(c.longest)), ..lasting };
+    c.bytes.sent.saturating_add(c.bytes.received) >= knobs.minimum_bytes
+        && producer_consumer_ratio(c).is_some_and(|ratio| ratio.abs() >= UNBALANCED)
+        && lasting.at_least(knobs.minimum_span)
+}
+
+/// "sends 40 MiB and receives 5.7 KiB in 74 min".
+pub(crate) fn clause(c: &Conversation) -> String {
+    format!(
+        "sends {} and receives {} in {}",
+        bytes_text(c.bytes.sent),
+        bytes_text(c.bytes.received),
+        duration_text(c.span_secs().max(f64::from(c.longest)))
+    )
+}

@@ -1,0 +1,347 @@
+//! A finding: plain data that explains itself. It speaks of behaviour; it never names a tool or an actor.
+
+use std::sync::Arc;
+
+use crate::actor::{Actor, Pod};
+use crate::assess::policy::{Mode, PolicyId};
+use crate::codec::newtype;
+use crate::identity::Id;
+use crate::observe::contact::{Bytes, Destination};
+use crate::observe::protocol::AppProtocol;
+use crate::text::gap_range;
+use crate::time::Timestamp;
+
+/// Identity of a finding: (workload, executable, destination, kind). The same behaviour seen again, by another
+/// replica, after a restart, or by another version, has the same id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingId(pub Id);
+newtype!(FindingId);
+
+impl core::fmt::Display for FindingId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a finding is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingState {
+    /// New.
+    Opened,
+    /// Severity changed, or the score by at least one bit, or a minute passed with new check-ins.
+    Updated,
+    /// The behaviour ended: nothing for ten periods (at least the idle time), or the engine stops.
+    Closed,
+}
+
+/// What kind of behaviour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FindingKind {
+    /// Beacon-like intervals (or repetitive sizes) over connections, or inside one.
+    Beacon,
+    /// Persistent unbalanced exchange.
+    Unbalanced,
+    /// DNS queries to one domain at beacon-like intervals.
+    DnsBeacon,
+    /// DNS names that carry data.
+    DnsTunnel,
+    /// IRC-style sessions.
+    Irc,
+    /// A connection that stays open for long.
+    LongConnection,
+    /// A protocol on a port where it is not expected.
+    UnexpectedPort,
+    /// A peer that never answers and is asked again and again.
+    FailedRetries,
+}
+
+/// How much a finding deserves attention, by its score and the policy's thresholds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// At least `record`.
+    Low,
+    /// At least `alert`.
+    Medium,
+    /// At least `high`.
+    High,
+    /// At least `critical`.
+    Critical,
+}
+
+/// One item of evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// Which item.
+    pub term: Term,
+    /// Its level, such as `not-in-image-writable`.
+    pub level: &'static str,
+    /// What it adds to the score, in bits; may be negative.
+    pub bits: f32,
+    /// Why, in plain words and numbers.
+    pub sentence: String,
+}
+
+/// Items of evidence; see `detection.md` in the documentation for their levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// Executable: provenance and kind.
+    Who,
+    /// TLS fingerprint unusual for the image.
+    Ja4,
+    /// How the destination was named.
+    Naming,
+    /// Port unusual for the protocol.
+    Port,
+    /// How many distinct workloads talk to the destination.
+    Destination,
+    /// Known to this workload, or new.
+    Baseline,
+    /// When it began, relative to the pod's start.
+    Lag,
+    /// How many replicas do it.
+    Population,
+    /// Rhythm.
+    Timing,
+    /// Request sizes.
+    Size,
+    /// Balance of bytes each way.
+    Balance,
+    /// Data in DNS names.
+    DnsPayload,
+    /// User-supplied lists.
+    Reputation,
+    /// Whether the peer answers.
+    Answer,
+    /// The application protocol itself, where it is a rare one.
+    Protocol,
+    /// How far check-ins lie apart (traffic recorded on a network only).
+    Period,
+}
+
+/// Kind of a rhythm, by its shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RhythmKind {
+    /// No rhythm proven.
+    None,
+    /// Phase-locked timer: a scheduler that does not drift.
+    Ticker,
+    /// At a fixed second of the minute.
+    WallClock,
+    /// Sleep of fixed length, width under 4 %.
+    Fixed,
+    /// Width 4-15 %.
+    Narrow,
+    /// Width 15-60 %.
+    Medium,
+    /// Wider.
+    Wide,
+}
+
+/// The rhythm of a conversation, as the best tracker has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rhythm {
+    /// Kind.
+    pub kind: RhythmKind,
+    /// Evidence against an irregular process, bits: P(ever this much by chance) <= 2^-bits per tracker.
+    pub bits: f32,
+    /// Median gap inside the window, seconds.
+    pub period_secs: f32,
+    /// Predicted window, seconds.
+    pub window_secs: (f32, f32),
+    /// Of the last gaps, how many fell into it ...
+    pub hits: u32,
+    /// ... of so many,
+    pub gaps: u32,
+    /// ... where an irregular process would have hit with this probability each time.
+    pub chance: f32,
+}
+
+impl Rhythm {
+    /// The predicted window in words: `48-71 s`.
+    #[must_use]
+    pub fn window_text(&self) -> String {
+        let (from, to) = self.window_secs;
+        gap_range(from, to)
+    }
+}
+
+/// A finding in one of its states.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Identity.
+    pub id: FindingId,
+    /// State.
+    pub state: FindingState,
+    /// When this state was reached.
+    pub time: Timestamp,
+    /// Kind.
+    pub kind: FindingKind,
+    /// Severity under the policy.
+    pub severity: Severity,
+    /// Sum of the evidence, bits.
+    pub score: f32,
+    /// One sentence: who does what, how often, since when.
+    pub summary: String,
+    /// Who.
+    pub actor: Arc<Actor>,
+    /// The pod, if known by now.
+    pub pod: Option<Arc<Pod>>,
+    /// Name of the container in the pod, if known by now.
+    pub container_name: Option<Box<str>>,
+    /// Where to.
+    pub destination: Destination,
+    /// The address may be a backend of the service that was asked for: another program (a socket load balancer) sees
+    /// addresses before they are reported.
+    pub may_be_backend: bool,
+    /// 1; or about how many destinations, where check-ins move from one to the next: `destination` is the last one.
+    pub destinations: u32,
+    /// Further names by which the destination is known: SNI, registered domain.
+    pub sni: Option<Arc<str>>,
+    /// JA4 fingerprint of the last ClientHello.
+    pub ja4: Option<Arc<str>>,
+    /// What is spoken.
+    pub protocol: AppProtocol,
+    /// First and last check-in.
+    pub window: (Timestamp, Timestamp),
+    /// Check-ins (connections, bursts, queries) in all.
+    pub check_ins: u64,
+    /// Bytes each way in all.
+    pub bytes: Bytes,
+    /// Median bytes each way of a check-in.
+    pub bytes_typical: Bytes,
+    /// Rhythm, if there is one.
+    pub rhythm: Option<Rhythm>,
+    /// Evidence, strongest first.
+    pub evidence: Vec<Evidence>,
+    /// Times of the last check-ins, oldest first, to be drawn.
+    pub recent: Vec<Timestamp>,
+    /// The policy that judged.
+    pub policy: PolicyId,
+    /// Its mode.
+    pub mode: Mode,
+    /// Records that were lost inside the window, by whatever place.
+    pub lost: u64,
+    /// Replicas of the workload that do this, and how many there are, if known.
+    pub replicas: Option<ReplicaCount>,
+}
+
+/// How many replicas of a workload do the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplicaCount {
+    /// So many do this ...
+    pub doing: u32,
+    /// ... of so many that can be compared.
+    pub of: u32,
+    /// More may: there are too many to remember each.
+    pub at_least: bool,
+}
+
+impl core::fmt::Display for ReplicaCount {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Self { doing, of, at_least } = self;
+        write!(f, "{}{doing} of {of}", if *at_least { "at least " } else { "" })
+    }
+}
+
+impl Severity {
+    /// `low`, `medium`, `high`, `critical`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl FindingState {
+    /// `opened`, `updated`, `closed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Updated => "updated",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl FindingKind {
+    /// `beacon`, `unbalanced`, ...
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Beacon => "beacon",
+            Self::Unbalanced => "unbalanced",
+            Self::DnsBeacon => "dns-beacon",
+            Self::DnsTunnel => "dns-tunnel",
+            Self::Irc => "irc",
+            Self::LongConnection => "long-connection",
+            Self::UnexpectedPort => "unexpected-port",
+            Self::FailedRetries => "failed-retries",
+        }
+    }
+}
+
+impl Term {
+    /// All items, in the order in which their bits are kept.
+    pub const ALL: [Self; 16] = [
+        Self::Who,
+        Self::Ja4,
+        Self::Naming,
+        Self::Port,
+        Self::Destination,
+        Self::Baseline,
+        Self::Lag,
+        Self::Population,
+        Self::Timing,
+        Self::Size,
+        Self::Balance,
+        Self::Answer,
+        Self::DnsPayload,
+        Self::Reputation,
+        Self::Protocol,
+        Self::Period,
+    ];
+
+    /// `who`, `ja4`, ...
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Who => "who",
+            Self::Ja4 => "ja4",
+            Self::Naming => "naming",
+            Self::Port => "port",
+            Self::Destination => "destination",
+            Self::Baseline => "baseline",
+            Self::Lag => "lag",
+            Self::Population => "population",
+            Self::Timing => "timing",
+            Self::Size => "size",
+            Self::Balance => "balance",
+            Self::DnsPayload => "dns-payload",
+            Self::Reputation => "reputation",
+            Self::Answer => "answer",
+            Self::Protocol => "protocol",
+            Self::Period => "period",
+        }
+    }
+}
+
+impl RhythmKind {
+    /// `none`, `ticker`, ...
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Ticker => "ticker",
+            Self::WallClock => "wall-clock",
+            Self::Fixed => "fixed",
+            Self::Narrow => "narrow",
+            Self::Medium => "medium",
+            Self::Wide => "wide",
+        }
+    }
+}

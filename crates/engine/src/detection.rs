@@ -1,0 +1,367 @@
+//! From contacts to findings: conversations, detectors, evidence, policy.
+//!
+//! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
+
+mod aggregate;
+mod aliases;
+mod budget;
+mod compose;
+mod explain;
+mod findings;
+mod identity;
+mod judge;
+mod look_ahead;
+mod parts;
+mod saved;
+mod sweep;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use self::aliases::Alias;
+use self::aliases::Aliases;
+pub use self::budget::AlertThreshold;
+use self::budget::Budgets;
+pub use self::explain::{Candidate, Explanation, Outcome};
+use self::findings::OpenFindings;
+use self::identity::sighting;
+use self::look_ahead::Ahead;
+use crate::bounded::{BoundedMap, FairTable};
+use crate::counters::{BoundedTable, Counters};
+use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
+use crate::track::conversation::{Admission, ConversationKey, Originator, Table};
+
+use crate::assess::evidence::Denominators;
+use crate::assess::finding::Finding;
+use crate::assess::policy::{PolicyId, PolicySet};
+use crate::identity::Secret;
+use crate::input::BaselineEntry;
+use crate::know::population::Population;
+use crate::limits::Limits;
+use crate::observe::naming::domain::is_listed;
+use crate::observe::workload::Workloads;
+use crate::participant::Participants;
+use crate::reputation::ReputationList;
+use crate::time::Timestamp;
+use crate::timer::{Deadline, Timers};
+
+/// Conversations, what was learned here, and open findings; all bounded.
+#[derive(Debug)]
+pub struct Detection {
+    limits: Limits,
+    policies: Arc<PolicySet>,
+    reputation: Arc<ReputationList>,
+    participants: Participants,
+    table: Table,
+    ahead: Ahead,
+    /// Contacts whose totals are still to come; scopes are originators.
+    open: FairTable<u64, OpenContact>,
+    population: Population,
+    denominators: Denominators,
+    findings: OpenFindings,
+    budgets: Budgets,
+    timers: Timers,
+    /// When an exception last tolerated something; of policies in force only.
+    exceptions_used: BoundedMap<(PolicyId, Arc<str>), Timestamp>,
+    /// Only where somebody will ask for conversations by name.
+    aliases: Option<Aliases>,
+    /// First and latest contact.
+    watched: Option<(Timestamp, Timestamp)>,
+    lost: u64,
+    dropped: u64,
+    /// Contacts that nobody judges.
+    unjudged: u64,
+    day: u64,
+    /// Addresses may be those of backends.
+    rewritten: bool,
+}
+
+/// Where a conversation lies, if it is still the same one.
+#[derive(Clone, Copy, Debug)]
+struct Home {
+    slot: u32,
+    key: ConversationKey,
+}
+
+/// A contact whose totals are still to come.
+#[derive(Clone, Copy, Debug)]
+struct OpenContact {
+    /// Its conversation, and its aggregate; one of them at least.
+    homes: [Option<Home>; 2],
+    start: Timestamp,
+    /// What was counted of it already.
+    counted: Option<Bytes>,
+    connect: bool,
+}
+
+impl Detection {
+    /// Empty tables with these bounds.
+    #[must_use]
+    pub fn with_limits(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            policies: Arc::default(),
+            reputation: Arc::default(),
+            participants: Participants::with_max(limits.participants_max()),
+            table: Table::with_limits(limits),
+            ahead: Ahead::default(),
+            open: FairTable::with_capacity_max(limits.open_contacts_max()),
+            population: Population::with_limits(limits),
+            denominators: Denominators::default(),
+            findings: OpenFindings::with_limits(limits),
+            budgets: Budgets::with_limits(limits),
+            timers: Timers::default(),
+            exceptions_used: BoundedMap::with_max(limits.exceptions_used_max()),
+            aliases: None,
+            watched: None,
+            lost: 0,
+            dropped: 0,
+            unjudged: 0,
+            day: 0,
+            rewritten: false,
+        }
+    }
+
+    /// The policies in force from now on.
+    pub fn set_policies(&mut self, policies: Arc<PolicySet>) {
+        let stands = |(id, name): &(PolicyId, Arc<str>)| {
+            let policy = policies.policies.iter().find(|policy| policy.id == *id);
+            policy.is_some_and(|policy| policy.exceptions.iter().any(|exception| exception.name == *name))
+        };
+        self.exceptions_used.retain(|exception, _| stands(exception));
+        self.policies = policies;
+        self.participants.policies_changed();
+    }
+
+    /// Exceptions that tolerated something, and when they last did.
+    pub fn exceptions_used(&self) -> impl Iterator<Item = (&PolicyId, &str, Timestamp)> {
+        self.exceptions_used.iter().map(|((policy, name), at)| (policy, &**name, *at))
+    }
+
+    /// Where policies with a budget of alarms tell from, as far as they have judged anything.
+    pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
+        self.budgets.in_force()
+    }
+
+    /// What keeps others from steering the identities of conversations, as long as there are none.
+    pub fn set_secret(&mut self, secret: Secret) {
+        if self.table.len() == 0 {
+            self.participants.set_secret(secret);
+        }
+    }
+
+    /// The secret in force.
+    #[must_use]
+    pub fn secret(&self) -> Secret {
+        self.participants.secret()
+    }
+
+    /// From now on, remembers under which names and at which addresses conversations were had, so many in all.
+    pub fn keep_aliases(&mut self, aliases_max: usize) {
+        self.aliases = Some(Aliases::with_max(aliases_max));
+    }
+
+    /// The destination lists in force from now on.
+    pub fn set_reputation(&mut self, list: Arc<ReputationList>) {
+        self.reputation = list;
+    }
+
+    /// A signature known before the start.
+    pub fn learn(&mut self, entry: BaselineEntry, w: &Workloads) {
+        for (workload, signature) in identity::baseline_signatures(&entry, w.inside()) {
+            self.population.learn(workload, signature);
+        }
+    }
+
+    /// Whether addresses may be those that a load balancer made of a service's.
+    pub fn set_rewritten(&mut self, rewritten: bool) {
+        self.rewritten = rewritten;
+    }
+
+    /// Records were lost: open windows carry it.
+    pub fn lost(&mut self, _now: Timestamp, count: u64) {
+        self.lost = self.lost.saturating_add(count);
+    }
+
+    /// Takes a contact; findings it opens or changes are appended to `out`.
+    pub fn contact(
+        &mut self,
+        now: Timestamp,
+        mut contact: Box<Contact>,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        let to = &contact.destination;
+        let judged = match contact.kind {
+            ContactKind::DnsQuery(_) => is_somebody(to.address, to.transport),
+            ContactKind::Connect { .. } | ContactKind::Burst => {
+                is_judged(to.address, to.port, to.transport, contact.protocol)
+            }
+        };
+        if !judged {
+            self.unjudged += 1;
+            return;
+        }
+        // The root is asked for like a name, but it names nobody.
+        if contact.destination.name.as_ref().is_some_and(|name| matches!(&**name, "" | ".")) {
+            contact.destination.name = None;
+        }
+        self.watch(now);
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        // The node turns to pods that it runs itself: the kubelet's probes.
+        let to_own_pod = |address| participant.is_node && w.has_address(address);
+        if contact.destination.address.is_some_and(|to| to_own_pod(to) || participant.has_address(to)) {
+            self.unjudged += 1;
+            return;
+        }
+        let key = self.ahead.key_of(&contact, participant.scope);
+        let (originator, lost) = (participant.originator, self.lost);
+        let admitted =
+            self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
+        let own = match admitted {
+            Admission::Slot(slot) => Some(Home { slot, key }),
+            Admission::Refused => None,
+        };
+        if let Some(conversation) = own.and_then(|home| self.table.get_mut(home.slot)) {
+            core::hint::black_box(conversation.fetch());
+            conversation.contact(&contact);
+            if conversation.contacts.is_power_of_two() {
+                self.population.see(&sighting(conversation, participant));
+                self.set_apart(own, &contact, w);
+            }
+        }
+        let aggregate = self.count_in_aggregate(now, own, &contact, w);
+        if let Some(aliases) = &mut self.aliases {
+            [own, aggregate].into_iter().flatten().for_each(|home| aliases.see(home.key, &contact));
+        }
+        if contact.id != 0 {
+            self.expect_end([own, aggregate], originator, &contact);
+        }
+        let unlisted = own.and_then(|home| self.count_unlisted(now, home.slot, &contact, w));
+        let concerned = [own.map(|home| home.slot), unlisted, aggregate.map(|home| home.slot)];
+        for slot in concerned.into_iter().flatten() {
+            self.consider(slot, now, w, out);
+        }
+    }
+
+    /// Takes the totals of a contact.
+    pub fn contact_end(
+        &mut self,
+        now: Timestamp,
+        end: ContactEnd,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        let Some(open) = self.open.get(&end.id).copied() else { return };
+        if end.provisional {
+            if let Some(entry) = self.open.get_mut(&end.id) {
+                entry.counted = Some(end.bytes);
+                entry.connect = false;
+            }
+        } else {
+            self.open.remove(&end.id);
+        }
+        for home in open.homes.into_iter().flatten() {
+            let Some(conversation) = self.table.get_mut(home.slot).filter(|c| c.key == home.key) else {
+                continue;
+            };
+            match open.counted {
+                None => conversation.sized(open.start, end.bytes),
+                Some(counted) => conversation.add(Bytes {
+                    sent: end.bytes.sent.saturating_sub(counted.sent),
+                    received: end.bytes.received.saturating_sub(counted.received),
+                }),
+            }
+            conversation.longest = conversation.longest.max(end.duration.as_secs_f32());
+            if open.connect {
+                conversation.answer(end.established);
+            }
+            self.consider(home.slot, now, w, out);
+        }
+    }
+
+    /// A question for a domain that is new to the actor, under no public suffix, is also counted against the
+    /// resolver: a tunnel that needs no registered domain has a new one in every question.
+    fn count_unlisted(&mut self, now: Timestamp, slot: u32, contact: &Contact, w: &Workloads) -> Option<u32> {
+        let ContactKind::DnsQuery(question) = &contact.kind else { return None };
+        let new = self.table.get(slot).is_some_and(|c| c.contacts == 1);
+        if !new || is_listed(&question.name) {
+            return None;
+        }
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        let key = identity::key_of_resolver(contact, participant.scope);
+        let (originator, lost) = (participant.originator, self.lost);
+        let begin = || identity::begin_unlisted(key, originator, contact, lost);
+        let Admission::Slot(slot) = self.table.admit(key, originator, now, begin) else { return None };
+        self.table.get_mut(slot)?.contact(contact);
+        Some(slot)
+    }
+
+    /// The next time something is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Runs what is due.
+    pub fn handle_timeout(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        while let Some(deadline) = self.timers.pop(now) {
+            match deadline {
+                Deadline::Sweep => self.sweep(now, w, out),
+                Deadline::FindingIdle(id) => self.close_if_idle(id, now, w, out),
+            }
+        }
+    }
+
+    /// Closes every open finding.
+    pub fn finish(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let input_secs = self.input_secs();
+        let slots: Vec<u32> = self.table.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.judge(slot, now, input_secs, w, out);
+        }
+        self.close_all(now, w, out);
+    }
+
+    /// Writes its own figures into the counters.
+    pub fn count(&self, counters: &mut Counters) {
+        let [budgets, identities] = self.budgets.usage();
+        counters.set(BoundedTable::Conversations, self.table.usage());
+        counters.set(BoundedTable::OpenContacts, self.open.usage());
+        counters.set(BoundedTable::Participants, self.participants.usage());
+        counters.set(BoundedTable::ExceptionsUsed, self.exceptions_used.usage());
+        counters.set(BoundedTable::Budgets, budgets);
+        counters.set(BoundedTable::BudgetIdentities, identities);
+        self.population.count(counters);
+        self.findings.count(counters);
+        if let Some(aliases) = &self.aliases {
+            counters.set(BoundedTable::Aliases, aliases.usage());
+        }
+        counters.outputs_dropped = self.dropped;
+        counters.contacts_unjudged = self.unjudged;
+    }
+
+    /// How long the whole input lasted, if it has an end.
+    fn input_secs(&self) -> Option<f64> {
+        self.watched.filter(|_| self.limits.input_has_end).map(|(first, last)| last.secs_since(first))
+    }
+
+    fn watch(&mut self, now: Timestamp) {
+        match &mut self.watched {
+            Some((_, last)) => *last = now,
+            None => {
+                self.watched = Some((now, now));
+                self.timers.set(now + sweep::EVERY, Deadline::Sweep);
+            }
+        }
+    }
+
+    fn expect_end(&mut self, homes: [Option<Home>; 2], originator: Originator, contact: &Contact) {
+        if homes.iter().all(Option::is_none) {
+            return;
+        }
+        let connect = matches!(contact.kind, ContactKind::Connect { established: None });
+        let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
+        self.open.insert(contact.id, originator.0.bits(), open);
+    }
+}

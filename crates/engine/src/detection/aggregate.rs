@@ -1,0 +1,90 @@
+//! The aggregate of an executable: one conversation for all its connections to destinations outside that are not
+//! known here, and for those that its share of the table has no room for.
+
+use super::identity::sighting;
+use super::{Detection, Home};
+use crate::assess::detector::spread;
+use crate::assess::evidence::is_external;
+use crate::know::population::Standing;
+use crate::observe::contact::{Contact, ContactKind};
+use crate::observe::workload::Workloads;
+use crate::participant::{Participant, originator};
+use crate::time::Timestamp;
+use crate::track::conversation::{Admission, Conversation, Table};
+
+impl Detection {
+    /// Looks again whether the contacts of a conversation are counted in its aggregate.
+    pub(super) fn set_apart(&mut self, own: Option<Home>, contact: &Contact, w: &Workloads) {
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        let Some((own, c)) = own.and_then(|own| Some((own, self.table.get(own.slot)?))) else { return };
+        let aggregate = || {
+            let slot = self.table.slot_of(participant.aggregate)?;
+            self.table.get(slot)
+        };
+        let apart = c.dns.is_some()
+            || !is_counted(contact, participant)
+            || self.population.standings(&sighting(c, participant)).standing == Standing::Known
+            || spread::goes_its_own_way(c, aggregate());
+        if let Some(c) = self.table.get_mut(own.slot) {
+            c.apart = apart;
+            if c.contacts == 1 && !apart {
+                self.participants.count_destination(contact.actor_key);
+            }
+        }
+    }
+
+    /// Counts a connection in the aggregate of its executable, unless its own conversation stands apart. Returns where
+    /// the aggregate lies.
+    pub(super) fn count_in_aggregate(
+        &mut self,
+        now: Timestamp,
+        own: Option<Home>,
+        contact: &Contact,
+        w: &Workloads,
+    ) -> Option<Home> {
+        let own = own.and_then(|home| self.table.get(home.slot));
+        if own.is_some_and(|c| c.apart) || !matches!(contact.kind, ContactKind::Connect { .. }) {
+            return None;
+        }
+        let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
+        if !is_counted(contact, participant) {
+            return None;
+        }
+        let key = participant.aggregate;
+        // Most executables turn to one or two: they need none. What a job does, each of its pods has only begun.
+        let many =
+            participant.destinations >= spread::DESTINATIONS_MIN || participant.is_job || own.is_none();
+        if !many && self.table.slot_of(key).is_none() {
+            return None;
+        }
+        let (originator, lost) = (participant.originator, self.lost);
+        let begin = || Conversation::begin_aggregate(key, originator, contact, lost);
+        let Admission::Slot(slot) = self.table.admit(key, originator, now, begin) else { return None };
+        let c = self.table.get_mut(slot)?;
+        c.contact(contact);
+        if c.contacts.is_power_of_two() {
+            self.population.see(&sighting(c, participant));
+        }
+        Some(Home { slot, key })
+    }
+}
+
+/// Whether it says something that an executable turns to this destination: it is known which one does, and the
+/// destination lies outside.
+fn is_counted(contact: &Contact, participant: &Participant) -> bool {
+    participant.executable.is_some()
+        && participant.policy.is_some()
+        && is_external(&contact.destination, participant)
+}
+
+/// What the aggregate counts is told by the conversations that it is made of.
+pub(super) fn is_explained(table: &Table, aggregate: &Conversation, participant: &Participant) -> bool {
+    // What one executable does is all in one share, or in two if it became known in between that it belongs to a job.
+    let (now, before) = (participant.originator, originator(&aggregate.actor));
+    let before = Some(before).filter(|before| *before != now);
+    let all = [Some(now), before].into_iter().flatten().flat_map(|share| table.of_originator(share));
+    let parts = all.filter(|c| {
+        c.spread.is_none() && c.dns.is_none() && c.actor.executable() == aggregate.actor.executable()
+    });
+    spread::is_explained(aggregate, parts)
+}

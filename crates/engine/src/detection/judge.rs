@@ -1,0 +1,387 @@
+//! When a conversation is judged, and what becomes of the judgement.
+
+use std::collections::VecDeque;
+
+use super::budget::Extent;
+use super::compose::{Composition, compose, recent, summary};
+use super::findings::OpenFinding;
+use super::identity::{finding_id, sighting};
+use super::parts::{may_be_part_of_others, part_of_others_until};
+use super::{Deadline, Detection};
+use crate::assess::detector::{self, Lasting, beacon, ports};
+use crate::assess::evidence::{
+    Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
+};
+use crate::assess::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
+use crate::assess::policy::{Policy, PolicySet, Subject};
+use crate::know::population::{Population, Sighting};
+use crate::observe::workload::Workloads;
+use crate::participant::{Participant, ReplicaKey};
+use crate::reputation::ReputationList;
+use crate::time::Timestamp;
+use crate::track::conversation::Conversation;
+use crate::track::rhythm::Shape;
+
+/// A conversation is judged at most this often, seconds.
+const JUDGE_SECS: f64 = 60.0;
+/// ... and less often while its score is far from any threshold, bits and seconds.
+const FAR_BELOW: f32 = 1.0;
+const JUDGE_FAR_SECS: f64 = 300.0;
+/// ... and counted among what the cluster does at least this often while it goes on.
+const PROFILE_SECS: f64 = 3600.0;
+/// Conversations with fewer contacts say nothing about what is usual.
+const PROFILE_CONTACTS: u32 = 4;
+/// Weight of a new judgement in the running mean.
+const MEMORY: f32 = 0.1;
+/// Change of the score that is told, bits.
+const TELL_BITS: f32 = 1.0;
+
+impl Detection {
+    /// Something changed about a conversation: profiles and judges it if it is time.
+    pub(super) fn consider(&mut self, slot: u32, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let Some(c) = self.table.get(slot) else { return };
+        let judged = &c.judged;
+        let doubled = c.contacts >= PROFILE_CONTACTS && c.contacts >= judged.profiled_at.saturating_mul(2);
+        if doubled || (judged.profiled_at > 0 && now.secs_since(judged.profiled) >= PROFILE_SECS) {
+            self.profile(slot, now, w);
+        }
+        let Some(c) = self.table.get(slot) else { return };
+        let far = c.judged.finding.is_none() && c.judged.score < FAR_BELOW;
+        let pause = if far { JUDGE_FAR_SECS } else { JUDGE_SECS };
+        if c.judged.at.is_none_or(|at| now.secs_since(at) >= pause) {
+            self.judge(slot, now, None, w, out);
+        }
+    }
+
+    /// Counts a conversation among what the cluster does.
+    fn profile(&mut self, slot: u32, now: Timestamp, w: &Workloads) {
+        let Some(c) = self.table.get_mut(slot) else { return };
+        c.judged.profiled_at = c.contacts;
+        c.judged.profiled = now;
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
+        let seen = sighting(c, participant);
+        self.population.see(&seen);
+        let surroundings = Surroundings {
+            population: &self.population,
+            workloads: w,
+            reputation: &self.reputation,
+            watched_since: self.watched.map_or(now, |(first, _)| first),
+        };
+        let about = surroundings.about(c, participant, policy, &seen);
+        let levels = levels_of(&about);
+        let scope = about.scope;
+        let own = self.population.vote(seen.signature);
+        let assessment = assess(levels, scope, own, &self.denominators);
+        // An aggregate counts what its parts have counted.
+        if about.conversation.spread.is_none()
+            && self.population.is_watched(seen.workload)
+            && let Some(vote) = self.population.vote_mut(seen.signature)
+        {
+            self.denominators.vote(vote, levels, scope);
+        }
+        self.population.admit(seen.signature, now, assessment.score_without_novelty);
+    }
+
+    /// Judges a conversation. `input_secs`: the input is over and lasted this long.
+    pub(super) fn judge(
+        &mut self,
+        slot: u32,
+        now: Timestamp,
+        input_secs: Option<f64>,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        let Some(gate) = self.gate(slot, input_secs, w) else { return };
+        let Some(c) = self.table.get(slot) else { return };
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else {
+            return;
+        };
+        let open = c.judged.finding;
+        let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
+        let seen = sighting(c, participant);
+        let surroundings = Surroundings {
+            population: &self.population,
+            workloads: w,
+            reputation: &self.reputation,
+            watched_since: self.watched.map_or(now, |(first, _)| first),
+        };
+        let about = surroundings.about(c, participant, Some(policy), &seen);
+        let own = self.population.vote(seen.signature);
+        let mut assessment = assess_as(kind, &about, own, &self.denominators);
+        let mean = match c.judged.at {
+            None => assessment.score,
+            Some(_) => c.judged.mean + MEMORY * (assessment.score - c.judged.mean),
+        };
+        assessment.score = assessment.score.min(mean);
+        let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
+        let replica = participant.replica;
+        // A replica joins a finding only by a score of its own.
+        let worth = policy.thresholds.severity(assessment.score).is_some() || open.is_some();
+        let governing = participant.policy.unwrap_or_default();
+        let excepted = worth.then(|| {
+            let subject = Subject {
+                actor: &c.actor,
+                pod: participant.pod.as_deref(),
+                destination: &c.destination,
+                protocol: c.protocol,
+            };
+            let exception = self.policies.exception(governing, &subject, now);
+            exception.map(|(policy, exception)| (policy.id.clone(), exception.name.clone()))
+        });
+        if !matches!(excepted, Some(Some(_))) {
+            self.budgets.note(policy, id, assessment.score);
+        }
+        let thresholds = self.budgets.thresholds(policy, now, || {
+            extent(&self.policies, governing, w, &self.population, now.since(surroundings.watched_since))
+        });
+        let finding = excepted.map(|excepted| {
+            let lost = self.lost - c.lost_before;
+            let assessment = &assessment;
+            let rewritten = self.rewritten;
+            let composition = Composition { id, kind, now, policy, thresholds, assessment, lost, rewritten };
+            (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
+        });
+        if let Some(c) = self.table.get_mut(slot) {
+            c.judged.at = Some(now);
+            c.judged.score = assessment.score;
+            c.judged.mean = mean;
+        }
+        match finding {
+            Some((Some(exception), _)) => {
+                self.exceptions_used.insert(exception, now);
+                self.except(slot, id, now, w, out);
+            }
+            Some((None, finding)) => self.tell(slot, replica, finding, out),
+            None => {}
+        }
+    }
+
+    /// The gate that is open for a conversation, unless what it shows is judged elsewhere.
+    fn gate(&mut self, slot: u32, input_secs: Option<f64>, w: &Workloads) -> Option<FindingKind> {
+        let c = self.table.get(slot)?;
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        let policy = participant.policy.and_then(|index| self.policies.policies.get(index))?;
+        let lasting = Lasting { span_secs: c.span_secs(), input_secs };
+        let gate = detector::gate(c, &policy.detectors, lasting)?;
+        if !may_be_part_of_others(c, gate) {
+            return Some(gate);
+        }
+        if input_secs.is_none() && c.contacts <= c.judged.explained_until {
+            return None;
+        }
+        let Some(until) = part_of_others_until(&self.table, c, gate, participant) else { return Some(gate) };
+        self.table.get_mut(slot)?.judged.explained_until = until;
+        None
+    }
+
+    /// Opens or updates a finding.
+    fn tell(&mut self, slot: u32, replica: ReplicaKey, mut finding: Finding, out: &mut VecDeque<Finding>) {
+        let (id, now) = (finding.id, finding.time);
+        let Some(c) = self.table.get_mut(slot) else { return };
+        let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
+        let joins = self.findings.join(id, replica);
+        if let Some(open) = self.findings.get_mut(id) {
+            if c.judged.finding.replace(id).is_none() {
+                open.slots.insert(slot, ());
+            }
+            open.last = open.last.max(c.last);
+            open.idle_secs = idle_secs;
+            let leads = open.leader == c.key || finding.score > open.told.score + TELL_BITS;
+            let changed = finding.severity != open.told.severity
+                || (finding.score - open.told.score).abs() >= TELL_BITS
+                || finding.check_ins > open.told.check_ins;
+            if leads {
+                open.leader = c.key;
+            }
+            if joins || (leads && changed) {
+                finding.state = FindingState::Updated;
+                if leads {
+                    open.told = finding.clone();
+                }
+                self.put(finding, out);
+            }
+            return;
+        }
+        let mut open = OpenFinding::begin(finding.clone(), c.key, c.last, idle_secs, &self.limits);
+        open.slots.insert(slot, ());
+        let due = c.last + core::time::Duration::from_secs_f64(idle_secs);
+        if self.findings.open(id, open) {
+            c.judged.finding = Some(id);
+            self.findings.join(id, replica);
+            self.timers.set(due.max(now), Deadline::FindingIdle(id));
+            self.put(finding, out);
+        }
+    }
+
+    /// An exception holds: nothing is told, and what was open is closed.
+    fn except(
+        &mut self,
+        slot: u32,
+        id: FindingId,
+        now: Timestamp,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        if let Some(c) = self.table.get_mut(slot) {
+            c.judged.finding = None;
+        }
+        self.findings.except(id);
+        self.close(id, now, w, out);
+    }
+
+    /// The idle time of a finding has passed since its last known check-in.
+    pub(super) fn close_if_idle(
+        &mut self,
+        id: FindingId,
+        now: Timestamp,
+        w: &Workloads,
+        out: &mut VecDeque<Finding>,
+    ) {
+        let Some(open) = self.findings.get_mut(id) else { return };
+        if let Some(c) = self.table.slot_of(open.leader).and_then(|slot| self.table.get(slot)) {
+            open.last = open.last.max(c.last);
+        }
+        let due = open.last + core::time::Duration::from_secs_f64(open.idle_secs);
+        if due <= now {
+            self.close(id, now, w, out);
+        } else {
+            self.timers.set(due, Deadline::FindingIdle(id));
+        }
+    }
+
+    pub(super) fn close_all(&mut self, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        for (id, open) in self.findings.take_all() {
+            self.timers.cancel(Deadline::FindingIdle(id));
+            let closed = self.closed(open, now, w);
+            self.put(closed, out);
+        }
+        self.table.iter_mut().for_each(|c| c.judged.finding = None);
+    }
+
+    fn close(&mut self, id: FindingId, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
+        let Some(open) = self.findings.close(id) else { return };
+        self.timers.cancel(Deadline::FindingIdle(id));
+        for slot in open.slots.keys() {
+            if let Some(c) = self.table.get_mut(*slot).filter(|c| c.judged.finding == Some(id)) {
+                c.judged.finding = None;
+            }
+        }
+        let closed = self.closed(open, now, w);
+        self.put(closed, out);
+    }
+
+    /// The last state of a finding: with the totals that its conversation has come to since it was told.
+    fn closed(&mut self, open: OpenFinding, now: Timestamp, w: &Workloads) -> Finding {
+        let mut finding = Finding { state: FindingState::Closed, time: now, ..open.told };
+        let Some(c) = self.table.slot_of(open.leader).and_then(|slot| self.table.get(slot)) else {
+            return finding;
+        };
+        let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
+        // A pod that is gone is not forgotten by what was said of it.
+        if participant.pod.is_some() == finding.pod.is_some() {
+            let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
+            let seen = sighting(c, participant);
+            let surroundings = Surroundings {
+                population: &self.population,
+                workloads: w,
+                reputation: &self.reputation,
+                watched_since: self.watched.map_or(now, |(first, _)| first),
+            };
+            finding.summary = summary(&surroundings.about(c, participant, policy, &seen), finding.kind);
+        }
+        finding.window = (c.first, c.last);
+        finding.check_ins = u64::from(c.contacts);
+        finding.destination = c.latest_destination().clone();
+        finding.destinations = c.destinations();
+        finding.bytes = c.bytes;
+        finding.bytes_typical = c.typical();
+        finding.recent = recent(c, self.limits.finding_check_ins_max);
+        finding.lost = self.lost - c.lost_before;
+        finding
+    }
+
+    /// Beyond the bound an update is dropped, never an opened or closed state.
+    fn put(&mut self, finding: Finding, out: &mut VecDeque<Finding>) {
+        if finding.state == FindingState::Updated && out.len() >= self.limits.outputs_max {
+            self.dropped += 1;
+        } else {
+            out.push_back(finding);
+        }
+    }
+}
+
+/// What a policy's budget is scaled by.
+fn extent(
+    policies: &PolicySet,
+    policy: usize,
+    w: &Workloads,
+    population: &Population,
+    watched: core::time::Duration,
+) -> Extent {
+    let governed = w.pods().filter(|pod| policies.governs_pod(policy, pod)).count();
+    let pods = if w.is_empty() { population.watched() } else { governed };
+    Extent { pods, days: watched.as_secs_f64() / 86_400.0 }
+}
+
+/// Everything around a conversation that evidence depends on.
+pub(super) struct Surroundings<'a> {
+    pub(super) population: &'a Population,
+    pub(super) workloads: &'a Workloads,
+    pub(super) reputation: &'a ReputationList,
+    pub(super) watched_since: Timestamp,
+}
+
+impl Surroundings<'_> {
+    /// The circumstances of one conversation.
+    pub(super) fn about<'c>(
+        &self,
+        conversation: &'c Conversation,
+        participant: &'c Participant,
+        policy: Option<&Policy>,
+        seen: &Sighting,
+    ) -> Circumstances<'c> {
+        let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_default();
+        let known_ports = policy.and_then(|policy| policy.detectors.ports.as_ref());
+        let timing_threshold = beacon::timing_threshold(conversation, &knobs);
+        let proven = conversation.rhythm_bits >= timing_threshold;
+        let to = &conversation.destination;
+        let standings = self.population.standings(seen);
+        Circumstances {
+            conversation,
+            participant,
+            standings,
+            replicas: participant.pod.as_ref().and_then(|pod| {
+                let replicas = self.workloads.replicas(participant.workload);
+                Replicas::compare(pod, replicas, self.population.replicas(seen.signature), seen.at)
+            }),
+            watched_since: self.watched_since,
+            port: ports::fit(to.port, conversation.protocol, known_ports),
+            listed: self.reputation.lookup(to),
+            scope: scope_of(conversation, participant),
+            timing_threshold,
+            shape: proven.then(|| Shape::of(conversation.best_tracker())).flatten(),
+        }
+    }
+}
+
+/// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, neither a missing one nor
+/// varying sizes say anything.
+pub(super) fn assess_as(
+    kind: FindingKind,
+    about: &Circumstances<'_>,
+    own: Vote,
+    denominators: &Denominators,
+) -> Assessment {
+    let mut levels = levels_of(about);
+    if !detector::claims_rhythm(kind) {
+        if about.rhythm() == RhythmKind::None {
+            levels.set(Term::Timing, 0);
+        }
+        if level_name(Term::Size, levels.get(Term::Size)) == "varies" {
+            levels.set(Term::Size, 0);
+        }
+    }
+    assess(levels, about.scope, own, denominators)
+}

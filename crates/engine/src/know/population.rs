@@ -1,0 +1,353 @@
+//! What is usual here: which workload does what (signatures and their baseline), how many workloads turn to a
+//! destination, how many replicas do the same.
+//!
+//! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
+
+mod destinations;
+mod replicas;
+
+use core::time::Duration;
+
+use self::destinations::{Destinations, Prevalence};
+pub(crate) use self::replicas::ReplicaSet;
+use crate::assess::evidence::Vote;
+use crate::bounded::{BoundedMap, Inserted};
+use crate::codec::{Coded, Dropped, Reader, fields, newtype, put_table};
+use crate::collections::Map;
+use crate::counters::{BoundedTable, Counters};
+use crate::identity::Id;
+use crate::limits::Limits;
+use crate::participant::{ReplicaKey, WorkloadKey};
+use crate::time::Timestamp;
+
+/// Identity of a signature: (workload, executable, destination class, port).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct SignatureKey(pub(crate) Id);
+newtype!(SignatureKey);
+
+/// Identity of a destination alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DestinationKey(pub(crate) Id);
+newtype!(DestinationKey);
+
+/// What the baseline says of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The workload has no baseline yet, or the signature could not be remembered: no evidence.
+    Unknown,
+    /// New to a workload that has a baseline.
+    New,
+    /// Old enough to be known, but never unsuspicious enough to be admitted: no evidence.
+    Unvetted,
+    /// Known.
+    Known,
+}
+
+/// A signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Signature {
+    workload: WorkloadKey,
+    first: Timestamp,
+    last: Timestamp,
+    replicas: ReplicaSet,
+    known: bool,
+    unvetted: bool,
+    /// Its levels, as counted among the evidence's denominators.
+    pub(crate) vote: Vote,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    signatures: u32,
+    known: u32,
+    /// Destinations it turned to, as bits by hash.
+    turned_to: u64,
+    watched: bool,
+}
+
+/// One contact, as the population sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighting {
+    pub(crate) at: Timestamp,
+    pub(crate) workload: WorkloadKey,
+    pub(crate) replica: ReplicaKey,
+    pub(crate) signature: SignatureKey,
+    pub(crate) destination: DestinationKey,
+    /// The workload's own traffic is watched for certain: it is a pod or a process, not just an address.
+    pub(crate) certain: bool,
+}
+
+/// What the population knows about a conversation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standings {
+    pub(crate) standing: Standing,
+    /// Distinct workloads that turned to the destination, at most 4.
+    pub(crate) workloads: u32,
+    /// Distinct workloads that are watched.
+    pub(crate) watched: usize,
+}
+
+fields!(Signature { workload, first, last, replicas, known, unvetted, vote });
+fields!(Tally { signatures, known, turned_to, watched });
+
+/// What was read back of what was learned.
+#[derive(Debug)]
+pub(crate) struct Learned {
+    /// The votes of the signatures.
+    pub(crate) votes: Vec<Vote>,
+    /// What found no room.
+    pub(crate) dropped: Dropped,
+}
+
+/// Signatures and destinations.
+#[derive(Debug)]
+pub(crate) struct Population {
+    per_workload_max: u32,
+    signatures: BoundedMap<SignatureKey, Signature>,
+    destinations: Destinations,
+    /// Those with a signature.
+    workloads: BoundedMap<WorkloadKey, Tally>,
+    /// Workloads that are watched.
+    watched: usize,
+}
+
+/// A signature is old enough for the baseline after this long in two replicas, or after [`SETTLED_ALONE`].
+const SETTLED: Duration = Duration::from_secs(24 * 3600);
+const SETTLED_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// What was not seen for this long is forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+/// An address that turns to fewer destinations than this may be seen only through one of them: it is not watched,
+/// and says nothing about what is usual.
+const WATCHED_DESTINATIONS: u32 = 3;
+/// A signature is admitted if its other evidence stays below this, bits.
+const VETTED_BELOW: f32 = 2.0;
+const DAY_NS: u64 = 24 * 3600 * 1_000_000_000;
+
+impl Population {
+    pub(crate) fn with_limits(limits: &Limits) -> Self {
+        Self {
+            per_workload_max: limits.signatures_per_workload_max,
+            signatures: BoundedMap::with_max(limits.signatures_max),
+            destinations: Destinations::with_limits(limits),
+            workloads: BoundedMap::with_max(limits.signatures_max),
+            watched: 0,
+        }
+    }
+
+    /// Writes its own figures into the counters.
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let Self { per_workload_max: _, signatures, destinations, workloads, watched: _ } = self;
+        counters.set(BoundedTable::Signatures, signatures.usage());
+        counters.set(BoundedTable::Destinations, destinations.usage());
+        counters.set(BoundedTable::Workloads, workloads.usage());
+    }
+
+    /// A signature that is known before the start.
+    pub(crate) fn learn(&mut self, workload: WorkloadKey, signature: SignatureKey) {
+        if !self.signatures.contains_key(&signature) && !self.begin(workload, signature, Timestamp::ZERO) {
+            return;
+        }
+        let Some(entry) = self.signatures.get_mut(&signature).filter(|entry| !entry.known) else { return };
+        entry.known = true;
+        if let Some(tally) = self.workloads.get_mut(&entry.workload) {
+            tally.known += 1;
+        }
+    }
+
+    /// Takes a sighting.
+    pub(crate) fn see(&mut self, seen: &Sighting) {
+        if !self.signatures.contains_key(&seen.signature) {
+            let held = self.workloads.get(&seen.workload).map_or(0, |tally| tally.signatures);
+            if held >= self.per_workload_max {
+                self.signatures.refuse();
+                return;
+            }
+            if !self.begin(seen.workload, seen.signature, seen.at) {
+                return;
+            }
+        }
+        if let Some(signature) = self.signatures.get_mut(&seen.signature) {
+            signature.see(seen);
+        }
+        let Some(tally) = self.workloads.get_mut(&seen.workload) else { return };
+        tally.turned_to |= 1 << (seen.destination.0.bits() % 64);
+        let watched = seen.certain || tally.turned_to.count_ones() >= WATCHED_DESTINATIONS;
+        if watched && !tally.watched {
+            tally.watched = true;
+            self.watched += 1;
+        }
+        if !watched {
+            return;
+        }
+        self.destinations.see(seen);
+    }
+
+    /// Begins a signature of a workload; false if there is no room for it.
+    fn begin(&mut self, workload: WorkloadKey, signature: SignatureKey, at: Timestamp) -> bool {
+        match self.signatures.insert(signature, Signature::young(workload, at)) {
+            Inserted::New | Inserted::Known => {}
+            Inserted::Refused => {
+                if !self.workloads.contains_key(&workload) {
+                    self.workloads.refuse();
+                }
+                return false;
+            }
+        }
+        let tally = self.workloads.get_or_insert_with(workload, Tally::default);
+        if let Some(tally) = tally {
+            tally.signatures += 1;
+        }
+        true
+    }
+
+    /// What is known about a sighting's signature and destination.
+    pub(crate) fn standings(&self, seen: &Sighting) -> Standings {
+        let signature = self.signatures.get(&seen.signature);
+        let has_baseline = self.workloads.get(&seen.workload).is_some_and(|tally| tally.known > 0);
+        let standing = match signature {
+            Some(s) if s.known => Standing::Known,
+            Some(s) if s.unvetted => Standing::Unvetted,
+            Some(_) if has_baseline => Standing::New,
+            Some(_) | None => Standing::Unknown,
+        };
+        Standings {
+            standing,
+            watched: self.watched,
+            workloads: self.destinations.workloads(seen.destination),
+        }
+    }
+
+    /// The replicas that did it lately.
+    pub(crate) fn replicas(&self, signature: SignatureKey) -> Option<&ReplicaSet> {
+        self.signatures.get(&signature).map(|s| &s.replicas)
+    }
+
+    /// Workloads that are watched; where no pods are known, hosts.
+    pub(crate) fn watched(&self) -> usize {
+        self.watched
+    }
+
+    /// The workload's own traffic is watched, so that what it does is usual here.
+    pub(crate) fn is_watched(&self, workload: WorkloadKey) -> bool {
+        self.workloads.get(&workload).is_some_and(|tally| tally.watched)
+    }
+
+    /// The signature's vote.
+    pub(crate) fn vote(&self, signature: SignatureKey) -> Vote {
+        self.signatures.get(&signature).map(|s| s.vote).unwrap_or_default()
+    }
+
+    /// The signature's vote, to be replaced.
+    pub(crate) fn vote_mut(&mut self, signature: SignatureKey) -> Option<&mut Vote> {
+        self.signatures.get_mut(&signature).map(|s| &mut s.vote)
+    }
+
+    /// Admits a signature to the baseline once it is old enough, if its evidence without novelty is low.
+    pub(crate) fn admit(&mut self, signature: SignatureKey, now: Timestamp, score_without_novelty: f32) {
+        let Some(entry) = self.signatures.get_mut(&signature) else { return };
+        if entry.known {
+            return;
+        }
+        let age = now.since(entry.first);
+        let settled = age >= SETTLED_ALONE || (age >= SETTLED && entry.replicas.at_least() >= 2);
+        if !settled {
+            return;
+        }
+        entry.unvetted = score_without_novelty >= VETTED_BELOW;
+        entry.known = !entry.unvetted;
+        if let Some(tally) = self.workloads.get_mut(&entry.workload).filter(|_| entry.known) {
+            tally.known += 1;
+        }
+    }
+
+    /// Writes everything that was learned.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        put_table(self.signatures.iter(), out);
+        self.destinations.put(out);
+        put_table(self.workloads.iter(), out);
+    }
+
+    /// Reads it back. Beyond the bounds in force, the rest is left out.
+    pub(crate) fn take(&mut self, from: &mut Reader<'_>) -> Option<Learned> {
+        let signatures: Vec<(SignatureKey, Signature)> = Coded::take(from)?;
+        let destinations: Vec<(DestinationKey, Prevalence)> = Coded::take(from)?;
+        let workloads: Vec<(WorkloadKey, Tally)> = Coded::take(from)?;
+        let mut learned = Learned { votes: Vec::new(), dropped: Dropped::default() };
+        for (key, signature) in signatures {
+            let vote = signature.vote;
+            match self.signatures.insert(key, signature) {
+                Inserted::New | Inserted::Known => learned.votes.push(vote),
+                Inserted::Refused => learned.dropped.note("signatures", 1),
+            }
+        }
+        for (key, prevalence) in destinations {
+            if !self.destinations.insert(key, prevalence) {
+                learned.dropped.note("destinations", 1);
+            }
+        }
+        // Counted anew: of what was left out or is damaged, less may be held than was written.
+        let mut held: Map<WorkloadKey, (u32, u32)> = Map::default();
+        for signature in self.signatures.values() {
+            let (signatures, known) = held.entry(signature.workload).or_default();
+            (*signatures, *known) = (*signatures + 1, *known + u32::from(signature.known));
+        }
+        for (key, tally) in workloads {
+            let Some((signatures, known)) = held.get(&key).copied() else { continue };
+            if self.workloads.insert(key, Tally { signatures, known, ..tally }) == Inserted::Refused {
+                learned.dropped.note("workloads", 1);
+            }
+        }
+        self.watched = self.workloads.values().filter(|tally| tally.watched).count();
+        Some(learned)
+    }
+
+    /// Forgets what was not seen for long. Returns the votes that no longer count.
+    pub(crate) fn sweep(&mut self, now: Timestamp) -> Vec<Vote> {
+        let mut votes = Vec::new();
+        let workloads = &mut self.workloads;
+        self.signatures.retain(|_, signature| {
+            if signature.last == Timestamp::ZERO {
+                signature.last = now;
+            }
+            let keep = now.since(signature.last) < FORGOTTEN;
+            if !keep {
+                votes.push(signature.vote);
+                if let Some(tally) = workloads.get_mut(&signature.workload) {
+                    tally.signatures -= 1;
+                    tally.known -= u32::from(signature.known);
+                }
+            }
+            keep
+        });
+        self.destinations.forget_before(now - FORGOTTEN);
+        self.workloads.retain(|_, tally| tally.signatures > 0);
+        self.watched = self.workloads.values().filter(|tally| tally.watched).count();
+        votes
+    }
+}
+
+impl Signature {
+    fn young(workload: WorkloadKey, first: Timestamp) -> Self {
+        Self {
+            workload,
+            first,
+            last: first,
+            replicas: ReplicaSet::default(),
+            known: false,
+            unvetted: false,
+            vote: Vote::default(),
+        }
+    }
+
+    fn see(&mut self, seen: &Sighting) {
+        if self.first == Timestamp::ZERO {
+            self.first = seen.at;
+        }
+        let day = u32::try_from(seen.at.as_nanos() / DAY_NS).unwrap_or(u32::MAX);
+        self.replicas.see(seen.replica, day);
+        self.last = self.last.max(seen.at);
+    }
+}
+
+#[cfg(test)]
+mod tests;

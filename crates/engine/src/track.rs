@@ -1,0 +1,6 @@
+//! One actor's state: conversations, their rhythm and sizes, in bounded tables.
+//!
+//! Nothing here knows other actors, a policy or a finding.
+
+pub(crate) mod conversation;
+pub(crate) mod rhythm;
