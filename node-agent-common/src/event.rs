@@ -39,7 +39,7 @@ pub enum Kind {
     Fork = 4,
     /// [`Exit`]: the last thread of a process ended.
     Exit = 5,
-    /// [`Socket`]: a socket turned to a peer, or was accepted.
+    /// [`Socket`]: a socket connected to a peer, or was accepted.
     SocketOpened = 6,
     /// [`Socket`]: a socket was bound (UDP) or listens (TCP).
     SocketListening = 7,

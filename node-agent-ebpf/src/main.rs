@@ -12,7 +12,6 @@ mod executable;
 mod kernel;
 mod maps;
 mod probes {
-    mod accept;
     mod cgroup;
     mod connect;
     mod exec;
@@ -25,8 +24,6 @@ mod probes {
     mod task;
     mod task_file;
     mod tcp_state;
-
-    pub(crate) use accept::emit_accepted;
 }
 mod payload;
 mod socket;

@@ -1,7 +1,8 @@
-//! What is known of a socket: filled in process context, carried in the socket, told in records.
+//! What is known of a socket: filled in process context, carried in the socket, reported in records.
 
 use core::ptr;
 
+use aya_ebpf::bindings::bpf_sock_addr;
 use aya_ebpf::helpers::generated::{
     bpf_get_current_cgroup_id, bpf_get_current_pid_tgid, bpf_get_current_uid_gid,
 };
@@ -22,6 +23,24 @@ macro_rules! field {
     };
 }
 pub(crate) use field;
+
+/// The address that a process named, in network order; an IPv4 address is the first word.
+#[inline(always)]
+pub(crate) unsafe fn user_address(named: *const bpf_sock_addr, v6: bool) -> [u32; 4] {
+    // SAFETY: fields of the context of a program for socket addresses.
+    unsafe {
+        if v6 {
+            [
+                field!((*named).user_ip6[0]),
+                field!((*named).user_ip6[1]),
+                field!((*named).user_ip6[2]),
+                field!((*named).user_ip6[3]),
+            ]
+        } else {
+            [field!((*named).user_ip4), 0, 0, 0]
+        }
+    }
+}
 
 /// Number of the transport as it is kept; 0 if it does not fit (MPTCP).
 #[inline(always)]
@@ -103,7 +122,7 @@ pub(crate) unsafe fn emit_totals(
 }
 
 /// Ends a connect that was reported and that the kernel never began with: there is no route, another program denied
-/// it, or no source address fits. Nothing else tells of it.
+/// it, or no source address fits. Nothing else reports it.
 #[inline(always)]
 pub(crate) unsafe fn end_announced(state: *mut SocketState, answered: u8) {
     // SAFETY: `state` is the value of a socket's storage.

@@ -101,8 +101,8 @@ fn look(criterion: &mut Criterion) {
     group.sample_size(10);
     for (name, behind) in [("all nodes up to date", 0), ("a policy on half of the nodes", NODES / 2)] {
         let mut cluster = cluster(behind);
-        assert_eq!(cluster.standings(NOW, STALE).len(), POLICIES);
-        group.bench_function(name, |bencher| bencher.iter(|| black_box(cluster.standings(NOW, STALE))));
+        assert_eq!(cluster.rollouts(NOW, STALE).len(), POLICIES);
+        group.bench_function(name, |bencher| bencher.iter(|| black_box(cluster.rollouts(NOW, STALE))));
     }
     group.finish();
 }

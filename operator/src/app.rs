@@ -16,12 +16,12 @@ use crate::apply_crds::apply_crds;
 use crate::args::Args;
 use crate::beacon_policy::{self, Context};
 use crate::cleanup::{Retention, delete_findings, delete_reports};
-use crate::cluster::standing::Standings;
+use crate::cluster::rollout::Rollouts;
 use crate::cluster::{AgentPods, Cluster};
 use crate::endpoints;
 use crate::leader::{Candidate, Leadership, LeaseTimes};
 use crate::metrics::Metrics;
-use crate::observe::{Leftovers, Outcome, Watches, changed_policies};
+use crate::observe::{Garbage, Outcome, Watches, changed_policies};
 use crate::policy::PolicyKind;
 use crate::silent_nodes;
 
@@ -86,7 +86,7 @@ async fn leading(args: &Args, client: &Client, namespace: &str, metrics: &Arc<Me
     let context = Arc::new(Context {
         client: client.clone(),
         instance: args.identity.clone(),
-        standings: outcome.standings.subscribe(),
+        rollouts: outcome.rollouts.subscribe(),
         metrics: metrics.clone(),
         failures: std::sync::Mutex::default(),
     });
@@ -95,22 +95,22 @@ async fn leading(args: &Args, client: &Client, namespace: &str, metrics: &Arc<Me
         findings_max: usize::try_from(args.findings_max).unwrap_or(usize::MAX),
     };
     let cluster = Cluster::with_agents(AgentPods::of_chart(namespace));
-    let leftovers = outcome.leftovers.subscribe();
+    let garbage = outcome.garbage.subscribe();
     tokio::join!(
-        reconciling(stores.policies, outcome.standings.subscribe(), context.clone()),
-        reconciling(stores.cluster_policies, outcome.standings.subscribe(), context),
-        cleaning(client, leftovers, metrics),
+        reconciling(stores.policies, outcome.rollouts.subscribe(), context.clone()),
+        reconciling(stores.cluster_policies, outcome.rollouts.subscribe(), context),
+        cleaning(client, garbage, metrics),
         watches.observe(cluster, args.node_stale(), retention, outcome, metrics.clone()),
     );
 }
 
-/// Reconciles policies of one kind whenever their standing changes.
+/// Reconciles policies of one kind whenever their rollout changes.
 async fn reconciling<K: PolicyKind>(
     store: Store<DeserializeGuard<K>>,
-    standings: watch::Receiver<Arc<Standings>>,
+    rollouts: watch::Receiver<Arc<Rollouts>>,
     context: Arc<Context>,
 ) {
-    let queue = changed_policies(standings, store.clone());
+    let queue = changed_policies(rollouts, store.clone());
     let reconcile = |object, context| beacon_policy::reconcile::<K>(object, context).boxed();
     let config = Config::default().concurrency(CONCURRENCY);
     applier(reconcile, beacon_policy::retry::<K>, context, store, Box::pin(queue), config)
@@ -124,9 +124,9 @@ async fn reconciling<K: PolicyKind>(
         .await;
 }
 
-async fn cleaning(client: &Client, mut leftovers: watch::Receiver<Leftovers>, metrics: &Metrics) {
-    while leftovers.changed().await.is_ok() {
-        let Leftovers { findings, reports, silent } = leftovers.borrow_and_update().clone();
+async fn cleaning(client: &Client, mut garbage: watch::Receiver<Garbage>, metrics: &Metrics) {
+    while garbage.changed().await.is_ok() {
+        let Garbage { findings, reports, silent } = garbage.borrow_and_update().clone();
         delete_findings(client, findings, metrics).await;
         delete_reports(client, &reports, metrics).await;
         silent_nodes::mark(client, &silent, metrics).await;

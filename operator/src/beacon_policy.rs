@@ -19,7 +19,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use tokio::sync::watch;
 
-use crate::cluster::standing::Standings;
+use crate::cluster::rollout::Rollouts;
 use crate::metrics::{Metrics, ReconcileResult};
 use crate::observe::now;
 use crate::policy::{PolicyKind, id_of};
@@ -35,8 +35,8 @@ pub struct Context {
     pub client: Client,
     /// Name of this replica, for Events.
     pub instance: String,
-    /// How the policies fare.
-    pub standings: watch::Receiver<Arc<Standings>>,
+    /// The rollout of each policy.
+    pub rollouts: watch::Receiver<Arc<Rollouts>>,
     /// Where it is counted.
     pub metrics: Arc<Metrics>,
     /// Failures in a row, by policy.
@@ -65,11 +65,11 @@ pub async fn reconcile<K: PolicyKind>(
 ) -> Result<Action, Error> {
     let id = id_of(&object);
     let now = now();
-    let standing = dereference::dereference(&id, &object, &context.standings.borrow())?;
-    let verdict = validate(&object, &standing, now);
-    let status = status(&object, &verdict, &standing, now);
+    let rollout = dereference::dereference(&id, &object, &context.rollouts.borrow())?;
+    let verdict = validate(&object, &rollout, now);
+    let status = status(&object, &verdict, &rollout, now);
     let changed = update_status::update_status(&object, &id, status, &context).await?;
-    context.forgive(&id);
+    context.reset_failures(&id);
     context
         .metrics
         .reconciled(K::KIND, if changed { ReconcileResult::Written } else { ReconcileResult::Unchanged });
@@ -86,7 +86,7 @@ pub fn retry<K: PolicyKind>(
     context: Arc<Context>,
 ) -> Action {
     let id = id_of(&object);
-    let failures = context.blame(&id);
+    let failures = context.count_failure(&id);
     let delay = Duration::from_millis(250) * 2_u32.saturating_pow(failures.min(8));
     context.metrics.reconciled(K::KIND, ReconcileResult::Failed(error.reason()));
     let (namespace, name) = (id.namespace.as_deref().unwrap_or_default(), &*id.name);
@@ -95,14 +95,14 @@ pub fn retry<K: PolicyKind>(
 }
 
 impl Context {
-    fn forgive(&self, id: &PolicyId) {
+    fn reset_failures(&self, id: &PolicyId) {
         if let Ok(mut failures) = self.failures.lock() {
             failures.remove(id);
         }
     }
 
     /// Failures in a row until now, this one not counted.
-    fn blame(&self, id: &PolicyId) -> u32 {
+    fn count_failure(&self, id: &PolicyId) -> u32 {
         let Ok(mut failures) = self.failures.lock() else { return 0 };
         let count = failures.entry(id.clone()).or_default();
         *count = count.saturating_add(1);

@@ -1,13 +1,13 @@
 //! What the cluster looks like to the operator, built from watch events: policies, nodes' reports, pods,
 //! namespaces, findings. No client, no clock and no await in here; what follows from it is in
-//! [`standing`].
+//! [`rollout`].
 
 mod classes;
 mod coverage;
 mod programmed;
 mod reports;
+pub mod rollout;
 mod selection;
-pub mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub enum Change<K> {
     Applied(K),
     /// Gone.
     Deleted(Key),
-    /// All that there are have been told.
+    /// The initial list is complete.
     Listed,
 }
 
@@ -92,7 +92,7 @@ pub struct KnownFinding {
     pub open: bool,
 }
 
-/// The pods of node agents are told by these labels, in the operator's own namespace.
+/// The pods of node agents have these labels, in the operator's own namespace.
 #[derive(Clone, Debug)]
 pub struct AgentPods {
     /// Namespace.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! watches -> cluster (what the cluster looks like; no client, no await)
-//!              -> standings (how each policy fares) -> queue of policies whose standing changed
+//!              -> rollouts (one for each policy) -> queue of policies whose rollout changed
 //!                   -> beacon_policy: dereference -> validate -> build -> update_status, Events
 //!              -> findings past their time or number, reports of nodes that are gone -> deleted
 //! ```

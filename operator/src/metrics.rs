@@ -173,7 +173,7 @@ impl Metrics {
     }
 
     /// An Event was written, or could not be.
-    pub fn told(&self, written: bool) {
+    pub fn event_published(&self, written: bool) {
         self.events.get_or_create(&[("outcome", if written { "written" } else { "failed" })]).inc();
     }
 

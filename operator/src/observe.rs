@@ -1,5 +1,5 @@
-//! Watches everything that the operator looks at, keeps [`Cluster`] in step, and says anew how the policies fare
-//! when something changed. A watch that fails is tried again for ever, also when its kind is not installed yet.
+//! Watches everything that the operator looks at, keeps [`Cluster`] in step, and publishes the rollout of each policy
+//! whenever something changed. A watch that fails is tried again for ever, also when its kind is not installed yet.
 //!
 //! RBAC: list and watch of `beaconpolicies`, `clusterbeaconpolicies`, `beaconnodes`, `beaconfindings`, `pods`,
 //! `namespaces`, `nodes`.
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cleanup::{Outdated, Retention, outdated};
-use crate::cluster::standing::Standings;
+use crate::cluster::rollout::Rollouts;
 use crate::cluster::{Change, Cluster, Compiled, Key, key_of};
 use crate::metrics::Metrics;
 use crate::policy::{PolicyKind, id_of};
@@ -41,15 +41,15 @@ const LATEST: Duration = Duration::from_secs(30);
 /// What a look at the cluster ends in.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// How the policies fare.
-    pub standings: watch::Sender<Arc<Standings>>,
+    /// The rollout of each policy.
+    pub rollouts: watch::Sender<Arc<Rollouts>>,
     /// What is to be deleted or marked.
-    pub leftovers: watch::Sender<Leftovers>,
+    pub garbage: watch::Sender<Garbage>,
 }
 
 /// Objects that have served their time, or speak of an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leftovers {
+pub struct Garbage {
     /// Findings.
     pub findings: Vec<Outdated>,
     /// Names of nodes that are gone and have a report.
@@ -69,7 +69,7 @@ enum Observed {
     Node(Box<Change<PartialObjectMeta<Node>>>),
 }
 
-/// Kinds that are watched: standings are said only after each was listed.
+/// Kinds that are watched: rollouts are said only after each was listed.
 const KINDS: usize = 7;
 
 /// Stores of the policies, which the reconciler reads.
@@ -111,24 +111,25 @@ impl Watches {
                 .boxed(),
         );
         streams.push(
-            told(objects(client), watched("beaconnodes"))
+            changes(objects(client), watched("beaconnodes"))
                 .map(|change| Observed::Report(change.into()))
                 .boxed(),
         );
         streams.push(
-            told(objects(client), watched("beaconfindings"))
+            changes(objects(client), watched("beaconfindings"))
                 .map(|change| Observed::Finding(change.into()))
                 .boxed(),
         );
-        streams
-            .push(told(objects(client), watched("pods")).map(|change| Observed::Pod(change.into())).boxed());
         streams.push(
-            told(objects(client), watched("namespaces"))
+            changes(objects(client), watched("pods")).map(|change| Observed::Pod(change.into())).boxed(),
+        );
+        streams.push(
+            changes(objects(client), watched("namespaces"))
                 .map(|change| Observed::Namespace(change.into()))
                 .boxed(),
         );
         streams.push(
-            told(objects(client), watched("nodes")).map(|change| Observed::Node(change.into())).boxed(),
+            changes(objects(client), watched("nodes")).map(|change| Observed::Node(change.into())).boxed(),
         );
         (Self { streams }, PolicyStores { policies, cluster_policies })
     }
@@ -210,14 +211,14 @@ fn apply(cluster: &mut Cluster, observed: Observed, listed: &mut BTreeSet<&'stat
 fn look(cluster: &mut Cluster, stale: Duration, retention: Retention, outcome: &Outcome, metrics: &Metrics) {
     let began = Instant::now();
     let now = now();
-    let standings = cluster.standings(now, stale);
+    let rollouts = cluster.rollouts(now, stale);
     let accepted =
         cluster.policies().values().filter(|policy| matches!(policy.compiled, Compiled::Yes(_))).count();
-    let behind = standings.values().map(|standing| standing.nodes_behind).sum();
+    let behind = rollouts.values().map(|rollout| rollout.nodes_behind).sum();
     metrics.looked(began.elapsed(), accepted, cluster.policies().len() - accepted, behind);
     metrics.findings(cluster.findings().values().map(|finding| finding.severity.as_str()));
-    outcome.standings.send_replace(Arc::new(standings));
-    outcome.leftovers.send_replace(Leftovers {
+    outcome.rollouts.send_replace(Arc::new(rollouts));
+    outcome.garbage.send_replace(Garbage {
         findings: outdated(cluster.findings(), |finding| cluster.is_superseded(finding), now, retention),
         reports: cluster.reports_without_node().cloned().collect(),
         silent: cluster.silent_nodes(now, stale),
@@ -267,8 +268,8 @@ fn steady<K: 'static>(
     })
 }
 
-/// Changes, with what is gone when a watch starts over.
-fn told<K: Resource + 'static>(
+/// Changes, including objects that vanished while the watch was interrupted.
+fn changes<K: Resource + 'static>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
     watched: (Arc<Metrics>, &'static str),
 ) -> impl Stream<Item = Change<K>> {
@@ -276,7 +277,7 @@ fn told<K: Resource + 'static>(
     steady(events, watched).flat_map(move |event| futures::stream::iter(listing.changes(event)))
 }
 
-/// [`told`], and each event put into a store first.
+/// [`changes`], with each event also applied to a store.
 fn reflected<K: PolicyKind>(
     events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>>,
     mut writer: store::Writer<DeserializeGuard<K>>,
@@ -295,7 +296,7 @@ fn reflected<K: PolicyKind>(
     })
 }
 
-/// What a watch has told so far.
+/// The objects that a watch has delivered so far.
 #[derive(Debug, Default)]
 struct Listing {
     known: BTreeSet<Key>,
@@ -332,17 +333,17 @@ impl Listing {
     }
 }
 
-/// Policies of one kind whose standing changed, again and again.
+/// Policies of one kind whose rollout changed, as a stream.
 pub fn changed_policies<K: PolicyKind>(
-    standings: watch::Receiver<Arc<Standings>>,
+    rollouts: watch::Receiver<Arc<Rollouts>>,
     store: store::Store<DeserializeGuard<K>>,
 ) -> impl Stream<Item = Result<ObjectRef<DeserializeGuard<K>>, std::convert::Infallible>> {
-    let start = (standings, Arc::<Standings>::default());
-    futures::stream::unfold(start, move |(mut standings, before)| {
+    let start = (rollouts, Arc::<Rollouts>::default());
+    futures::stream::unfold(start, move |(mut rollouts, before)| {
         let store = store.clone();
         async move {
-            standings.changed().await.ok()?;
-            let after = standings.borrow_and_update().clone();
+            rollouts.changed().await.ok()?;
+            let after = rollouts.borrow_and_update().clone();
             let changed: Vec<_> = store
                 .state()
                 .iter()
@@ -352,7 +353,7 @@ pub fn changed_policies<K: PolicyKind>(
                 })
                 .map(|object| Ok(ObjectRef::from_obj(object.as_ref())))
                 .collect();
-            Some((futures::stream::iter(changed), (standings, after)))
+            Some((futures::stream::iter(changed), (rollouts, after)))
         }
     })
     .flatten()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use beaconwatch_crds::BeaconPolicy;
 use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_operator::beacon_policy::{Context, reconcile, retry};
-use beaconwatch_operator::cluster::standing::{Standing, Standings};
+use beaconwatch_operator::cluster::rollout::{Rollout, Rollouts};
 use beaconwatch_operator::metrics::Metrics;
 use http::{Method, Request, Response};
 use kube::Client;
@@ -47,12 +47,12 @@ async fn delays(refused: u32, code: u16) -> (Vec<Action>, u32) {
     let (service, server) = pair::<Request<Body>, Response<Body>>();
     let server = tokio::spawn(refuse_first(server, refused, code));
     let id = PolicyId { namespace: Some("payments".into()), name: "payments".into() };
-    let standing = Standing { generation: 1, ..Standing::default() };
-    let (_standings, standings) = watch::channel(Arc::new(Standings::from([(id, standing)])));
+    let rollout = Rollout { generation: 1, ..Rollout::default() };
+    let (_standings, rollouts) = watch::channel(Arc::new(Rollouts::from([(id, rollout)])));
     let context = Arc::new(Context {
         client: Client::new(service, "beaconwatch"),
         instance: "one".into(),
-        standings,
+        rollouts,
         metrics: Arc::new(Metrics::default()),
         failures: std::sync::Mutex::default(),
     });
@@ -67,7 +67,7 @@ async fn delays(refused: u32, code: u16) -> (Vec<Action>, u32) {
         delays.push(retry(Arc::clone(&policy), &error, Arc::clone(&context)));
         assert!(delays.len() < 20, "it never gets through");
     }
-    assert!(context.failures.lock().unwrap().is_empty(), "what worked is forgiven");
+    assert!(context.failures.lock().unwrap().is_empty(), "a success resets the count");
     drop(context);
     (delays, server.await.unwrap())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use beaconwatch_crds::{BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
 use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
-use beaconwatch_operator::cluster::standing::{LISTED_MAX, Standing, Standings};
+use beaconwatch_operator::cluster::rollout::{LISTED_MAX, Rollout, Rollouts};
 use beaconwatch_operator::cluster::{AgentPods, Change, Cluster};
 use k8s_openapi::api::core::v1::Pod;
 use kube::core::DeserializeGuard;
@@ -78,18 +78,18 @@ impl Scene {
         })));
     }
 
-    fn look(&mut self, second: u64) -> Standings {
-        self.0.standings(at(second), STALE)
+    fn look(&mut self, second: u64) -> Rollouts {
+        self.0.rollouts(at(second), STALE)
     }
 
-    fn standing(&mut self, name: &str) -> Standing {
+    fn rollout(&mut self, name: &str) -> Rollout {
         self.look(0).remove(&id(Some("shop"), name)).unwrap()
     }
 }
 
 /// `node@generation: reason` of each node that is listed as behind.
-fn behind(standing: &Standing) -> Vec<String> {
-    let said = standing
+fn behind(rollout: &Rollout) -> Vec<String> {
+    let said = rollout
         .first_behind
         .iter()
         .map(|behind| format!("{}@{}: {}", behind.node, behind.generation.unwrap_or(0), behind.reason));
@@ -123,10 +123,10 @@ fn each_node_that_does_not_run_a_policy_says_why() {
     scene.pod("beaconwatch", "starts", labels.clone(), Value::Null);
     scene.pod("beaconwatch", "runs", labels, Value::Null);
 
-    let standing = scene.standing("a");
-    assert_eq!((standing.nodes_programmed, standing.nodes_behind), (1, 7));
+    let rollout = scene.rollout("a");
+    assert_eq!((rollout.nodes_programmed, rollout.nodes_behind), (1, 7));
     assert_eq!(
-        behind(&standing),
+        behind(&rollout),
         [
             "old@1: its agent has not taken the change yet",
             "pulls@0: its agent does not start: ImagePullBackOff",
@@ -148,9 +148,9 @@ fn many_nodes_behind_are_counted_and_the_first_are_listed() {
         scene.node(&node);
         scene.report(&node, json!([]), at(0));
     }
-    let standing = scene.standing("a");
-    assert_eq!((standing.nodes_behind, standing.first_behind.len()), (100, LISTED_MAX));
-    assert_eq!(standing.first_behind[31].node, "node-31");
+    let rollout = scene.rollout("a");
+    assert_eq!((rollout.nodes_behind, rollout.first_behind.len()), (100, LISTED_MAX));
+    assert_eq!(rollout.first_behind[31].node, "node-31");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn an_exception_was_used_last_where_it_was_used_last() {
         scene.node(node);
         scene.report(node, used(time), at(0));
     }
-    let uses = scene.standing("a").exceptions_used;
+    let uses = scene.rollout("a").exceptions_used;
     assert_eq!(uses, BTreeMap::from([("mirror".to_owned(), Timestamp::from_nanos(9_000_000_000))]));
 }
 
@@ -175,10 +175,9 @@ fn what_a_policy_covers_follows_policies_pods_and_namespaces() {
     scene.policy("a", 1, json!({}));
     scene.pod("shop", "one", json!({ "tier": "front" }), Value::Null);
     let covers = |scene: &mut Scene, name: &str| {
-        let standing = scene.look(0).remove(&id(Some("shop").filter(|_| name != "all"), name)).unwrap();
-        let overlaps =
-            standing.coverage.overlaps.iter().map(|other| format!("{} {}", other.name, other.pods));
-        (standing.coverage.selected, standing.coverage.governed, overlaps.collect::<Vec<_>>())
+        let rollout = scene.look(0).remove(&id(Some("shop").filter(|_| name != "all"), name)).unwrap();
+        let overlaps = rollout.coverage.overlaps.iter().map(|other| format!("{} {}", other.name, other.pods));
+        (rollout.coverage.selected, rollout.coverage.governed, overlaps.collect::<Vec<_>>())
     };
     assert_eq!(covers(&mut scene, "a"), (1, 1, vec![]));
     scene.pod("shop", "two", json!({ "tier": "back" }), Value::Null);
@@ -257,11 +256,11 @@ fn after_any_changes_a_look_says_what_the_reports_say() {
         let looked = scene.look(0);
         assert_eq!(looked.len(), policies.len(), "step {step}");
         for (name, generation) in &policies {
-            let standing = &looked[&id(Some("shop"), name)];
-            let behind: Vec<_> = standing.first_behind.iter().map(|behind| behind.node.clone()).collect();
+            let rollout = &looked[&id(Some("shop"), name)];
+            let behind: Vec<_> = rollout.first_behind.iter().map(|behind| behind.node.clone()).collect();
             let expected = by_hand(&reports, name, *generation);
-            assert_eq!((standing.nodes_programmed, behind), expected, "step {step}, {name}");
-            assert_eq!(standing.nodes(), reports.len(), "step {step}, {name}");
+            assert_eq!((rollout.nodes_programmed, behind), expected, "step {step}, {name}");
+            assert_eq!(rollout.nodes(), reports.len(), "step {step}, {name}");
         }
     }
 }

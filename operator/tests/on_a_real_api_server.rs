@@ -161,7 +161,7 @@ async fn policies_have_a_status_that_follows_the_cluster() {
     status_with(&server, "payments", |status| said(status, "Programmed").starts_with("True/Programmed"))
         .await;
 
-    selections_are_told_apart(&server).await;
+    selections_are_distinguished(&server).await;
     exceptions_expire(&server).await;
     one_that_cannot_be_read_stops_nothing(&server).await;
     after_a_restart_of_the_api_server_it_goes_on(&mut server).await;
@@ -197,7 +197,7 @@ async fn silent_nodes_are_marked(server: &ApiServer) {
     operator.stop().await;
 }
 
-async fn selections_are_told_apart(server: &ApiServer) {
+async fn selections_are_distinguished(server: &ApiServer) {
     let nothing = json!({ "workloads": { "selector": { "matchLabels": { "tier": "bakcend" } } } });
     server.apply(policy("typo", nothing)).await;
     let status = status_with(server, "typo", |status| said(status, "SelectsWorkloads") != "absent").await;

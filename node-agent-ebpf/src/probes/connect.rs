@@ -1,4 +1,4 @@
-//! `connect4` and `connect6`: a process turns a socket to a peer.
+//! `connect4` and `connect6`: a process connects a socket to a peer.
 //!
 //! A connected UDP socket has sent nothing yet (resolvers connect just to learn their own address), so it is
 //! reported with its first datagram, where packets are seen.
@@ -12,7 +12,7 @@ use node_agent_common::map::socket_flags;
 
 use crate::kernel::PAYLOAD_ON;
 use crate::maps::socket_state_or_new;
-use crate::socket::{emit_socket, end_announced, field, own, put_words};
+use crate::socket::{emit_socket, end_announced, field, own, put_words, user_address};
 
 #[inline(always)]
 unsafe fn connect(ctx: &SockAddrContext, v6: bool) {
@@ -38,16 +38,7 @@ unsafe fn connect(ctx: &SockAddrContext, v6: bool) {
         (*state).flags &= !(socket_flags::LISTENER | socket_flags::ACCEPTED);
         (*state).sent_peeked = 0;
         (*state).received_peeked = 0;
-        let words = if v6 {
-            [
-                field!((*c).user_ip6[0]),
-                field!((*c).user_ip6[1]),
-                field!((*c).user_ip6[2]),
-                field!((*c).user_ip6[3]),
-            ]
-        } else {
-            [field!((*c).user_ip4), 0, 0, 0]
-        };
+        let words = user_address(c, v6);
         let port = field!((*c).user_port);
         (*state).peer = words;
         (*state).peer_port = port;

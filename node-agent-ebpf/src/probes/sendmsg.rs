@@ -7,7 +7,7 @@ use aya_ebpf::programs::SockAddrContext;
 use node_agent_common::event::{Kind, family};
 
 use crate::maps::socket_state_or_new;
-use crate::socket::{emit_socket, field, own, put_words};
+use crate::socket::{emit_socket, field, own, put_words, user_address};
 
 #[inline(always)]
 unsafe fn sendmsg(ctx: &SockAddrContext, v6: bool) {
@@ -23,16 +23,7 @@ unsafe fn sendmsg(ctx: &SockAddrContext, v6: bool) {
             return;
         }
         let port = field!((*c).user_port);
-        let words = if v6 {
-            [
-                field!((*c).user_ip6[0]),
-                field!((*c).user_ip6[1]),
-                field!((*c).user_ip6[2]),
-                field!((*c).user_ip6[3]),
-            ]
-        } else {
-            [field!((*c).user_ip4), 0, 0, 0]
-        };
+        let words = user_address(c, v6);
         if (*state).peer_port == port
             && (*state).peer[0] == words[0]
             && (*state).peer[1] == words[1]

@@ -39,7 +39,7 @@ pub fn task(ctx: *mut Task) -> i32 {
         }
         let process: u32 = load(task, TASK_TGID.load());
         let mm: u64 = read(task, TASK_MM.load());
-        // Threads are told by their process; threads of the kernel have no memory.
+        // Threads are reported by their process; threads of the kernel have no memory.
         if load::<u32>(task, TASK_PID.load()) != process || mm == 0 {
             return 0;
         }

@@ -8,7 +8,6 @@ use aya_ebpf::programs::BtfTracePointContext;
 use node_agent_common::event::{Kind, established, transport};
 use node_agent_common::map::{SocketState, socket_flags};
 
-use super::emit_accepted;
 use crate::kernel::{
     SK_PROTOCOL, SKC_FLAGS, TCP_BYTES_RECEIVED, TCP_BYTES_RETRANS, TCP_BYTES_SENT, TCP_DATA_SEGS_IN,
     TCP_DATA_SEGS_OUT, TCP_RCV_NXT, TCP_SND_NXT, in_scope, load,
@@ -58,7 +57,7 @@ unsafe fn opening(sk: u64) {
     unsafe {
         let state = socket_state(sk as *mut c_void);
         if !state.is_null() {
-            // From here on its state changes tell its end.
+            // From here on its state changes report its end.
             (*state).flags &= !socket_flags::ANNOUNCED;
             return;
         }
@@ -122,7 +121,8 @@ unsafe fn open(sk: u64) {
         // The copy of a listener's state carries the listener's cookie.
         (*state).flags = ((*state).flags & !socket_flags::LISTENER) | socket_flags::ACCEPTED;
         (*state).cookie = bpf_get_socket_cookie(sk as *mut c_void);
-        emit_accepted(state, sk);
+        // Accepting has no hook of its own.
+        emit_socket(Kind::SocketOpened, state, |record| fill_ends(record, sk));
     }
 }
 

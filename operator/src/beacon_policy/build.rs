@@ -11,7 +11,7 @@ use kube::core::DeserializeGuard;
 
 use super::validate::{Exceptions, Verdict};
 use crate::cluster::Coverage;
-use crate::cluster::standing::{LISTED_MAX, Standing};
+use crate::cluster::rollout::{LISTED_MAX, Rollout};
 use crate::policy::PolicyKind;
 
 /// Bytes of a condition's message that the API server takes.
@@ -62,26 +62,26 @@ struct Say {
 pub fn status<K: PolicyKind>(
     object: &DeserializeGuard<K>,
     verdict: &Verdict,
-    standing: &Standing,
+    rollout: &Rollout,
     now: Timestamp,
 ) -> PolicyStatus {
     let generation = object.meta().generation;
     let before = object.0.as_ref().ok().and_then(PolicyKind::status);
-    let mut said = vec![accepted(verdict), programmed(verdict, standing)];
+    let mut said = vec![accepted(verdict), programmed(verdict, rollout)];
     let mut exceptions = Vec::new();
     if let Verdict::Accepted(state) = verdict {
         said.push(exceptions_current(state));
-        said.push(selects_workloads(standing));
+        said.push(selects_workloads(rollout));
         exceptions.clone_from(&state.each);
     }
-    let coverage = &standing.coverage;
+    let coverage = &rollout.coverage;
     let conditions = said.into_iter().map(|say| condition(say, generation, before, now)).collect();
     PolicyStatus {
         observed_generation: generation,
         conditions,
-        programmed: Some(format!("{}/{}", standing.nodes_programmed, standing.nodes())),
-        behind: standing.first_behind.clone(),
-        findings: Some(standing.findings),
+        programmed: Some(format!("{}/{}", rollout.nodes_programmed, rollout.nodes())),
+        behind: rollout.first_behind.clone(),
+        findings: Some(rollout.findings),
         pods_selected: Some(coverage.selected),
         pods_governed: Some(coverage.governed),
         overlaps: coverage.overlaps.iter().take(LISTED_MAX).cloned().collect(),
@@ -100,25 +100,25 @@ fn accepted(verdict: &Verdict) -> Say {
     Say { kind: CONDITION_ACCEPTED, status, reason, message }
 }
 
-fn programmed(verdict: &Verdict, standing: &Standing) -> Say {
+fn programmed(verdict: &Verdict, rollout: &Rollout) -> Say {
     let count = format!(
         "{} of {} nodes run generation {}",
-        standing.nodes_programmed,
-        standing.nodes(),
-        standing.generation
+        rollout.nodes_programmed,
+        rollout.nodes(),
+        rollout.generation
     );
-    let (status, reason, message) = match (verdict, standing.first_behind.first()) {
+    let (status, reason, message) = match (verdict, rollout.first_behind.first()) {
         (Verdict::Refused(_) | Verdict::Unreadable(_), _) => {
             ("False", reasons::NOT_ACCEPTED, "nodes keep the last generation that was valid".to_owned())
         }
-        (Verdict::Accepted(_), _) if standing.nodes() == 0 => (
+        (Verdict::Accepted(_), _) if rollout.nodes() == 0 => (
             "False",
             reasons::NO_NODES,
             "no node agent has reported; is the agent's DaemonSet running?".to_owned(),
         ),
         (Verdict::Accepted(_), None) => ("True", reasons::PROGRAMMED, count),
         (Verdict::Accepted(_), Some(first)) => {
-            let more = standing.nodes_behind.saturating_sub(1);
+            let more = rollout.nodes_behind.saturating_sub(1);
             let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             ("False", reasons::NODES_BEHIND, format!("{count}; {}: {}{more}", first.node, first.reason))
         }
@@ -148,8 +148,8 @@ fn exceptions_current(exceptions: &Exceptions) -> Say {
     Say { kind: CONDITION_EXCEPTIONS_CURRENT, status, reason, message }
 }
 
-fn selects_workloads(standing: &Standing) -> Say {
-    let Coverage { selected, governed, overlaps } = &*standing.coverage;
+fn selects_workloads(rollout: &Rollout) -> Say {
+    let Coverage { selected, governed, overlaps } = &*rollout.coverage;
     let (status, reason, message) = if *selected == 0 {
         ("False", reasons::NOTHING_SELECTED, "no pod matches spec.workloads".to_owned())
     } else if *governed == 0 {

@@ -1,4 +1,4 @@
-//! The update step: writes a status that differs from the one there, and tells transitions as Events.
+//! The update step: writes a status that differs from the one there, and publishes transitions as Events.
 
 use beaconwatch_crds::API_VERSION;
 use beaconwatch_crds::policy_status::{
@@ -47,7 +47,7 @@ pub(super) async fn update_status<K: PolicyKind>(
         Err(kube::Error::Api(answer)) if answer.code == 404 => return Ok(false),
         Err(error) => return Err(Error::Patch(error)),
     }
-    tell(object, before, &status, context).await;
+    publish(object, before, &status, context).await;
     Ok(true)
 }
 
@@ -58,7 +58,7 @@ fn written_unreadable<K: PolicyKind>(object: &DeserializeGuard<K>, error: &kube:
 
 /// Tells as Events what a user must know. An Event that cannot be written is counted and given up: the status
 /// says the same.
-async fn tell<K: PolicyKind>(
+async fn publish<K: PolicyKind>(
     object: &DeserializeGuard<K>,
     before: Option<&PolicyStatus>,
     status: &PolicyStatus,
@@ -69,7 +69,7 @@ async fn tell<K: PolicyKind>(
     for condition in &status.conditions {
         let held =
             before.and_then(|status| status.conditions.iter().find(|held| held.type_ == condition.type_));
-        let Some(type_) = worth_telling(held, condition) else { continue };
+        let Some(type_) = event_type_of(held, condition) else { continue };
         let event = Event {
             type_,
             reason: condition.reason.clone(),
@@ -77,17 +77,17 @@ async fn tell<K: PolicyKind>(
             action: "Reconcile".into(),
             secondary: None,
         };
-        let told = recorder.publish(&event, &object.object_ref(&())).await;
-        context.metrics.told(told.is_ok());
-        if let Err(error) = told {
+        let published = recorder.publish(&event, &object.object_ref(&())).await;
+        context.metrics.event_published(published.is_ok());
+        if let Err(error) = published {
             tracing::warn!(kind = K::KIND, name = object.name_any(), %error, "cannot write an event");
         }
     }
 }
 
-/// A change of reason is told, but good news only when it ends bad news, and nodes that are behind for the
-/// moment of a change are none.
-fn worth_telling(before: Option<&Condition>, now: &Condition) -> Option<EventType> {
+/// A change of reason is published. Good news is published only when it ends bad news; nodes that are behind for
+/// a moment after a change are no news.
+fn event_type_of(before: Option<&Condition>, now: &Condition) -> Option<EventType> {
     if before.is_some_and(|before| before.reason == now.reason && before.status == now.status) {
         return None;
     }

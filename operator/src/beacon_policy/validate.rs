@@ -10,7 +10,7 @@ use beaconwatch_crds::units::TimeText;
 use beaconwatch_engine::time::Timestamp;
 use kube::core::DeserializeGuard;
 
-use crate::cluster::standing::Standing;
+use crate::cluster::rollout::Rollout;
 use crate::policy::PolicyKind;
 
 /// An exception that nothing matched for this long is reported.
@@ -55,7 +55,7 @@ impl Exceptions {
 
 /// Looks at the policy and its exceptions.
 #[must_use]
-pub fn validate<K: PolicyKind>(object: &DeserializeGuard<K>, standing: &Standing, now: Timestamp) -> Verdict {
+pub fn validate<K: PolicyKind>(object: &DeserializeGuard<K>, rollout: &Rollout, now: Timestamp) -> Verdict {
     let policy = match &object.0 {
         Ok(policy) => policy,
         Err(invalid) => return Verdict::Unreadable(invalid.error.clone()),
@@ -71,7 +71,7 @@ pub fn validate<K: PolicyKind>(object: &DeserializeGuard<K>, standing: &Standing
         let held = policy.status().and_then(|status| before(status, &exception.name));
         let expires = exception.expires.as_ref().and_then(TimeText::parse_nanos).map(Timestamp::from_nanos);
         let expired = expires.is_some_and(|then| then <= now);
-        let reported = standing.exceptions_used.get(&exception.name).copied();
+        let reported = rollout.exceptions_used.get(&exception.name).copied();
         let used = last_used(held.and_then(|held| nanos(held.last_used.as_ref())), reported);
         let since = held.and_then(|held| nanos(held.since.as_ref())).unwrap_or(now);
         let unused_at = used.unwrap_or(since).max(since) + UNUSED;
@@ -118,7 +118,7 @@ mod tests {
     use beaconwatch_crds::ClusterBeaconPolicy;
 
     #[test]
-    fn an_exception_that_matches_everything_is_told_while_it_holds() {
+    fn an_exception_that_matches_everything_is_reported_while_it_holds() {
         let policy: ClusterBeaconPolicy = serde_json::from_value(serde_json::json!({
             "apiVersion": "beaconwatch.io/v1alpha1", "kind": "ClusterBeaconPolicy",
             "metadata": { "name": "all" },
@@ -130,7 +130,7 @@ mod tests {
         }))
         .unwrap();
         let now = Timestamp::from_secs_f64(1.7e9);
-        let verdict = validate(&DeserializeGuard(Ok(policy)), &Standing::default(), now);
+        let verdict = validate(&DeserializeGuard(Ok(policy)), &Rollout::default(), now);
         let Verdict::Accepted(exceptions) = verdict else { panic!("{verdict:?}") };
         assert_eq!(exceptions.broad, ["all (every IPv4 address and every IPv6 address)"]);
         assert_eq!(exceptions.expired, ["old"]);

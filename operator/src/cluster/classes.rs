@@ -1,4 +1,4 @@
-//! Pods by what policies can tell apart: namespace, labels, owner, containers. Replicas of one workload are one
+//! Pods by what policies distinguish: namespace, labels, owner, containers. Replicas of one workload are one
 //! class with a count, so that judging a policy costs workloads, not pods.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::Key;
 
-/// What policies can tell of a pod.
+/// What policies see of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Class {
     /// Namespace.

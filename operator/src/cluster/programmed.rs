@@ -9,7 +9,7 @@ use beaconwatch_engine::time::Timestamp;
 
 use super::Cluster;
 use super::reports::{Held, Said};
-use super::standing::{LISTED_MAX, Standing, Standings};
+use super::rollout::{LISTED_MAX, Rollout, Rollouts};
 
 const UNREADABLE: &str = "its report cannot be read";
 const POLICY_NOT_TAKEN: &str = "its agent has not taken the policy yet";
@@ -19,7 +19,7 @@ const CHANGE_NOT_TAKEN: &str = "its agent has not taken the change yet";
 enum Answer<'a> {
     /// It says of each policy on its own.
     Said(&'a Said),
-    /// It runs none, as far as can be told, and why.
+    /// It runs none, as far as is known, and why.
     None(String),
 }
 
@@ -29,20 +29,20 @@ struct Column<'a> {
     programmed: usize,
     /// Number of the last node that named it.
     last_named: usize,
-    standing: &'a mut Standing,
+    rollout: &'a mut Rollout,
 }
 
 impl Cluster {
     /// Counts nodes and uses of exceptions for every policy.
-    pub(super) fn count_nodes(&self, standings: &mut Standings, now: Timestamp, stale: Duration) {
-        let mut columns: Vec<Column<'_>> = Vec::with_capacity(standings.len());
+    pub(super) fn count_nodes(&self, rollouts: &mut Rollouts, now: Timestamp, stale: Duration) {
+        let mut columns: Vec<Column<'_>> = Vec::with_capacity(rollouts.len());
         let mut by_slot: Vec<Option<usize>> = vec![None; self.reports.slots_end()];
-        for (id, standing) in standings {
+        for (id, rollout) in rollouts {
             if let Some(column) = self.reports.slot(id).and_then(|slot| by_slot.get_mut(slot)) {
                 *column = Some(columns.len());
             }
-            let generation = standing.generation;
-            columns.push(Column { generation, programmed: 0, last_named: 0, standing });
+            let generation = rollout.generation;
+            columns.push(Column { generation, programmed: 0, last_named: 0, rollout });
         }
         for (index, (node, answer)) in self.answers(now, stale).into_iter().enumerate() {
             match answer {
@@ -60,8 +60,8 @@ impl Cluster {
                 }
             }
         }
-        for Column { programmed, standing, .. } in columns {
-            standing.nodes_programmed = programmed;
+        for Column { programmed, rollout, .. } in columns {
+            rollout.nodes_programmed = programmed;
         }
     }
 
@@ -119,15 +119,15 @@ fn count(node: &str, number: usize, said: &Said, columns: &mut [Column<'_>], by_
 
 impl Column<'_> {
     fn behind(&mut self, node: &str, generation: Option<i64>, reason: &str) {
-        self.standing.nodes_behind += 1;
-        if self.standing.first_behind.len() < LISTED_MAX {
+        self.rollout.nodes_behind += 1;
+        if self.rollout.first_behind.len() < LISTED_MAX {
             let (node, reason) = (node.to_owned(), reason.to_owned());
-            self.standing.first_behind.push(NodeBehind { node, generation, reason });
+            self.rollout.first_behind.push(NodeBehind { node, generation, reason });
         }
     }
 
     fn used(&mut self, exception: &str, at: Timestamp) {
-        let used = &mut self.standing.exceptions_used;
+        let used = &mut self.rollout.exceptions_used;
         match used.get_mut(exception) {
             Some(last) => *last = at.max(*last),
             None => {

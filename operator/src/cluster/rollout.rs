@@ -1,4 +1,4 @@
-//! How each policy fares: which nodes run it, which pods it selects and governs, which other policies it meets,
+//! The rollout of each policy: which nodes run it, which pods it selects and governs, which other policies it meets,
 //! how many findings it has, when its exceptions were last used. Computed for all policies at once, in one pass over
 //! each kind of object.
 
@@ -16,9 +16,9 @@ use super::coverage::{Coverage, coverages};
 /// Lists in a status are cut to this many entries; the counts beside them are whole.
 pub const LISTED_MAX: usize = 32;
 
-/// How one policy fares.
+/// The rollout of one policy.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct Rollout {
     /// `metadata.generation` that this speaks of.
     pub generation: i64,
     /// `metadata.resourceVersion` that this speaks of.
@@ -29,7 +29,7 @@ pub struct Standing {
     pub nodes_behind: usize,
     /// The first [`LISTED_MAX`] of them, in order of their names.
     pub first_behind: Vec<NodeBehind>,
-    /// Pods that it selects and governs, and whom it meets there.
+    /// Pods that it selects and governs, and the policies that select the same pods.
     pub coverage: Arc<Coverage>,
     /// Findings recorded under it.
     pub findings: i64,
@@ -37,10 +37,10 @@ pub struct Standing {
     pub exceptions_used: BTreeMap<String, Timestamp>,
 }
 
-/// How all policies fare.
-pub type Standings = BTreeMap<PolicyId, Standing>;
+/// The rollouts of all policies.
+pub type Rollouts = BTreeMap<PolicyId, Rollout>;
 
-impl Standing {
+impl Rollout {
     /// Nodes that should run the policy.
     #[must_use]
     pub const fn nodes(&self) -> usize {
@@ -49,29 +49,29 @@ impl Standing {
 }
 
 impl Cluster {
-    /// How all policies fare at `now`; a report that has not changed for `stale` counts for nothing.
+    /// The rollouts of all policies at `now`; a report that has not changed for `stale` counts for nothing.
     #[must_use]
-    pub fn standings(&mut self, now: Timestamp, stale: Duration) -> Standings {
+    pub fn rollouts(&mut self, now: Timestamp, stale: Duration) -> Rollouts {
         let coverages = self.coverages.get_or_insert_with(|| coverages(&self.policies, &self.classes));
-        let mut standings: Standings = self
+        let mut rollouts: Rollouts = self
             .policies
             .iter()
             .map(|(id, policy)| {
-                let standing = Standing {
+                let rollout = Rollout {
                     generation: policy.generation,
                     version: policy.version.clone(),
                     coverage: coverages.get(id).cloned().unwrap_or_default(),
-                    ..Standing::default()
+                    ..Rollout::default()
                 };
-                (id.clone(), standing)
+                (id.clone(), rollout)
             })
             .collect();
-        self.count_nodes(&mut standings, now, stale);
+        self.count_nodes(&mut rollouts, now, stale);
         for finding in self.findings.values() {
-            if let Some(standing) = standings.get_mut(&finding.policy) {
-                standing.findings += 1;
+            if let Some(rollout) = rollouts.get_mut(&finding.policy) {
+                rollout.findings += 1;
             }
         }
-        standings
+        rollouts
     }
 }
