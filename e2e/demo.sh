@@ -1,6 +1,6 @@
 #!/bin/bash
 # demo.sh: the walk-through of the README on the local cluster (make cluster-up first): install, a policy, a pod that
-# calls home, the finding, an exception, uninstall. Every command is printed before it runs.
+# beacons, the finding, an exception, uninstall. Every command is printed before it runs.
 set -euo pipefail
 . "$(dirname "$(realpath "$0")")/cluster/paths.sh"
 cd "$repository"

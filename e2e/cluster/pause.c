@@ -1,4 +1,4 @@
-/* The process that holds a pod's namespaces: does nothing, reaps orphans, leaves when told. */
+/* The process that holds a pod's namespaces: does nothing, reaps orphans, exits when asked. */
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>

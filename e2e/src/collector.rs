@@ -25,7 +25,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// What the agents are told (`otlp.endpoint`).
+    /// What the agents export to (`otlp.endpoint`).
     #[must_use]
     pub fn endpoint() -> String {
         format!("http://host-{HOST}.example.test:4317")

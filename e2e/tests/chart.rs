@@ -88,18 +88,18 @@ fn what_the_agent_cannot_know_of_the_cluster_is_told_by_values() -> Result<()> {
         let pod = &objects.named("DaemonSet", "-agent")?["spec"]["template"]["spec"];
         pod["containers"][0]["args"].as_array().cloned().context("arguments")
     };
-    let told = |arguments: Vec<Value>| -> Vec<String> {
+    let passed = |arguments: Vec<Value>| -> Vec<String> {
         let texts = arguments.iter().filter_map(Value::as_str);
         let about = |text: &&str| text.starts_with("--cluster-network") || text.starts_with("--mesh-proxy");
         texts.filter(about).map(str::to_owned).collect()
     };
-    assert_eq!(told(arguments(chart.clone())?), [""; 0]);
+    assert_eq!(passed(arguments(chart.clone())?), [""; 0]);
     let all = chart
         .clone()
         .set("agent.clusterNetworks={2001:db8:1::/48,192.0.2.0/24}")
         .set("agent.meshProxies={gateway-proxy}");
     assert_eq!(
-        told(arguments(all)?),
+        passed(arguments(all)?),
         ["--cluster-network=2001:db8:1::/48", "--cluster-network=192.0.2.0/24", "--mesh-proxy=gateway-proxy"]
     );
     for wrong in ["agent.clusterNetworks={pods.example}", "agent.meshProxies={/usr/bin/envoy}"] {

@@ -1,4 +1,4 @@
-//! What is found, what is told about it, and what is left alone.
+//! What is found, what is published about it, and what is left alone.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn called(server: &Server, times: usize) -> Result<()> {
 
 #[test]
 #[ignore = "a scenario on a cluster: make e2e"]
-fn curl_loop_in_a_deployment_is_found_and_told_with_its_owner() -> Result<()> {
+fn curl_loop_in_a_deployment_is_found_and_published_with_its_owner() -> Result<()> {
     run("curl", async |scenario: &Scenario| {
         let _server = Server::start(10, 8080, Speaks::Http).await?;
         scenario.apply(&quick_policy("quick")).await?;
@@ -40,14 +40,14 @@ fn curl_loop_in_a_deployment_is_found_and_told_with_its_owner() -> Result<()> {
         assert_eq!(finding.policy.name, "quick");
 
         let pod = finding.who.pod.clone().context("no pod in the finding")?;
-        let told = until("an Event on the pod", Duration::from_secs(30), async || {
+        let events = until("an Event on the pod", Duration::from_secs(30), async || {
             let mut events = scenario.events("Pod", &pod).await?;
             events.retain(|event| event.reason.as_deref() == Some("BeaconDetected"));
             Ok((!events.is_empty()).then_some(events))
         })
         .await?;
-        assert_eq!(told.len(), 1, "one Event for one change of state: {told:?}");
-        let note = told.first().and_then(|event| event.note.clone()).context("an Event without text")?;
+        assert_eq!(events.len(), 1, "one Event for one change of state: {events:?}");
+        let note = events.first().and_then(|event| event.note.clone()).context("an Event without text")?;
         ensure!(note.contains("/usr/bin/curl") && note.contains("host-10.example.test:8080"), "{note}");
         Ok(())
     })
@@ -150,7 +150,7 @@ done";
 
 #[test]
 #[ignore = "a scenario on a cluster: make e2e"]
-fn host_network_pod_is_told_apart_from_its_node() -> Result<()> {
+fn host_network_pod_is_distinguished_from_its_node() -> Result<()> {
     run("hostnet", async |scenario: &Scenario| {
         let _server = Server::start(15, 8080, Speaks::Http).await?;
         scenario.apply(&quick_policy("quick")).await?;
@@ -204,7 +204,7 @@ fn collector_receives_what_was_found_with_the_attributes_of_the_conventions() ->
 
 #[test]
 #[ignore = "a scenario on a cluster: make e2e"]
-fn excepted_behaviour_is_not_told_and_the_policy_says_when_the_exception_was_used() -> Result<()> {
+fn excepted_behaviour_is_not_published_and_the_policy_says_when_the_exception_was_used() -> Result<()> {
     run("excepted", async |scenario: &Scenario| {
         let server = Server::start(19, 8080, Speaks::Http).await?;
         let exception = "

@@ -105,8 +105,8 @@ async fn agents_are_told_of_the_cluster(scenario: &Scenario) -> Result<()> {
         let agents = agents.get(&name).await?;
         let template = agents.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
         let arguments = template.and_then(|pod| pod.containers.first()?.args.clone()).unwrap_or_default();
-        for told in ["--cluster-network=2001:db8:1::/48", "--mesh-proxy=gateway-proxy"] {
-            ensure!(arguments.iter().any(|argument| argument == told), "{told} is not in {arguments:?}");
+        for passed in ["--cluster-network=2001:db8:1::/48", "--mesh-proxy=gateway-proxy"] {
+            ensure!(arguments.iter().any(|argument| argument == passed), "{passed} is not in {arguments:?}");
         }
         let status = agents.status.unwrap_or_default();
         let all = status.desired_number_scheduled;

@@ -1,4 +1,4 @@
-//! Parts that are away for a while: nothing that was found is lost, and nothing is told twice. These scenarios disturb
+//! Parts that are away for a while: nothing that was found is lost, and nothing is published twice. These scenarios disturb
 //! the whole cluster and run one at a time.
 
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn killed_agent_comes_back_and_goes_on_with_the_same_finding() -> Result<()> {
         assert_eq!(scenario.findings().await?.iter().filter(|finding| calls(30)(finding)).count(), 1);
         let opened = scenario.events("Pod", "caller").await?;
         let opened = opened.iter().filter(|event| event.reason.as_deref() == Some("BeaconDetected")).count();
-        assert_eq!(opened, 1, "the same finding is not told again");
+        assert_eq!(opened, 1, "the same finding is not published again");
         Ok(())
     })
 }

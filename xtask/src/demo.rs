@@ -1,8 +1,8 @@
 //! `cargo xtask demo`: a scene of three "containers" on this machine, watched by the real agent.
 //!
-//! One calls home every two seconds with jitter, one makes the same requests at memoryless times and with varying
+//! One beacons every two seconds with jitter, one makes the same requests at memoryless times and with varying
 //! sizes, one downloads as a package manager does. The first must be found, the others must stay unnamed.
-//! Where eBPF is not to be had, a recording of the same scene goes through the same engine.
+//! Where eBPF is not available, a recording of the same scene goes through the same engine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,15 +60,15 @@ pub(crate) fn run(record: Option<&Path>) -> anyhow::Result<()> {
 
 fn watch(agent: &mut Agent, scene: &Scene, stop: &AtomicBool) -> anyhow::Result<()> {
     let start = Instant::now();
-    let mut told = 0;
+    let mut reported = 0;
     while start.elapsed() < Duration::from_secs(SCENE_SECONDS) && !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(200));
         if !stop.load(Ordering::Relaxed) {
             agent.check_alive()?;
         }
         let seconds = start.elapsed().as_secs();
-        if seconds >= told + 10 {
-            told = seconds;
+        if seconds >= reported + 10 {
+            reported = seconds;
             eprintln!(
                 "demo: {seconds:>3} s  {}  findings so far: {}",
                 scene.progress(),

@@ -9,11 +9,11 @@ mod container;
 mod machine;
 mod play;
 mod server;
-mod told;
+mod console;
 
 use std::process::ExitCode;
 
-/// What goes wrong here is told on the console.
+/// What goes wrong here is printed on the console.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -25,16 +25,16 @@ fn main() -> ExitCode {
         Some(part) if std::process::id() != 1 => client::play(part, words.next().unwrap_or_default()),
         Some(_) | None => {
             if let Err(error) = play::play() {
-                told::failed(&*error);
+                console::failed(&*error);
             }
-            told::done();
+            console::done();
             machine::end()
         }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            told::failed(&*error);
+            console::failed(&*error);
             ExitCode::FAILURE
         }
     }

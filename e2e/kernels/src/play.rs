@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::container::{Container, PROGRAM, entering};
 use crate::machine::{self, SERVER, SERVER_V6};
 use crate::server::{BEACON_PORT, PORT, TWIN_PORT};
-use crate::{Outcome, told};
+use crate::{Outcome, console};
 
 const AGENT: &str = "/usr/bin/beaconwatch-agent";
 const POLICY: &str = "/policy.yaml";
@@ -47,12 +47,12 @@ pub(crate) fn play() -> Outcome<()> {
     machine::mount_all()?;
     machine::set_addresses()?;
     let orders = orders()?;
-    told::truth(&format!("kernel {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()));
+    console::truth(&format!("kernel {}", fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()));
     ask_doctor(&orders)?;
     if orders.whole {
         watch(&orders)?;
     }
-    told::time("scene", Duration::from_millis(uptime_ms()?));
+    console::time("scene", Duration::from_millis(uptime_ms()?));
     Ok(())
 }
 
@@ -83,7 +83,7 @@ fn ask_doctor(orders: &Orders) -> Outcome<()> {
     };
     let begin = Instant::now();
     doctor("chart", &orders.rights, orders.locked_memory, false)?;
-    told::time("doctor", begin.elapsed());
+    console::time("doctor", begin.elapsed());
     if orders.locked_memory != LOCKED_MEMORY {
         doctor("locked-memory", &orders.rights, LOCKED_MEMORY, false)?;
     }
@@ -120,7 +120,7 @@ fn confine() -> Outcome<()> {
 
 fn report(name: &str, command: &mut Command) -> Outcome<()> {
     let output = command.output()?;
-    told::file(&format!("doctor-{name}.json"), &output.stdout);
+    console::file(&format!("doctor-{name}.json"), &output.stdout);
     if !output.stderr.is_empty() {
         println!("doctor-{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -142,7 +142,7 @@ fn watch(orders: &Orders) -> Outcome<()> {
     }
     let begin = Instant::now();
     let mut agent = Agent::start(orders)?;
-    told::time("start", begin.elapsed());
+    console::time("start", begin.elapsed());
     let begin = Instant::now();
     running.push(Resident::start(3, 0, "beacon", &to(v4, BEACON_PORT))?);
     running.push(Resident::start(4, 0, "twin", &to(v4, TWIN_PORT))?);
@@ -162,7 +162,7 @@ fn watch(orders: &Orders) -> Outcome<()> {
     while begin.elapsed() < WATCHED_MIN || (begin.elapsed() < WATCHED_MAX && !opened()) {
         std::thread::sleep(TICK);
     }
-    told::time("watched", begin.elapsed());
+    console::time("watched", begin.elapsed());
     for mut resident in running {
         resident.child.kill()?;
         resident.child.wait()?;
@@ -170,7 +170,7 @@ fn watch(orders: &Orders) -> Outcome<()> {
     agent.end()?;
     server.kill()?;
     for (name, path) in [("findings.jsonl", FINDINGS), ("scene.bwrec", RECORDING)] {
-        told::file(name, &fs::read(path)?);
+        console::file(name, &fs::read(path)?);
     }
     Ok(())
 }
@@ -190,7 +190,7 @@ impl Resident {
         let container = Container::create(number)?;
         let child = container.start(user, &[part, server])?;
         let Container { id, pod, .. } = &container;
-        told::truth(&format!("container {id} {pod} {} {user} {part} {server}", child.id()));
+        console::truth(&format!("container {id} {pod} {} {user} {part} {server}", child.id()));
         Ok(Self { container, child })
     }
 
@@ -246,13 +246,13 @@ impl Agent {
 
     /// Tells what it counted, and ends it as a kubelet does.
     fn end(&mut self) -> Outcome<()> {
-        told::file("metrics.txt", page()?.as_bytes());
+        console::file("metrics.txt", page()?.as_bytes());
         machine::signal(self.child.id(), 15);
         let status = self.child.wait()?;
         for line in self.said.try_iter() {
             println!("agent: {line}");
         }
-        told::truth(&format!("agent {}", status.code().unwrap_or(-1)));
+        console::truth(&format!("agent {}", status.code().unwrap_or(-1)));
         Ok(())
     }
 }

@@ -8,9 +8,9 @@ use crate::machine::{SERVER, SERVER_V6};
 
 /// TCP: reads a request, answers, and waits until the client closes. UDP: answers each datagram.
 pub(crate) const PORT: u16 = 8443;
-/// Where the beacon turns to.
+/// Where the beacon connects.
 pub(crate) const BEACON_PORT: u16 = 9443;
-/// Where its twin turns to.
+/// Where its twin connects.
 pub(crate) const TWIN_PORT: u16 = 9444;
 /// Bytes of an answer.
 pub(crate) const ANSWER: usize = 1000;

@@ -52,10 +52,10 @@ impl Verdict {
             bail!("the beacon was missed");
         }
         if !self.others.is_empty() {
-            bail!("named what is harmless: {}", self.others.join("; "));
+            bail!("named a container that does not beacon: {}", self.others.join("; "));
         }
         eprintln!(
-            "\ndemo: found: the container that calls home. Not named: its twin without rhythm, the package download."
+            "\ndemo: found: the container that beacons. Not named: its twin without rhythm, the package download."
         );
         Ok(())
     }

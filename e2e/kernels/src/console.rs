@@ -1,4 +1,4 @@
-//! What is told on the console, one line each: `@truth WORDS`, `@file NAME` with lines of hexadecimal digits up to
+//! What is printed on the console, one line each: `@truth WORDS`, `@file NAME` with lines of hexadecimal digits up to
 //! `@end NAME`, `@time WHAT MILLISECONDS`, `@failed WHAT`, and in the end `@done`.
 
 use std::fmt::Write as _;
