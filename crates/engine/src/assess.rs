@@ -1,5 +1,6 @@
 //! From what is tracked and known to a finding: gates, evidence, policy.
 
+pub(crate) mod budget;
 pub(crate) mod detector;
 pub(crate) mod evidence;
 pub mod finding;

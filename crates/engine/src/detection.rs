@@ -4,7 +4,6 @@
 
 mod aggregate;
 mod aliases;
-mod budget;
 mod compose;
 mod explain;
 mod findings;
@@ -20,8 +19,6 @@ use std::sync::Arc;
 
 pub use self::aliases::Alias;
 use self::aliases::Aliases;
-pub use self::budget::AlertThreshold;
-use self::budget::Budgets;
 pub use self::explain::{Candidate, Explanation, Outcome};
 use self::findings::OpenFindings;
 use self::identity::sighting;
@@ -29,14 +26,15 @@ use self::look_ahead::Ahead;
 use crate::bounded::{BoundedMap, FairTable};
 use crate::counters::{BoundedTable, Counters};
 use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
-use crate::track::conversation::{Admission, ConversationKey, Originator, Table};
+use crate::track::conversation::{Admission, Table};
 
-use crate::assess::evidence::Denominators;
 use crate::assess::finding::Finding;
 use crate::assess::policy::{PolicyId, PolicySet};
 use crate::identity::Secret;
 use crate::input::BaselineEntry;
-use crate::know::population::Population;
+use crate::keys::{ConversationKey, Tenant};
+pub use crate::know::AlertThreshold;
+use crate::know::{Know, Sighting};
 use crate::limits::Limits;
 use crate::observe::naming::domain::is_listed;
 use crate::observe::workload::Workloads;
@@ -54,12 +52,10 @@ pub struct Detection {
     participants: Participants,
     table: Table,
     ahead: Ahead,
-    /// Contacts whose totals are still to come; scopes are originators.
+    /// Contacts whose totals are still to come; scopes are tenants.
     open: FairTable<u64, OpenContact>,
-    population: Population,
-    denominators: Denominators,
+    know: Know,
     findings: OpenFindings,
-    budgets: Budgets,
     timers: Timers,
     /// When an exception last tolerated something; of policies in force only.
     exceptions_used: BoundedMap<(PolicyId, Arc<str>), Timestamp>,
@@ -106,10 +102,8 @@ impl Detection {
             table: Table::with_limits(limits),
             ahead: Ahead::default(),
             open: FairTable::with_capacity_max(limits.open_contacts_max()),
-            population: Population::with_limits(limits),
-            denominators: Denominators::default(),
+            know: Know::with_limits(limits),
             findings: OpenFindings::with_limits(limits),
-            budgets: Budgets::with_limits(limits),
             timers: Timers::default(),
             exceptions_used: BoundedMap::with_max(limits.exceptions_used_max()),
             aliases: None,
@@ -140,7 +134,7 @@ impl Detection {
 
     /// Where policies with a budget of alarms tell from, as far as they have judged anything.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
-        self.budgets.in_force()
+        self.know.facts().alert_thresholds()
     }
 
     /// What keeps others from steering the identities of conversations, as long as there are none.
@@ -169,7 +163,7 @@ impl Detection {
     /// A signature known before the start.
     pub fn learn(&mut self, entry: BaselineEntry, w: &Workloads) {
         for (workload, signature) in identity::baseline_signatures(&entry, w.inside()) {
-            self.population.learn(workload, signature);
+            self.know.observe(Sighting::Baseline { workload, signature });
         }
     }
 
@@ -215,9 +209,8 @@ impl Detection {
             return;
         }
         let key = self.ahead.key_of(&contact, participant.scope);
-        let (originator, lost) = (participant.originator, self.lost);
-        let admitted =
-            self.table.admit(key, originator, now, || identity::begin(key, originator, &contact, lost));
+        let (tenant, lost) = (participant.tenant, self.lost);
+        let admitted = self.table.admit(key, tenant, now, || identity::begin(key, tenant, &contact, lost));
         let own = match admitted {
             Admission::Slot(slot) => Some(Home { slot, key }),
             Admission::Refused => None,
@@ -226,7 +219,7 @@ impl Detection {
             core::hint::black_box(conversation.fetch());
             conversation.contact(&contact);
             if conversation.contacts.is_power_of_two() {
-                self.population.see(&sighting(conversation, participant));
+                self.know.observe(Sighting::Contact(sighting(conversation, participant)));
                 self.set_apart(own, &contact, w);
             }
         }
@@ -235,7 +228,7 @@ impl Detection {
             [own, aggregate].into_iter().flatten().for_each(|home| aliases.see(home.key, &contact));
         }
         if contact.id != 0 {
-            self.expect_end([own, aggregate], originator, &contact);
+            self.expect_end([own, aggregate], tenant, &contact);
         }
         let unlisted = own.and_then(|home| self.count_unlisted(now, home.slot, &contact, w));
         let concerned = [own.map(|home| home.slot), unlisted, aggregate.map(|home| home.slot)];
@@ -290,9 +283,9 @@ impl Detection {
         }
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let key = identity::key_of_resolver(contact, participant.scope);
-        let (originator, lost) = (participant.originator, self.lost);
-        let begin = || identity::begin_unlisted(key, originator, contact, lost);
-        let Admission::Slot(slot) = self.table.admit(key, originator, now, begin) else { return None };
+        let (tenant, lost) = (participant.tenant, self.lost);
+        let begin = || identity::begin_unlisted(key, tenant, contact, lost);
+        let Admission::Slot(slot) = self.table.admit(key, tenant, now, begin) else { return None };
         self.table.get_mut(slot)?.contact(contact);
         Some(slot)
     }
@@ -325,14 +318,11 @@ impl Detection {
 
     /// Writes its own figures into the counters.
     pub fn count(&self, counters: &mut Counters) {
-        let [budgets, identities] = self.budgets.usage();
         counters.set(BoundedTable::Conversations, self.table.usage());
         counters.set(BoundedTable::OpenContacts, self.open.usage());
         counters.set(BoundedTable::Participants, self.participants.usage());
         counters.set(BoundedTable::ExceptionsUsed, self.exceptions_used.usage());
-        counters.set(BoundedTable::Budgets, budgets);
-        counters.set(BoundedTable::BudgetIdentities, identities);
-        self.population.count(counters);
+        self.know.count(counters);
         self.findings.count(counters);
         if let Some(aliases) = &self.aliases {
             counters.set(BoundedTable::Aliases, aliases.usage());
@@ -356,12 +346,12 @@ impl Detection {
         }
     }
 
-    fn expect_end(&mut self, homes: [Option<Home>; 2], originator: Originator, contact: &Contact) {
+    fn expect_end(&mut self, homes: [Option<Home>; 2], tenant: Tenant, contact: &Contact) {
         if homes.iter().all(Option::is_none) {
             return;
         }
         let connect = matches!(contact.kind, ContactKind::Connect { established: None });
         let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
-        self.open.insert(contact.id, originator.0.bits(), open);
+        self.open.insert(contact.id, tenant.0.bits(), open);
     }
 }

@@ -1,3 +1,133 @@
-//! What is known beyond one actor: signatures and their age, replicas, prevalence of destinations, usual rates, budget.
+//! What is known beyond one actor: signatures and their age, replicas, prevalence of destinations, usual rates, and
+//! the scores behind budgets of alarms.
+//!
+//! Four operations: [`Know::observe`] takes a sighting, [`Know::facts`] answers what the rest of the engine may ask,
+//! [`Know::take_delta`] and [`Know::merge`] exchange it with others. Whoever counts the tables, saves them or lets them
+//! age calls [`Know::count`], [`Know::put`], [`Know::take`] and [`Know::forget`] besides.
+//!
+//! Two views stand side by side and never mix:
+//!
+//! - *What this engine saw itself.* All facts come from here. Its tables refuse whoever is new when they are full, or
+//!   give up their oldest, so what they hold beyond their bounds depends on the order of the sightings.
+//! - *What all saw* ([`Merged`]), only once somebody asks for an exchange. Beyond its bounds those keys stay that are
+//!   first in an order which depends on the keys alone, so that splits, orders and repetitions make no difference.
+//!
+//! No policy, no level by name, no finding: policies and findings are keys here, levels are numbers.
 
-pub(crate) mod population;
+mod budget;
+mod destinations;
+mod facts;
+mod rates;
+mod replicas;
+mod sighting;
+mod signatures;
+
+pub use self::budget::AlertThreshold;
+use self::budget::Budgets;
+pub(crate) use self::budget::{Budget, Extent};
+pub(crate) use self::facts::{Facts, Prevalence};
+#[cfg(test)]
+pub(crate) use self::rates::Ballot;
+use self::rates::Rates;
+pub(crate) use self::rates::{Profile, UsualRates};
+pub(crate) use self::replicas::ReplicaSet;
+pub(crate) use self::sighting::{Profiled, Seen, Sighting};
+pub(crate) use self::signatures::BaselineState;
+use self::signatures::Signatures;
+use crate::codec::{Dropped, Reader};
+use crate::counters::{BoundedTable, Counters};
+use crate::keys::PolicyId;
+use crate::limits::Limits;
+use crate::time::Timestamp;
+
+/// Everything that is known.
+#[derive(Debug)]
+pub(crate) struct Know {
+    signatures: Signatures,
+    rates: Rates,
+    budgets: Budgets,
+}
+
+impl Know {
+    /// Knows nothing yet, and never more than `limits`.
+    pub(crate) fn with_limits(limits: &Limits) -> Self {
+        Self {
+            signatures: Signatures::with_limits(limits),
+            rates: Rates::default(),
+            budgets: Budgets::with_limits(limits),
+        }
+    }
+
+    /// Takes a sighting.
+    pub(crate) fn observe(&mut self, sighting: Sighting<'_>) {
+        match sighting {
+            Sighting::Contact(seen) => self.signatures.see(&seen),
+            Sighting::Profile(profiled) => self.profile(&profiled),
+            Sighting::Baseline { workload, signature } => self.signatures.learn(workload, signature),
+            Sighting::Score { policy, finding, score } => self.budgets.note(policy, finding, score),
+            Sighting::Extent { policy, budget, extent, at } => {
+                self.budgets.raise(policy, budget, extent, at);
+            }
+        }
+    }
+
+    /// What is known.
+    pub(crate) fn facts(&self) -> Facts<'_> {
+        Facts { know: self }
+    }
+
+    /// A signature's profile replaces its last one among the usual rates, and may admit it to the baseline.
+    fn profile(&mut self, profiled: &Profiled) {
+        let Profiled { at, workload, signature, profile, score_without_novelty } = *profiled;
+        // What hosts do that are seen only now and then is usual for nobody.
+        if let Some(profile) = profile
+            && self.signatures.is_watched(workload)
+            && let Some(vote) = self.signatures.vote_mut(signature)
+        {
+            self.rates.vote(vote, profile);
+        }
+        self.signatures.admit(signature, at, score_without_novelty);
+    }
+
+    /// Forgets what was not seen for long, and the scores of policies that are gone.
+    pub(crate) fn forget(&mut self, now: Timestamp, in_force: impl Fn(&PolicyId) -> bool) {
+        for vote in self.signatures.sweep(now) {
+            self.rates.withdraw(vote);
+        }
+        self.budgets.retain(in_force);
+    }
+
+    /// Writes its own figures into the counters.
+    pub(crate) fn count(&self, counters: &mut Counters) {
+        let Self { signatures, rates: _, budgets } = self;
+        let [by_policy, identities] = budgets.usage();
+        signatures.count(counters);
+        counters.set(BoundedTable::Budgets, by_policy);
+        counters.set(BoundedTable::BudgetIdentities, identities);
+    }
+
+    /// Writes signatures and destinations.
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        self.signatures.put(out);
+    }
+
+    /// Reads them back into one that knows nothing yet; what found no room.
+    pub(crate) fn take(&mut self, from: &mut Reader<'_>) -> Option<Dropped> {
+        let learned = self.signatures.take(from)?;
+        self.rates = Rates::of_votes(&learned.votes);
+        Some(learned.dropped)
+    }
+
+    /// Writes the scores behind budgets.
+    pub(crate) fn put_budgets(&self, out: &mut Vec<u8>) {
+        self.budgets.put(out);
+    }
+
+    /// Reads them back; how many found no room.
+    pub(crate) fn take_budgets(&mut self, from: &mut Reader<'_>) -> Option<u64> {
+        self.budgets.take(from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,34 +9,22 @@ use std::sync::Arc;
 use crate::actor::{Actor, ActorKey, Owner, Pod};
 use crate::assess::policy::PolicySet;
 use crate::bounded::BoundedMap;
-use crate::codec::newtype;
 use crate::collections::Entry;
 use crate::counters::Usage;
 use crate::identity::{self, Id, Peer, Secret};
 use crate::inside::Inside;
+use crate::keys::{
+    ConversationKey, ExecutableKey, ReplicaKey, Tenant, WorkloadKey, executable_key, replica_key,
+    workload_key,
+};
 use crate::observe::workload::Workloads;
-use crate::track::conversation::{ConversationKey, Originator};
-
-/// Identity of a workload: namespace and owner; for an actor without pod, its container, cgroup or address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct WorkloadKey(pub(crate) Id);
-newtype!(WorkloadKey);
-
-/// Identity of a replica of a workload: its pod; for an actor without pod, as for its workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ReplicaKey(pub(crate) Id);
-newtype!(ReplicaKey);
-
-/// Identity of an executable, by its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ExecutableKey(pub(crate) Id);
 
 /// One actor, as the detectors see it.
 #[derive(Clone, Debug)]
 pub(crate) struct Participant {
     pub(crate) workload: WorkloadKey,
-    pub(crate) originator: Originator,
-    /// What identifies the originator among the replicas of its workload: its pod, else itself.
+    pub(crate) tenant: Tenant,
+    /// What identifies the tenant among the replicas of its workload: its pod, else itself.
     pub(crate) replica: ReplicaKey,
     /// `None`: unknown.
     pub(crate) executable: Option<ExecutableKey>,
@@ -166,10 +154,9 @@ fn look_up<'p>(
 
 fn participant(actor: &Actor, pod: Option<Arc<Pod>>, around: &Surroundings<'_>) -> Participant {
     let Surroundings { policies, epoch, secret, inside } = *around;
-    let originator = originator(actor);
+    let tenant = tenant_of(actor);
     let executable = actor.executable().map(executable_key);
-    let workload =
-        pod.as_ref().map_or(WorkloadKey(originator.0), |pod| workload_key(&pod.namespace, &pod.owner));
+    let workload = pod.as_ref().map_or(WorkloadKey(tenant.0), |pod| workload_key(&pod.namespace, &pod.owner));
     let job = pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
     let scope = if job {
         identity::scope_of_job(secret, workload.0, executable.map(|executable| executable.0))
@@ -179,8 +166,8 @@ fn participant(actor: &Actor, pod: Option<Arc<Pod>>, around: &Surroundings<'_>) 
     let policy = policies.governing(actor, pod.as_deref());
     Participant {
         workload,
-        originator: if job { Originator(workload.0) } else { originator },
-        replica: pod.as_deref().map_or(ReplicaKey(originator.0), |pod| replica_key(&pod.uid)),
+        tenant: if job { Tenant(workload.0) } else { tenant },
+        replica: pod.as_deref().map_or(ReplicaKey(tenant.0), |pod| replica_key(&pod.uid)),
         executable,
         scope,
         aggregate: ConversationKey(identity::conversation(scope, Peer::Aggregate)),
@@ -200,26 +187,11 @@ fn pods_are_known((pod_changes, _): (u32, u32)) -> bool {
     pod_changes > 0
 }
 
-/// The key of a workload of Kubernetes.
-pub(crate) fn workload_key(namespace: &str, owner: &Owner) -> WorkloadKey {
-    WorkloadKey(identity::workload(namespace, &owner.kind, &owner.name))
-}
-
-/// The key of a pod among those of its workload.
-pub(crate) fn replica_key(pod_uid: &str) -> ReplicaKey {
-    ReplicaKey(identity::replica(pod_uid))
-}
-
-/// The key of an executable with this path.
-pub(crate) fn executable_key(path: &str) -> ExecutableKey {
-    ExecutableKey(identity::executable(path))
-}
-
 /// Pods of jobs come and go with each run, so the owner stands for them.
 pub(crate) fn is_job(owner: &Owner) -> bool {
     matches!(&*owner.kind, "CronJob" | "Job")
 }
 
-pub(crate) fn originator(actor: &Actor) -> Originator {
-    Originator(identity::alone(actor.alone()))
+pub(crate) fn tenant_of(actor: &Actor) -> Tenant {
+    Tenant(identity::alone(actor.alone()))
 }

@@ -1,22 +1,22 @@
 //! Evidence in bits: for each item log2( P(level | a beacon that calls home) / P(level | what is usual here) ).
 //!
 //! The numerator is a documented prior ([`table`]); the denominator is learned from this cluster's own
-//! signatures without labels ([`denominators`]), so that what is common here is worth nothing. Each item is
+//! signatures without labels ([`usual`]), so that what is common here is worth nothing. Each item is
 //! clipped; items that say the same in other words form groups in which only the strongest counts in full.
 
-mod denominators;
 mod levels;
 mod place;
 mod sentences;
 mod table;
+mod usual;
 
-pub(crate) use denominators::{Denominators, Vote};
 pub(crate) use levels::{Circumstances, Levels, Replicas, levels_of, producer_consumer_ratio};
 pub(crate) use place::{is_external, scope_of};
 pub(crate) use sentences::sentence;
 pub(crate) use table::{Scope, TERMS, level_name};
 
 use crate::assess::finding::Term;
+use crate::know::UsualRates;
 
 /// Least and most an item can say, bits.
 const CLIP: (f32, f32) = (-4.0, 6.0);
@@ -49,13 +49,12 @@ pub(crate) struct Assessment {
     pub(crate) score_without_novelty: f32,
 }
 
-/// Weighs levels against what is usual in `scope`, the signature's own vote left out.
-pub(crate) fn assess(levels: Levels, scope: Scope, own: Vote, denominators: &Denominators) -> Assessment {
+/// Weighs levels against what is usual in `scope`.
+pub(crate) fn assess(levels: Levels, scope: Scope, rates: UsualRates<'_>) -> Assessment {
     let mut bits = [0.0; TERMS.len()];
     for (slot, term) in bits.iter_mut().zip(TERMS) {
         let level = levels.get(term);
-        *slot =
-            if level == 0 { 0.0 } else { denominators.bits(scope, term, level, own).clamp(CLIP.0, CLIP.1) };
+        *slot = if level == 0 { 0.0 } else { usual::bits(scope, term, level, rates).clamp(CLIP.0, CLIP.1) };
     }
     let mut without = bits;
     for term in [Term::Baseline, Term::Lag] {
@@ -88,17 +87,18 @@ fn weigh(bits: &mut [f32; TERMS.len()]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::know::Ballot;
 
     #[test]
     fn further_items_of_a_group_count_half() {
         let mut levels = Levels::default();
         levels.set(Term::Naming, 1);
         levels.set(Term::Port, 3);
-        let assessed = assess(levels, Scope::External, Vote::default(), &Denominators::default());
+        let assessed = assess(levels, Scope::External, Ballot::default().usual());
         let alone = |term, level| {
             let mut one = Levels::default();
             one.set(term, level);
-            assess(one, Scope::External, Vote::default(), &Denominators::default()).score
+            assess(one, Scope::External, Ballot::default().usual()).score
         };
         let (naming, port) = (alone(Term::Naming, 1), alone(Term::Port, 3));
         assert!(naming > port && port > 0.0);
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn unknown_counts_nothing() {
-        let assessed = assess(Levels::default(), Scope::Internal, Vote::default(), &Denominators::default());
+        let assessed = assess(Levels::default(), Scope::Internal, Ballot::default().usual());
         assert!(assessed.score.abs() < f32::EPSILON);
     }
 }

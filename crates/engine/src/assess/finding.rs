@@ -4,24 +4,11 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
 use crate::assess::policy::{Mode, PolicyId};
-use crate::codec::newtype;
-use crate::identity::Id;
+pub use crate::keys::FindingId;
 use crate::observe::contact::{Bytes, Destination};
 use crate::observe::protocol::AppProtocol;
 use crate::text::gap_range;
 use crate::time::Timestamp;
-
-/// Identity of a finding: (workload, executable, destination, kind). The same behaviour seen again, by another
-/// replica, after a restart, or by another version, has the same id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FindingId(pub Id);
-newtype!(FindingId);
-
-impl core::fmt::Display for FindingId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Where a finding is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

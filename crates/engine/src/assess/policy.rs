@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub(crate) use decide::Subject;
 
 use crate::codec::{Coded, Reader, choices, fields};
+pub use crate::keys::PolicyId;
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
 
@@ -22,15 +23,6 @@ use crate::time::Timestamp;
 pub struct PolicySet {
     /// The policies.
     pub policies: Vec<Policy>,
-}
-
-/// Name of a policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PolicyId {
-    /// Namespace of a `BeaconPolicy`; `None` for a `ClusterBeaconPolicy`.
-    pub namespace: Option<Arc<str>>,
-    /// Name.
-    pub name: Arc<str>,
 }
 
 /// Where a policy comes from.
@@ -270,7 +262,6 @@ pub struct Exception {
 }
 
 fields!(PolicySet { policies });
-fields!(PolicyId { namespace, name });
 fields!(Policy { id, source, created, workloads, mode, thresholds, detectors, exceptions });
 
 /// The generation; 0 stands for a file, since the API server counts from 1.

@@ -5,10 +5,10 @@ use super::identity::sighting;
 use super::{Detection, Home};
 use crate::assess::detector::spread;
 use crate::assess::evidence::is_external;
-use crate::know::population::Standing;
+use crate::know::{BaselineState, Sighting};
 use crate::observe::contact::{Contact, ContactKind};
 use crate::observe::workload::Workloads;
-use crate::participant::{Participant, originator};
+use crate::participant::{Participant, tenant_of};
 use crate::time::Timestamp;
 use crate::track::conversation::{Admission, Conversation, Table};
 
@@ -23,7 +23,7 @@ impl Detection {
         };
         let apart = c.dns.is_some()
             || !is_counted(contact, participant)
-            || self.population.standings(&sighting(c, participant)).standing == Standing::Known
+            || self.know.facts().baseline(&sighting(c, participant)) == BaselineState::Known
             || spread::goes_its_own_way(c, aggregate());
         if let Some(c) = self.table.get_mut(own.slot) {
             c.apart = apart;
@@ -57,13 +57,13 @@ impl Detection {
         if !many && self.table.slot_of(key).is_none() {
             return None;
         }
-        let (originator, lost) = (participant.originator, self.lost);
-        let begin = || Conversation::begin_aggregate(key, originator, contact, lost);
-        let Admission::Slot(slot) = self.table.admit(key, originator, now, begin) else { return None };
+        let (tenant, lost) = (participant.tenant, self.lost);
+        let begin = || Conversation::begin_aggregate(key, tenant, contact, lost);
+        let Admission::Slot(slot) = self.table.admit(key, tenant, now, begin) else { return None };
         let c = self.table.get_mut(slot)?;
         c.contact(contact);
         if c.contacts.is_power_of_two() {
-            self.population.see(&sighting(c, participant));
+            self.know.observe(Sighting::Contact(sighting(c, participant)));
         }
         Some(Home { slot, key })
     }
@@ -80,9 +80,9 @@ fn is_counted(contact: &Contact, participant: &Participant) -> bool {
 /// What the aggregate counts is told by the conversations that it is made of.
 pub(super) fn is_explained(table: &Table, aggregate: &Conversation, participant: &Participant) -> bool {
     // What one executable does is all in one share, or in two if it became known in between that it belongs to a job.
-    let (now, before) = (participant.originator, originator(&aggregate.actor));
+    let (now, before) = (participant.tenant, tenant_of(&aggregate.actor));
     let before = Some(before).filter(|before| *before != now);
-    let all = [Some(now), before].into_iter().flatten().flat_map(|share| table.of_originator(share));
+    let all = [Some(now), before].into_iter().flatten().flat_map(|share| table.of_tenant(share));
     let parts = all.filter(|c| {
         c.spread.is_none() && c.dns.is_none() && c.actor.executable() == aggregate.actor.executable()
     });

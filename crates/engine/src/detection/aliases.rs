@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use crate::bounded::BoundedMap;
 use crate::counters::Usage;
+use crate::keys::ConversationKey;
 use crate::observe::contact::{Contact, ContactKind};
-use crate::track::conversation::ConversationKey;
 
 /// Names and addresses of one conversation.
 const ALIASES_PER_CONVERSATION_MAX: usize = 256;

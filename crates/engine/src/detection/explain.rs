@@ -9,6 +9,7 @@ use super::identity::sighting;
 use super::judge::{Surroundings, assess_as};
 use super::parts::part_of_others_until;
 use crate::actor::{Actor, Pod};
+use crate::assess::budget;
 use crate::assess::detector::{self, Lasting, beacon};
 use crate::assess::finding::{Evidence, FindingKind, Rhythm, Severity};
 use crate::assess::policy::{Policy, Subject, Thresholds};
@@ -113,14 +114,13 @@ impl Detection {
                 gate.unwrap_or(if c.dns.is_some() { FindingKind::DnsBeacon } else { FindingKind::Beacon });
             let seen = sighting(c, participant);
             let surroundings = Surroundings {
-                population: &self.population,
+                facts: self.know.facts(),
                 workloads: w,
                 reputation: &self.reputation,
                 watched_since: self.watched.map_or(now, |(first, _)| first),
             };
             let about = surroundings.about(c, participant, policy, &seen);
-            let own = self.population.vote(seen.signature);
-            let assessment = assess_as(kind, &about, own, &self.denominators);
+            let assessment = assess_as(kind, &about, surroundings.facts.usual(seen.signature));
             let subject = Subject {
                 actor: &c.actor,
                 pod: participant.pod.as_deref(),
@@ -132,7 +132,7 @@ impl Detection {
                 .policies
                 .exception(governing, &subject, now)
                 .map(|(_, exception)| Arc::clone(&exception.name));
-            let thresholds = policy.map(|policy| self.budgets.latest(policy));
+            let thresholds = policy.map(|policy| budget::latest(surroundings.facts, policy));
             let raised = thresholds.zip(policy).filter(|(now, policy)| now.alert > policy.thresholds.alert);
             explained.push(Explanation {
                 actor: Arc::clone(&c.actor),

@@ -3,10 +3,10 @@
 use crate::assess::finding::{Finding, FindingId};
 use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::counters::{BoundedTable, Counters, Usage};
+use crate::keys::ConversationKey;
+use crate::keys::ReplicaKey;
 use crate::limits::Limits;
-use crate::participant::ReplicaKey;
 use crate::time::Timestamp;
-use crate::track::conversation::ConversationKey;
 
 /// A finding that is open.
 #[derive(Debug)]

@@ -5,15 +5,19 @@ use std::sync::Arc;
 
 use crate::assess::detector::dns::DnsPayload;
 use crate::assess::evidence::{Scope, scope_of};
-use crate::assess::finding::{FindingId, FindingKind};
+use crate::assess::finding::FindingKind;
 use crate::identity::{self, Class, Id, Peer};
 use crate::input::BaselineEntry;
 use crate::inside::Inside;
-use crate::know::population::{DestinationKey, Sighting, SignatureKey};
+use crate::keys::{
+    ConversationKey, DestinationKey, FindingId, SignatureKey, Tenant, WorkloadKey, executable_key,
+    workload_key,
+};
+use crate::know::Seen;
 use crate::observe::contact::{Contact, ContactKind, Destination, NameSource, Transport};
 use crate::observe::naming::domain::registered;
-use crate::participant::{Participant, WorkloadKey, executable_key, workload_key};
-use crate::track::conversation::{Conversation, ConversationKey, Originator};
+use crate::participant::Participant;
+use crate::track::conversation::Conversation;
 
 /// Port under which questions to a resolver are kept, whatever the resolver's own.
 const DNS_PORT: u16 = 53;
@@ -39,11 +43,11 @@ pub(super) fn key_of_resolver(contact: &Contact, scope: Id) -> ConversationKey {
 /// ... when it is new: whole names count, since no part of them is the registered domain.
 pub(super) fn begin_unlisted(
     key: ConversationKey,
-    originator: Originator,
+    tenant: Tenant,
     contact: &Contact,
     lost: u64,
 ) -> Conversation {
-    let mut conversation = Conversation::begin(key, originator, contact, lost);
+    let mut conversation = Conversation::begin(key, tenant, contact, lost);
     conversation.destination.name = None;
     conversation.destination.name_source = None;
     conversation.dns = Some(Box::new(DnsPayload::of_whole_names()));
@@ -51,13 +55,8 @@ pub(super) fn begin_unlisted(
 }
 
 /// A new conversation; questions are kept under their registered domain.
-pub(super) fn begin(
-    key: ConversationKey,
-    originator: Originator,
-    contact: &Contact,
-    lost: u64,
-) -> Conversation {
-    let mut conversation = Conversation::begin(key, originator, contact, lost);
+pub(super) fn begin(key: ConversationKey, tenant: Tenant, contact: &Contact, lost: u64) -> Conversation {
+    let mut conversation = Conversation::begin(key, tenant, contact, lost);
     if let ContactKind::DnsQuery(question) = &contact.kind {
         conversation.destination.name = Some(Arc::from(registered(&question.name)));
         conversation.destination.name_source = Some(NameSource::Dns);
@@ -65,10 +64,10 @@ pub(super) fn begin(
     conversation
 }
 
-/// What a conversation is to the population.
-pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Sighting {
+/// What a conversation is to those who only know what is known beyond it.
+pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Seen {
     let signature = signature(c, participant);
-    Sighting {
+    Seen {
         at: c.last,
         workload: participant.workload,
         replica: participant.replica,

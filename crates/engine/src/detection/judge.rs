@@ -2,21 +2,20 @@
 
 use std::collections::VecDeque;
 
-use super::budget::Extent;
 use super::compose::{Composition, compose, recent, summary};
 use super::findings::OpenFinding;
 use super::identity::{finding_id, sighting};
 use super::parts::{may_be_part_of_others, part_of_others_until};
 use super::{Deadline, Detection};
+use crate::assess::budget;
 use crate::assess::detector::{self, Lasting, beacon, ports};
-use crate::assess::evidence::{
-    Assessment, Circumstances, Denominators, Replicas, Vote, assess, level_name, levels_of, scope_of,
-};
+use crate::assess::evidence::{Assessment, Circumstances, Replicas, assess, level_name, levels_of, scope_of};
 use crate::assess::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
 use crate::assess::policy::{Policy, PolicySet, Subject};
-use crate::know::population::{Population, Sighting};
+use crate::keys::ReplicaKey;
+use crate::know::{Extent, Facts, Profiled, Seen, Sighting, UsualRates};
 use crate::observe::workload::Workloads;
-use crate::participant::{Participant, ReplicaKey};
+use crate::participant::Participant;
 use crate::reputation::ReputationList;
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
@@ -61,9 +60,9 @@ impl Detection {
         let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
         let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
         let seen = sighting(c, participant);
-        self.population.see(&seen);
+        self.know.observe(Sighting::Contact(seen));
         let surroundings = Surroundings {
-            population: &self.population,
+            facts: self.know.facts(),
             workloads: w,
             reputation: &self.reputation,
             watched_since: self.watched.map_or(now, |(first, _)| first),
@@ -71,16 +70,16 @@ impl Detection {
         let about = surroundings.about(c, participant, policy, &seen);
         let levels = levels_of(&about);
         let scope = about.scope;
-        let own = self.population.vote(seen.signature);
-        let assessment = assess(levels, scope, own, &self.denominators);
-        // An aggregate counts what its parts have counted.
-        if about.conversation.spread.is_none()
-            && self.population.is_watched(seen.workload)
-            && let Some(vote) = self.population.vote_mut(seen.signature)
-        {
-            self.denominators.vote(vote, levels, scope);
-        }
-        self.population.admit(seen.signature, now, assessment.score_without_novelty);
+        let assessment = assess(levels, scope, surroundings.facts.usual(seen.signature));
+        let profiled = Profiled {
+            at: now,
+            workload: seen.workload,
+            signature: seen.signature,
+            // An aggregate counts what its parts have counted.
+            profile: about.conversation.spread.is_none().then(|| levels.profile(scope)),
+            score_without_novelty: assessment.score_without_novelty,
+        };
+        self.know.observe(Sighting::Profile(profiled));
     }
 
     /// Judges a conversation. `input_secs`: the input is over and lasted this long.
@@ -101,15 +100,15 @@ impl Detection {
         let open = c.judged.finding;
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
         let seen = sighting(c, participant);
+        let watched_since = self.watched.map_or(now, |(first, _)| first);
         let surroundings = Surroundings {
-            population: &self.population,
+            facts: self.know.facts(),
             workloads: w,
             reputation: &self.reputation,
-            watched_since: self.watched.map_or(now, |(first, _)| first),
+            watched_since,
         };
         let about = surroundings.about(c, participant, Some(policy), &seen);
-        let own = self.population.vote(seen.signature);
-        let mut assessment = assess_as(kind, &about, own, &self.denominators);
+        let mut assessment = assess_as(kind, &about, surroundings.facts.usual(seen.signature));
         let mean = match c.judged.at {
             None => assessment.score,
             Some(_) => c.judged.mean + MEMORY * (assessment.score - c.judged.mean),
@@ -131,10 +130,11 @@ impl Detection {
             exception.map(|(policy, exception)| (policy.id.clone(), exception.name.clone()))
         });
         if !matches!(excepted, Some(Some(_))) {
-            self.budgets.note(policy, id, assessment.score);
+            budget::note(&mut self.know, policy, id, assessment.score);
         }
-        let thresholds = self.budgets.thresholds(policy, now, || {
-            extent(&self.policies, governing, w, &self.population, now.since(surroundings.watched_since))
+        let watched = now.since(watched_since);
+        let thresholds = budget::thresholds(&mut self.know, policy, now, |facts| {
+            extent(&self.policies, governing, w, facts, watched)
         });
         let finding = excepted.map(|excepted| {
             let lost = self.lost - c.lost_before;
@@ -284,7 +284,7 @@ impl Detection {
             let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
             let seen = sighting(c, participant);
             let surroundings = Surroundings {
-                population: &self.population,
+                facts: self.know.facts(),
                 workloads: w,
                 reputation: &self.reputation,
                 watched_since: self.watched.map_or(now, |(first, _)| first),
@@ -317,17 +317,17 @@ fn extent(
     policies: &PolicySet,
     policy: usize,
     w: &Workloads,
-    population: &Population,
+    facts: Facts<'_>,
     watched: core::time::Duration,
 ) -> Extent {
     let governed = w.pods().filter(|pod| policies.governs_pod(policy, pod)).count();
-    let pods = if w.is_empty() { population.watched() } else { governed };
+    let pods = if w.is_empty() { facts.watched() } else { governed };
     Extent { pods, days: watched.as_secs_f64() / 86_400.0 }
 }
 
 /// Everything around a conversation that evidence depends on.
 pub(super) struct Surroundings<'a> {
-    pub(super) population: &'a Population,
+    pub(super) facts: Facts<'a>,
     pub(super) workloads: &'a Workloads,
     pub(super) reputation: &'a ReputationList,
     pub(super) watched_since: Timestamp,
@@ -340,21 +340,21 @@ impl Surroundings<'_> {
         conversation: &'c Conversation,
         participant: &'c Participant,
         policy: Option<&Policy>,
-        seen: &Sighting,
+        seen: &Seen,
     ) -> Circumstances<'c> {
         let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_default();
         let known_ports = policy.and_then(|policy| policy.detectors.ports.as_ref());
         let timing_threshold = beacon::timing_threshold(conversation, &knobs);
         let proven = conversation.rhythm_bits >= timing_threshold;
         let to = &conversation.destination;
-        let standings = self.population.standings(seen);
         Circumstances {
             conversation,
             participant,
-            standings,
+            baseline: self.facts.baseline(seen),
+            prevalence: self.facts.prevalence(seen),
             replicas: participant.pod.as_ref().and_then(|pod| {
                 let replicas = self.workloads.replicas(participant.workload);
-                Replicas::compare(pod, replicas, self.population.replicas(seen.signature), seen.at)
+                Replicas::compare(pod, replicas, self.facts.replicas(seen.signature), seen.at)
             }),
             watched_since: self.watched_since,
             port: ports::fit(to.port, conversation.protocol, known_ports),
@@ -368,12 +368,7 @@ impl Surroundings<'_> {
 
 /// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, neither a missing one nor
 /// varying sizes say anything.
-pub(super) fn assess_as(
-    kind: FindingKind,
-    about: &Circumstances<'_>,
-    own: Vote,
-    denominators: &Denominators,
-) -> Assessment {
+pub(super) fn assess_as(kind: FindingKind, about: &Circumstances<'_>, rates: UsualRates<'_>) -> Assessment {
     let mut levels = levels_of(about);
     if !detector::claims_rhythm(kind) {
         if about.rhythm() == RhythmKind::None {
@@ -383,5 +378,5 @@ pub(super) fn assess_as(
             levels.set(Term::Size, 0);
         }
     }
-    assess(levels, about.scope, own, denominators)
+    assess(levels, about.scope, rates)
 }

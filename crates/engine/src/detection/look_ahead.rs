@@ -7,8 +7,8 @@ use super::Detection;
 use super::identity::key_of;
 use crate::engine::LOOK_AHEAD;
 use crate::identity::Id;
+use crate::keys::ConversationKey;
 use crate::observe::contact::{Contact, ContactKind, Transport};
-use crate::track::conversation::ConversationKey;
 
 /// Keys of the contacts that were looked at, so that none is made twice.
 #[derive(Debug, Default)]

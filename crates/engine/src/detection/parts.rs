@@ -3,7 +3,7 @@
 
 use super::aggregate::is_explained;
 use crate::assess::finding::FindingKind;
-use crate::participant::{Participant, originator};
+use crate::participant::{Participant, tenant_of};
 use crate::track::conversation::{Conversation, Table};
 
 /// An answer is good for this part more contacts: to find one takes as long as the share is large.
@@ -45,10 +45,10 @@ fn explained_until(table: &Table, c: &Conversation, participant: &Participant) -
         |name: &str| name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
     let searched = |name: &str| question.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     // What one actor does is all in one share, or in two if it became known in between that it belongs to a job.
-    let shares = [participant.originator, c.originator, originator(&c.actor)];
+    let shares = [participant.tenant, c.tenant, tenant_of(&c.actor)];
     let distinct =
         (0..).zip(&shares).filter(|(place, share)| !shares.iter().take(*place).any(|s| s == *share));
-    let others = distinct.flat_map(|(_, share)| table.of_originator(*share));
+    let others = distinct.flat_map(|(_, share)| table.of_tenant(*share));
     let connections = others.filter(|other| {
         other.actor_key == c.actor_key
             && other.dns.is_none()

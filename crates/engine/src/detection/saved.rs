@@ -1,7 +1,6 @@
 //! What of the detection survives a restart.
 
 use super::Detection;
-use crate::assess::evidence::Denominators;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::codec::{Coded, Dropped};
 use crate::time::Timestamp;
@@ -21,8 +20,8 @@ impl Detection {
         let mut checkpoint = Checkpoint::empty();
         checkpoint.add(SECRET, |out| self.secret().put(out));
         checkpoint.add(WATCHED, |out| self.watched.put(out));
-        checkpoint.add(POPULATION, |out| self.population.put(out));
-        checkpoint.add(BUDGETS, |out| self.budgets.put(out));
+        checkpoint.add(POPULATION, |out| self.know.put(out));
+        checkpoint.add(BUDGETS, |out| self.know.put_budgets(out));
         checkpoint.add(CONVERSATIONS, |out| {
             self.table.len().put(out);
             self.table.iter().for_each(|(_, conversation)| conversation.put(out));
@@ -39,16 +38,15 @@ impl Detection {
         }
         let watched: Option<(Timestamp, Timestamp)> =
             from.read(WATCHED, &mut dropped, Coded::take)?.flatten();
-        let learned = from.read(POPULATION, &mut dropped, |from| self.population.take(from))?;
-        let scores = from.read(BUDGETS, &mut dropped, |from| self.budgets.take(from))?;
+        let learned = from.read(POPULATION, &mut dropped, |from| self.know.take(from))?;
+        let scores = from.read(BUDGETS, &mut dropped, |from| self.know.take_budgets(from))?;
         let conversations: Vec<Conversation> =
             from.read(CONVERSATIONS, &mut dropped, Coded::take)?.unwrap_or_default();
         for section in from.sections.iter().filter(|section| !SECTIONS.contains(&&*section.name)) {
             dropped.note(format!("section {}", section.name), 1);
         }
         if let Some(learned) = learned {
-            self.denominators = Denominators::of_votes(&learned.votes);
-            dropped.add(learned.dropped);
+            dropped.add(learned);
         }
         dropped.note("scores behind a budget", scores.unwrap_or_default());
         if let Some((first, last)) = watched {
@@ -57,12 +55,12 @@ impl Detection {
         }
         let written = conversations.len();
         for mut conversation in conversations {
-            let (key, originator, last) = (conversation.key, conversation.originator, conversation.last);
+            let (key, tenant, last) = (conversation.key, conversation.tenant, conversation.last);
             conversation.judged.finding = None;
             // What was open is told anew: the pause of what showed little would keep it silent for minutes.
             conversation.judged.at = conversation.judged.at.map(|_| Timestamp::ZERO);
             conversation.lost_before = self.lost;
-            match self.table.admit(key, originator, last, || conversation) {
+            match self.table.admit(key, tenant, last, || conversation) {
                 Admission::Slot(_) | Admission::Refused => {}
             }
         }

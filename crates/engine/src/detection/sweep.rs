@@ -40,11 +40,8 @@ impl Detection {
         if day != self.day {
             self.day = day;
             self.table.iter_mut().for_each(Conversation::forgive);
-            for vote in self.population.sweep(now) {
-                self.denominators.withdraw(vote);
-            }
             let policies = &self.policies.policies;
-            self.budgets.retain(|id| policies.iter().any(|policy| policy.id == *id));
+            self.know.forget(now, |id| policies.iter().any(|policy| policy.id == *id));
         }
     }
 

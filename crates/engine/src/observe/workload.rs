@@ -9,8 +9,8 @@ use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::counters::{BoundedTable, Counters};
 use crate::input::WorkloadChange;
 use crate::inside::{Inside, Network};
+use crate::keys::{ReplicaKey, WorkloadKey, replica_key, workload_key};
 use crate::limits::Limits;
-use crate::participant::{ReplicaKey, WorkloadKey, replica_key, workload_key};
 
 /// Known pods, bounded.
 #[derive(Debug)]

@@ -19,23 +19,13 @@ use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};
 use crate::assess::detector::dns::DnsPayload;
-use crate::codec::{fields, newtype};
-use crate::identity::Id;
+use crate::codec::fields;
+use crate::keys::{ConversationKey, Tenant};
 use crate::numeric::{class_size, size_class};
 use crate::observe::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
 use crate::track::rhythm::{Modal, SizeBet, Tracker, Train};
-
-/// Identity of a conversation: actor (or the workload, for jobs), destination, port, transport.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ConversationKey(pub(crate) Id);
-newtype!(ConversationKey);
-
-/// Whose share of the table a conversation takes: its container, else its cgroup or source address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Originator(pub(crate) Id);
-newtype!(Originator);
 
 /// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
 /// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
@@ -87,7 +77,7 @@ pub(crate) struct Conversation {
     pub(crate) ja4: Option<Arc<str>>,
     pub(crate) sni: Option<Arc<str>>,
     pub(crate) key: ConversationKey,
-    pub(crate) originator: Originator,
+    pub(crate) tenant: Tenant,
     pub(crate) actor_key: ActorKey,
     pub(crate) destination: Destination,
     /// Records lost before it began, as the engine counted them.
@@ -126,7 +116,7 @@ fields!(Conversation {
     ja4,
     sni,
     key,
-    originator,
+    tenant,
     actor_key,
     destination,
     lost_before,
@@ -134,7 +124,7 @@ fields!(Conversation {
 
 impl Conversation {
     /// A conversation that begins with `contact`.
-    pub(crate) fn begin(key: ConversationKey, originator: Originator, contact: &Contact, lost: u64) -> Self {
+    pub(crate) fn begin(key: ConversationKey, tenant: Tenant, contact: &Contact, lost: u64) -> Self {
         Self {
             actor: Arc::clone(&contact.actor),
             first: contact.start,
@@ -167,7 +157,7 @@ impl Conversation {
             ja4: None,
             sni: None,
             key,
-            originator,
+            tenant,
             actor_key: contact.actor_key,
             destination: contact.destination.clone(),
             lost_before: lost,
@@ -177,11 +167,11 @@ impl Conversation {
     /// An aggregate that begins with `contact`.
     pub(crate) fn begin_aggregate(
         key: ConversationKey,
-        originator: Originator,
+        tenant: Tenant,
         contact: &Contact,
         lost: u64,
     ) -> Self {
-        let mut aggregate = Self::begin(key, originator, contact, lost);
+        let mut aggregate = Self::begin(key, tenant, contact, lost);
         aggregate.destination.address = None;
         aggregate.destination.name = None;
         aggregate.destination.name_source = None;

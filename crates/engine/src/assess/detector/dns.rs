@@ -11,11 +11,12 @@ use crate::assess::finding::FindingKind;
 use crate::assess::policy::{BeaconKnobs, DnsKnobs};
 use crate::codec::fields;
 use crate::identity;
+use crate::keys::ConversationKey;
 use crate::observe::contact::DnsQuestion;
 use crate::observe::naming::domain::below_registered;
 use crate::text::duration_text;
 use crate::time::Timestamp;
-use crate::track::conversation::{Conversation, ConversationKey};
+use crate::track::conversation::Conversation;
 
 /// How much data the names seem to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

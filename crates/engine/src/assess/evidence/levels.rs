@@ -8,12 +8,12 @@ use crate::assess::detector::beacon;
 use crate::assess::detector::dns::Payload;
 use crate::assess::detector::ports::PortFit;
 use crate::assess::finding::{ReplicaCount, RhythmKind, Term};
-use crate::codec::newtype;
 use crate::inside::is_private;
-use crate::know::population::{ReplicaSet, Standing, Standings};
+use crate::keys::ReplicaKey;
+use crate::know::{BaselineState, Prevalence, Profile, ReplicaSet};
 use crate::observe::contact::{Bytes, NameSource, Naming};
 use crate::observe::protocol::AppProtocol;
-use crate::participant::{Participant, ReplicaKey, is_job};
+use crate::participant::{Participant, is_job};
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
 use crate::track::rhythm::{Shape, kind_of};
@@ -22,12 +22,15 @@ use crate::track::rhythm::{Shape, kind_of};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Levels(u64);
 
-newtype!(Levels);
-
 impl Levels {
     /// The level of an item.
     pub(crate) const fn get(self, term: Term) -> u8 {
         ((self.0 >> (4 * index_of(term))) & 0xf) as u8
+    }
+
+    /// As they are counted among what is usual in a scope.
+    pub(crate) fn profile(self, scope: Scope) -> Profile {
+        Profile { levels: self.0, scope: u8::try_from(scope.index()).unwrap_or(u8::MAX) }
     }
 
     /// Sets the level of an item.
@@ -41,7 +44,8 @@ impl Levels {
 pub(crate) struct Circumstances<'a> {
     pub(crate) conversation: &'a Conversation,
     pub(crate) participant: &'a Participant,
-    pub(crate) standings: Standings,
+    pub(crate) baseline: BaselineState,
+    pub(crate) prevalence: Prevalence,
     /// The replicas of the workload whose traffic can be seen here; `None` if there are none to compare with.
     pub(crate) replicas: Option<Replicas>,
     /// When the engine began to watch.
@@ -72,7 +76,7 @@ pub(crate) fn levels_of(about: &Circumstances<'_>) -> Levels {
         levels.set(Term::Port, port(about));
     }
     levels.set(Term::Destination, destination(about));
-    levels.set(Term::Baseline, baseline(about.standings.standing));
+    levels.set(Term::Baseline, baseline(about.baseline));
     levels.set(Term::Lag, lag(about));
     levels.set(Term::Population, population(about));
     let by_design = asks_for_the_time(c);
@@ -222,22 +226,22 @@ fn destination(about: &Circumstances<'_>) -> u8 {
     if about.conversation.spread.is_some() {
         return 0;
     }
-    match (about.scope, about.standings.workloads) {
+    match (about.scope, about.prevalence.workloads) {
         (Scope::Internal, _) => 4,
         (_, 0) => 0,
         // Among so few it says nothing that the others do not turn to it.
-        (_, 1) if about.standings.watched < WORKLOADS_MIN => 0,
+        (_, 1) if about.prevalence.watched < WORKLOADS_MIN => 0,
         (_, 1) => 1,
         (_, 2 | 3) => 2,
         (_, _) => 3,
     }
 }
 
-fn baseline(standing: Standing) -> u8 {
-    match standing {
-        Standing::Unknown | Standing::Unvetted => 0,
-        Standing::New => 1,
-        Standing::Known => 2,
+fn baseline(state: BaselineState) -> u8 {
+    match state {
+        BaselineState::Unknown | BaselineState::Unvetted => 0,
+        BaselineState::New => 1,
+        BaselineState::Known => 2,
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn sentence(term: Term, level: u8, about: &Circumstances<'_>) -> Stri
         Term::Port => port(level, about),
         Term::Destination => match level {
             1 => "no other workload turns to this destination".to_owned(),
-            2 => format!("{} workloads turn to this destination", about.standings.workloads),
+            2 => format!("{} workloads turn to this destination", about.prevalence.workloads),
             3 => "many workloads turn to this destination".to_owned(),
             _ => "the destination is inside the cluster".to_owned(),
         },

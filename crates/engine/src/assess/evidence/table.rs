@@ -20,8 +20,6 @@ pub(crate) enum Scope {
 }
 
 impl Scope {
-    pub(crate) const COUNT: usize = 4;
-
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::External => 0,

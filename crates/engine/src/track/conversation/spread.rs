@@ -1,8 +1,8 @@
 //! Check-ins that move from destination to destination: what the aggregate of an executable knows besides.
 
-use super::ConversationKey;
 use crate::codec::fields;
 use crate::identity;
+use crate::keys::ConversationKey;
 use crate::observe::contact::{Contact, Destination};
 
 /// The destinations of an aggregate.

@@ -1,13 +1,14 @@
 //! The bounded table of conversations.
 //!
-//! Each originator has a share of it. At its share a newcomer may only push out a conversation of the same
-//! originator, the one with the least evidence, and only after it was turned to more often than that one: a
-//! flood of destinations that are used once changes nothing. When the whole table is full, the originator that
+//! Each tenant has a share of it. At its share a newcomer may only push out a conversation of the same
+//! tenant, the one with the least evidence, and only after it was turned to more often than that one: a
+//! flood of destinations that are used once changes nothing. When the whole table is full, the tenant that
 //! holds most gives way. So nobody can push out what another one does.
 
-use super::{Conversation, ConversationKey, Originator};
+use super::Conversation;
 use crate::bounded::{Index, Places, Ranking};
 use crate::counters::Usage;
+use crate::keys::{ConversationKey, Tenant};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -31,17 +32,17 @@ pub(crate) struct Table {
     free: Vec<Slot>,
     /// Bounded by `max`: [`Table::make_room`].
     by_key: Places,
-    /// Bounded by the conversations: an originator without one is not there.
-    shares: Index<Originator, Share>,
+    /// Bounded by the conversations: an tenant without one is not there.
+    shares: Index<Tenant, Share>,
     /// Who holds most.
-    ranking: Ranking<Originator>,
+    ranking: Ranking<Tenant>,
     /// Where the search for idle conversations goes on.
     hand: Slot,
     evicted: u64,
     refused: u64,
 }
 
-/// What one originator holds.
+/// What one tenant holds.
 #[derive(Debug, Default)]
 struct Share {
     slots: Vec<Slot>,
@@ -105,14 +106,14 @@ impl Table {
     pub(crate) fn admit(
         &mut self,
         key: ConversationKey,
-        originator: Originator,
+        tenant: Tenant,
         now: Timestamp,
         begin: impl FnOnce() -> Conversation,
     ) -> Admission {
         if let Some(slot) = self.slot_of(key) {
             return Admission::Slot(slot);
         }
-        if !self.make_room(key, originator, now) {
+        if !self.make_room(key, tenant, now) {
             self.refused += 1;
             return Admission::Refused;
         }
@@ -127,8 +128,8 @@ impl Table {
         let hash_at =
             |slot: &Slot| slots.get(index(*slot)).and_then(Option::as_ref).map_or(0, |c| hash(c.key));
         self.by_key.insert_unique(hash(key), slot, hash_at);
-        self.shares.entry(originator).or_default().slots.push(slot);
-        self.ranking.more(originator);
+        self.shares.entry(tenant).or_default().slots.push(slot);
+        self.ranking.more(tenant);
         Admission::Slot(slot)
     }
 
@@ -150,9 +151,9 @@ impl Table {
         (0..).zip(&self.slots).filter_map(|(slot, c)| c.as_ref().map(|c| (slot, c)))
     }
 
-    /// The conversations of one originator, in no order.
-    pub(crate) fn of_originator(&self, originator: Originator) -> impl Iterator<Item = &Conversation> {
-        let slots = self.shares.get(&originator).map(|share| share.slots.as_slice()).unwrap_or_default();
+    /// The conversations of one tenant, in no order.
+    pub(crate) fn of_tenant(&self, tenant: Tenant) -> impl Iterator<Item = &Conversation> {
+        let slots = self.shares.get(&tenant).map(|share| share.slots.as_slice()).unwrap_or_default();
         slots.iter().filter_map(|slot| self.get(*slot)).inspect(|_| count_visit())
     }
 
@@ -168,12 +169,12 @@ impl Table {
             entry.remove();
         }
         self.free.push(slot);
-        let Some(share) = self.shares.get_mut(&gone.originator) else { return };
+        let Some(share) = self.shares.get_mut(&gone.tenant) else { return };
         share.slots.retain(|held| *held != slot);
         if share.slots.is_empty() {
-            self.shares.remove(&gone.originator);
+            self.shares.remove(&gone.tenant);
         }
-        self.ranking.less(gone.originator);
+        self.ranking.less(gone.tenant);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -184,8 +185,8 @@ impl Table {
         Usage { held: self.by_key.len() as u64, evicted: self.evicted, refused: self.refused }
     }
 
-    fn make_room(&mut self, key: ConversationKey, originator: Originator, now: Timestamp) -> bool {
-        let held = self.ranking.held(originator);
+    fn make_room(&mut self, key: ConversationKey, tenant: Tenant, now: Timestamp) -> bool {
+        let held = self.ranking.held(tenant);
         let full = self.by_key.len() >= self.max;
         if held < self.share_max && !full {
             return true;
@@ -198,23 +199,23 @@ impl Table {
         if held == 0 {
             return self.evict_idle(now);
         }
-        let Some(share) = self.shares.get_mut(&originator) else { return false };
+        let Some(share) = self.shares.get_mut(&tenant) else { return false };
         let knocks =
             share.knocks.get_or_insert_with(|| Box::new(Knocks { rows: [[0; Knocks::ROW]; 2], total: 0 }));
         let knocks = knocks.knock(key);
-        knocks > 1 && self.evict_least(originator, knocks, now)
+        knocks > 1 && self.evict_least(tenant, knocks, now)
     }
 
-    /// Of the conversations of `originator` (of a large share: the next [`SAMPLE`]), evicts the one with the least
+    /// Of the conversations of `tenant` (of a large share: the next [`SAMPLE`]), evicts the one with the least
     /// evidence, then fewest contacts, then the oldest, if it was turned to less often than `knocks` (or is idle) and
     /// nothing stands on it.
-    fn evict_least(&mut self, originator: Originator, knocks: u32, now: Timestamp) -> bool {
-        let Some(share) = self.shares.get_mut(&originator) else { return false };
+    fn evict_least(&mut self, tenant: Tenant, knocks: u32, now: Timestamp) -> bool {
+        let Some(share) = self.shares.get_mut(&tenant) else { return false };
         let held = share.slots.len();
         let looked_at = if held <= WHOLE_SHARE { held } else { SAMPLE };
         let from = share.hand % held.max(1);
         share.hand = from + looked_at;
-        let Some(share) = self.shares.get(&originator) else { return false };
+        let Some(share) = self.shares.get(&tenant) else { return false };
         let next = share.slots.iter().cycle().skip(from).take(looked_at);
         let held = next.filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
         let least = held

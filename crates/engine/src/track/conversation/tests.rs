@@ -40,7 +40,7 @@ fn the_modal_tracker_is_the_same_whenever_it_is_made() {
         let (odd_sizes, same_until) = (1 + round % 5, dice(90));
         let (mut kept, mut class) = (Train::default(), Modal::default());
         let first = contact(0.0, None);
-        let mut c = Conversation::begin(ConversationKey(1.into()), Originator(1.into()), &first, 0);
+        let mut c = Conversation::begin(ConversationKey(1.into()), Tenant(1.into()), &first, 0);
         let mut at = 1e6;
         for n in 0..100 {
             at += [0.1, 20.0, 60.0, 61.0][dice(4) as usize];

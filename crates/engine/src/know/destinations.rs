@@ -5,12 +5,12 @@
 
 use core::time::Duration;
 
-use super::{DestinationKey, Sighting};
+use super::Seen;
 use crate::bounded::{BoundedMap, FairTable, Inserted};
 use crate::codec::{fields, put_table};
 use crate::counters::Usage;
+use crate::keys::{DestinationKey, WorkloadKey};
 use crate::limits::Limits;
-use crate::participant::WorkloadKey;
 use crate::time::Timestamp;
 
 /// In a full share, a destination that was contacted within this time does not give way to a new one.
@@ -20,22 +20,22 @@ const LOOKS: usize = 8;
 
 /// Who contacts a destination, and when somebody did last.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Prevalence {
+pub(super) struct Contacted {
     /// The first so many workloads.
     workloads: [WorkloadKey; 4],
     count: u8,
     last: Timestamp,
 }
 
-fields!(Prevalence { workloads, count, last });
+fields!(Contacted { workloads, count, last });
 
 /// All destinations.
 #[derive(Debug)]
 pub(super) struct Destinations {
     /// Of one workload each, which is the scope.
-    alone: FairTable<DestinationKey, Prevalence>,
+    alone: FairTable<DestinationKey, Contacted>,
     /// Of several.
-    shared: BoundedMap<DestinationKey, Prevalence>,
+    shared: BoundedMap<DestinationKey, Contacted>,
     share_max: usize,
     refused: u64,
 }
@@ -52,7 +52,7 @@ impl Destinations {
     }
 
     /// A workload contacts a destination.
-    pub(super) fn see(&mut self, seen: &Sighting) {
+    pub(super) fn see(&mut self, seen: &Seen) {
         let (key, scope) = (seen.destination, seen.workload.0.bits());
         if let Some(known) = self.shared.get_mut(&key) {
             known.see(seen);
@@ -63,9 +63,9 @@ impl Destinations {
                 self.alone.remove(&key);
             }
         } else if self.has_room(scope, seen.at) {
-            let mut prevalence = Prevalence { workloads: [seen.workload; 4], count: 0, last: seen.at };
-            prevalence.see(seen);
-            self.alone.insert(key, scope, prevalence);
+            let mut contacted = Contacted { workloads: [seen.workload; 4], count: 0, last: seen.at };
+            contacted.see(seen);
+            self.alone.insert(key, scope, contacted);
         } else {
             self.refused += 1;
         }
@@ -74,7 +74,7 @@ impl Destinations {
     /// Distinct workloads that contact a destination, at most 4.
     pub(super) fn workloads(&self, destination: DestinationKey) -> u32 {
         let known = self.shared.get(&destination).or_else(|| self.alone.get(&destination));
-        known.map_or(0, Prevalence::count)
+        known.map_or(0, Contacted::count)
     }
 
     pub(super) fn usage(&self) -> Usage {
@@ -88,8 +88,8 @@ impl Destinations {
 
     /// Forgets what nobody contacted since `time`: shares have room for others again.
     pub(super) fn forget_before(&mut self, time: Timestamp) {
-        self.alone.retain(|prevalence| prevalence.last > time);
-        self.shared.retain(|_, prevalence| prevalence.last > time);
+        self.alone.retain(|contacted| contacted.last > time);
+        self.shared.retain(|_, contacted| contacted.last > time);
     }
 
     /// Writes all of them.
@@ -98,18 +98,18 @@ impl Destinations {
     }
 
     /// Takes in what was saved; false: it found no room, or another gave way to it.
-    pub(super) fn insert(&mut self, key: DestinationKey, prevalence: Prevalence) -> bool {
-        if prevalence.count() >= 2 && self.share(key, prevalence) {
+    pub(super) fn insert(&mut self, key: DestinationKey, contacted: Contacted) -> bool {
+        if contacted.count() >= 2 && self.share(key, contacted) {
             return true;
         }
-        let [scope, ..] = prevalence.workloads;
+        let [scope, ..] = contacted.workloads;
         let evicted = self.alone.usage().evicted;
-        self.alone.insert(key, scope.0.bits(), prevalence);
+        self.alone.insert(key, scope.0.bits(), contacted);
         evicted == self.alone.usage().evicted
     }
 
-    fn share(&mut self, key: DestinationKey, prevalence: Prevalence) -> bool {
-        match self.shared.insert(key, prevalence) {
+    fn share(&mut self, key: DestinationKey, contacted: Contacted) -> bool {
+        match self.shared.insert(key, contacted) {
             Inserted::New | Inserted::Known => true,
             Inserted::Refused => false,
         }
@@ -134,8 +134,8 @@ impl Destinations {
     }
 }
 
-impl Prevalence {
-    fn see(&mut self, seen: &Sighting) {
+impl Contacted {
+    fn see(&mut self, seen: &Seen) {
         self.last = self.last.max(seen.at);
         let taken = usize::from(self.count);
         let known = self.workloads.iter().take(taken).any(|workload| *workload == seen.workload);

@@ -1,4 +1,4 @@
-//! The budget of alarms: how high `alert` has to be so that no more is told than people are ready to look at.
+//! The budget of alarms: how high `alert` has to be so that no more is published than people are ready to look at.
 //!
 //! Nobody says which scores are false, so all count: the best score of each identity (the same behaviour of many
 //! replicas is one) whose gate was open. A score below a threshold counts for the chance that the next one like it
@@ -7,11 +7,10 @@
 
 use core::time::Duration;
 
-use crate::assess::finding::FindingId;
-use crate::assess::policy::{Policy, PolicyId, Thresholds};
 use crate::bounded::{BoundedMap, Index, Inserted};
 use crate::codec::{Coded, Reader, put_table};
 use crate::counters::Usage;
+use crate::keys::{FindingId, PolicyId};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 
@@ -19,21 +18,30 @@ use crate::time::Timestamp;
 const SAFETY: f64 = 3.0;
 /// Thresholds that are tried lie this far apart, bits.
 const STEP: f32 = 0.5;
-/// Scores are told apart so many steps below and above the policy's own threshold.
+/// Scores are distinguished so many steps below and above the policy's own threshold.
 const STEPS_BELOW: usize = 128;
 const STEPS_ABOVE: usize = 256;
 /// A threshold stands for at least this long.
 const STANDS: Duration = Duration::from_secs(60);
 
-/// What was watched: by so many, for so long.
+/// What a policy asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Extent {
-    /// Pods that the policy governs; without pods, hosts that are watched.
-    pub(super) pods: usize,
-    pub(super) days: f64,
+pub(crate) struct Budget {
+    /// Its own threshold, bits.
+    pub(crate) alert: f32,
+    /// Alarms per 1000 pods and day.
+    pub(crate) alarms: f32,
 }
 
-/// Where a policy with a budget tells from.
+/// What was watched: by so many, for so long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Extent {
+    /// Pods that the policy governs; without pods, hosts that are watched.
+    pub(crate) pods: usize,
+    pub(crate) days: f64,
+}
+
+/// The alert threshold in force under a policy's budget.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AlertThreshold {
     /// The policy.
@@ -71,9 +79,8 @@ struct Scores {
 #[derive(Clone, Copy, Debug)]
 struct Raised {
     since: Timestamp,
-    alert: f32,
     to: f32,
-    budget: f32,
+    budget: Budget,
     extent: Extent,
 }
 
@@ -84,15 +91,12 @@ impl Budgets {
         Self { max: limits.budget_identities_max(), held: 0, refused: 0, by_policy }
     }
 
-    /// An identity's gate is open, at this score; if the policy has a budget. Beyond the bound new ones are left out.
-    pub(super) fn note(&mut self, policy: &Policy, id: FindingId, score: f32) {
-        if policy.thresholds.budget.is_none() {
-            return;
+    /// An identity's gate is open, at this score. Beyond the bound new ones are left out.
+    pub(super) fn note(&mut self, policy: &PolicyId, id: FindingId, score: f32) {
+        if !self.by_policy.contains_key(policy) {
+            self.by_policy.insert(policy.clone(), Scores::default());
         }
-        if !self.by_policy.contains_key(&policy.id) {
-            self.by_policy.insert(policy.id.clone(), Scores::default());
-        }
-        let Some(scores) = self.by_policy.get_mut(&policy.id) else { return };
+        let Some(scores) = self.by_policy.get_mut(policy) else { return };
         if let Some(best) = scores.best.get_mut(&id) {
             *best = best.max(score);
         } else if self.held < self.max {
@@ -109,44 +113,37 @@ impl Budgets {
         [self.by_policy.usage(), identities]
     }
 
-    /// The thresholds of a policy under its budget, looked at anew once in a while.
-    pub(super) fn thresholds(
-        &mut self,
-        policy: &Policy,
-        now: Timestamp,
-        extent: impl FnOnce() -> Extent,
-    ) -> Thresholds {
-        let own = &policy.thresholds;
-        let Some((budget, scores)) = own.budget.zip(self.by_policy.get_mut(&policy.id)) else { return *own };
-        let stands = scores.raised.filter(|raised| {
-            now.since(raised.since) < STANDS && (raised.alert, raised.budget).eq(&(own.alert, budget))
-        });
-        let raised = stands.unwrap_or_else(|| {
-            let extent = extent();
-            #[expect(clippy::cast_precision_loss, reason = "pods are far fewer than 2^52")]
-            let pod_days = extent.pods.max(1) as f64 * extent.days.max(1.0);
-            let allowed = f64::from(budget) * pod_days / 1000.0 / SAFETY;
-            let to = smallest(scores.best.values().copied(), own.alert, allowed);
-            Raised { since: now, alert: own.alert, to, budget, extent }
-        });
-        scores.raised = Some(raised);
-        own.raised_to(raised.to)
+    /// Whether the threshold of a policy is to be worked out again: it is old, or the policy asks for something else.
+    /// Of a policy without a score there is none.
+    pub(super) fn is_due(&self, policy: &PolicyId, budget: Budget, now: Timestamp) -> bool {
+        self.by_policy.get(policy).is_some_and(|scores| {
+            let stands = |raised: Raised| now.since(raised.since) < STANDS && raised.budget == budget;
+            !scores.raised.is_some_and(stands)
+        })
     }
 
-    /// The thresholds of a policy as they were looked at last.
-    pub(super) fn latest(&self, policy: &Policy) -> Thresholds {
-        let own = policy.thresholds;
-        let raised = own.budget.and_then(|_| self.by_policy.get(&policy.id)?.raised);
-        raised.map_or(own, |raised| own.raised_to(raised.to))
+    /// Works out the threshold of a policy that watches so much.
+    pub(super) fn raise(&mut self, policy: &PolicyId, budget: Budget, extent: Extent, now: Timestamp) {
+        let Some(scores) = self.by_policy.get_mut(policy) else { return };
+        #[expect(clippy::cast_precision_loss, reason = "pods are far fewer than 2^52")]
+        let pod_days = extent.pods.max(1) as f64 * extent.days.max(1.0);
+        let allowed = f64::from(budget.alarms) * pod_days / 1000.0 / SAFETY;
+        let to = smallest(scores.best.values().copied(), budget.alert, allowed);
+        scores.raised = Some(Raised { since: now, to, budget, extent });
+    }
+
+    /// The threshold of a policy as it was worked out last.
+    pub(super) fn latest(&self, policy: &PolicyId) -> Option<f32> {
+        self.by_policy.get(policy)?.raised.map(|raised| raised.to)
     }
 
     /// What is in force, in the order of the policies.
     pub(super) fn in_force(&self) -> impl Iterator<Item = AlertThreshold> {
         self.by_policy.in_order().into_iter().filter_map(|(policy, scores)| {
-            let Raised { since: _, alert, to, budget, extent } = scores.raised?;
+            let Raised { since: _, to, budget, extent } = scores.raised?;
             let (identities, policy) = (scores.best.len(), policy.clone());
-            let Extent { pods, days } = extent;
-            Some(AlertThreshold { policy, budget, alert, raised: to, identities, pods, days })
+            let (Budget { alert, alarms }, Extent { pods, days }) = (budget, extent);
+            Some(AlertThreshold { policy, budget: alarms, alert, raised: to, identities, pods, days })
         })
     }
 
@@ -178,14 +175,6 @@ impl Budgets {
             }
         }
         Some((all - self.held.min(all)) as u64)
-    }
-}
-
-impl Thresholds {
-    /// With a higher `alert`; no severity begins below it.
-    fn raised_to(self, alert: f32) -> Self {
-        let alert = self.alert.max(alert);
-        Self { alert, high: self.high.max(alert), critical: self.critical.max(alert), ..self }
     }
 }
 
@@ -253,13 +242,15 @@ mod tests {
 
     #[test]
     fn identities_beyond_the_bound_are_left_out() {
-        let mut policy = Policy::everything("p");
-        policy.thresholds.budget = Some(1.0);
+        let policy = PolicyId { namespace: None, name: "p".into() };
         let mut budgets = Budgets::with_limits(&Limits { findings_open_max: 2, ..Limits::default() });
         for id in 0..5_u64 {
             budgets.note(&policy, FindingId(id.into()), 7.0);
         }
-        budgets.thresholds(&policy, Timestamp::ZERO, || Extent { pods: 1, days: 1.0 });
+        let (budget, extent) = (Budget { alert: 6.0, alarms: 1.0 }, Extent { pods: 1, days: 1.0 });
+        assert!(budgets.is_due(&policy, budget, Timestamp::ZERO));
+        budgets.raise(&policy, budget, extent, Timestamp::ZERO);
+        assert!(!budgets.is_due(&policy, budget, Timestamp::ZERO));
         assert_eq!(budgets.in_force().map(|t| t.identities).collect::<Vec<_>>(), [2]);
         assert_eq!(budgets.usage()[1], Usage { held: 2, evicted: 0, refused: 3 });
     }

@@ -1,38 +1,23 @@
-//! What is usual here: which workload does what (signatures and their baseline), how many workloads turn to a
-//! destination, how many replicas do the same.
+//! Which workload does what: signatures and their baseline.
 //!
 //! Bounded in all and per workload, so that a flood from one leaves the figures of the others as they are.
 
-mod destinations;
-mod replicas;
-
 use core::time::Duration;
 
-use self::destinations::{Destinations, Prevalence};
-pub(crate) use self::replicas::ReplicaSet;
-use crate::assess::evidence::Vote;
+use super::destinations::{Contacted, Destinations};
+use super::rates::Vote;
+use super::{ReplicaSet, Seen};
 use crate::bounded::{BoundedMap, Inserted};
-use crate::codec::{Coded, Dropped, Reader, fields, newtype, put_table};
+use crate::codec::{Coded, Dropped, Reader, fields, put_table};
 use crate::collections::Map;
 use crate::counters::{BoundedTable, Counters};
-use crate::identity::Id;
+use crate::keys::{DestinationKey, SignatureKey, WorkloadKey};
 use crate::limits::Limits;
-use crate::participant::{ReplicaKey, WorkloadKey};
 use crate::time::Timestamp;
-
-/// Identity of a signature: (workload, executable, destination class, port).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct SignatureKey(pub(crate) Id);
-newtype!(SignatureKey);
-
-/// Identity of a destination alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct DestinationKey(pub(crate) Id);
-newtype!(DestinationKey);
 
 /// What the baseline says of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum BaselineState {
     /// The workload has no baseline yet, or the signature could not be remembered: no evidence.
     Unknown,
     /// New to a workload that has a baseline.
@@ -45,7 +30,7 @@ pub(crate) enum Standing {
 
 /// A signature.
 #[derive(Clone, Debug)]
-pub(crate) struct Signature {
+struct Signature {
     workload: WorkloadKey,
     first: Timestamp,
     last: Timestamp,
@@ -53,55 +38,33 @@ pub(crate) struct Signature {
     known: bool,
     unvetted: bool,
     /// Its levels, as counted among the evidence's denominators.
-    pub(crate) vote: Vote,
+    vote: Vote,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Tally {
     signatures: u32,
     known: u32,
-    /// Destinations it turned to, as bits by hash.
-    turned_to: u64,
+    /// Destinations it contacted, as bits by hash.
+    contacted: u64,
     watched: bool,
 }
 
-/// One contact, as the population sees it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sighting {
-    pub(crate) at: Timestamp,
-    pub(crate) workload: WorkloadKey,
-    pub(crate) replica: ReplicaKey,
-    pub(crate) signature: SignatureKey,
-    pub(crate) destination: DestinationKey,
-    /// The workload's own traffic is watched for certain: it is a pod or a process, not just an address.
-    pub(crate) certain: bool,
-}
-
-/// What the population knows about a conversation.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standings {
-    pub(crate) standing: Standing,
-    /// Distinct workloads that turned to the destination, at most 4.
-    pub(crate) workloads: u32,
-    /// Distinct workloads that are watched.
-    pub(crate) watched: usize,
-}
-
 fields!(Signature { workload, first, last, replicas, known, unvetted, vote });
-fields!(Tally { signatures, known, turned_to, watched });
+fields!(Tally { signatures, known, contacted, watched });
 
 /// What was read back of what was learned.
 #[derive(Debug)]
-pub(crate) struct Learned {
+pub(super) struct Learned {
     /// The votes of the signatures.
-    pub(crate) votes: Vec<Vote>,
+    pub(super) votes: Vec<Vote>,
     /// What found no room.
-    pub(crate) dropped: Dropped,
+    pub(super) dropped: Dropped,
 }
 
 /// Signatures and destinations.
 #[derive(Debug)]
-pub(crate) struct Population {
+pub(super) struct Signatures {
     per_workload_max: u32,
     signatures: BoundedMap<SignatureKey, Signature>,
     destinations: Destinations,
@@ -116,15 +79,15 @@ const SETTLED: Duration = Duration::from_secs(24 * 3600);
 const SETTLED_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What was not seen for this long is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
-/// An address that turns to fewer destinations than this may be seen only through one of them: it is not watched,
+/// An address that contacts fewer destinations than this may be seen only through one of them: it is not watched,
 /// and says nothing about what is usual.
 const WATCHED_DESTINATIONS: u32 = 3;
 /// A signature is admitted if its other evidence stays below this, bits.
 const VETTED_BELOW: f32 = 2.0;
 const DAY_NS: u64 = 24 * 3600 * 1_000_000_000;
 
-impl Population {
-    pub(crate) fn with_limits(limits: &Limits) -> Self {
+impl Signatures {
+    pub(super) fn with_limits(limits: &Limits) -> Self {
         Self {
             per_workload_max: limits.signatures_per_workload_max,
             signatures: BoundedMap::with_max(limits.signatures_max),
@@ -135,7 +98,7 @@ impl Population {
     }
 
     /// Writes its own figures into the counters.
-    pub(crate) fn count(&self, counters: &mut Counters) {
+    pub(super) fn count(&self, counters: &mut Counters) {
         let Self { per_workload_max: _, signatures, destinations, workloads, watched: _ } = self;
         counters.set(BoundedTable::Signatures, signatures.usage());
         counters.set(BoundedTable::Destinations, destinations.usage());
@@ -143,7 +106,7 @@ impl Population {
     }
 
     /// A signature that is known before the start.
-    pub(crate) fn learn(&mut self, workload: WorkloadKey, signature: SignatureKey) {
+    pub(super) fn learn(&mut self, workload: WorkloadKey, signature: SignatureKey) {
         if !self.signatures.contains_key(&signature) && !self.begin(workload, signature, Timestamp::ZERO) {
             return;
         }
@@ -154,8 +117,8 @@ impl Population {
         }
     }
 
-    /// Takes a sighting.
-    pub(crate) fn see(&mut self, seen: &Sighting) {
+    /// A workload did something.
+    pub(super) fn see(&mut self, seen: &Seen) {
         if !self.signatures.contains_key(&seen.signature) {
             let held = self.workloads.get(&seen.workload).map_or(0, |tally| tally.signatures);
             if held >= self.per_workload_max {
@@ -170,8 +133,8 @@ impl Population {
             signature.see(seen);
         }
         let Some(tally) = self.workloads.get_mut(&seen.workload) else { return };
-        tally.turned_to |= 1 << (seen.destination.0.bits() % 64);
-        let watched = seen.certain || tally.turned_to.count_ones() >= WATCHED_DESTINATIONS;
+        tally.contacted |= 1 << (seen.destination.0.bits() % 64);
+        let watched = seen.certain || tally.contacted.count_ones() >= WATCHED_DESTINATIONS;
         if watched && !tally.watched {
             tally.watched = true;
             self.watched += 1;
@@ -200,50 +163,50 @@ impl Population {
         true
     }
 
-    /// What is known about a sighting's signature and destination.
-    pub(crate) fn standings(&self, seen: &Sighting) -> Standings {
+    /// What the baseline says of a sighting's signature.
+    pub(super) fn baseline(&self, seen: &Seen) -> BaselineState {
         let signature = self.signatures.get(&seen.signature);
         let has_baseline = self.workloads.get(&seen.workload).is_some_and(|tally| tally.known > 0);
-        let standing = match signature {
-            Some(s) if s.known => Standing::Known,
-            Some(s) if s.unvetted => Standing::Unvetted,
-            Some(_) if has_baseline => Standing::New,
-            Some(_) | None => Standing::Unknown,
-        };
-        Standings {
-            standing,
-            watched: self.watched,
-            workloads: self.destinations.workloads(seen.destination),
+        match signature {
+            Some(s) if s.known => BaselineState::Known,
+            Some(s) if s.unvetted => BaselineState::Unvetted,
+            Some(_) if has_baseline => BaselineState::New,
+            Some(_) | None => BaselineState::Unknown,
         }
     }
 
+    /// Distinct workloads that contacted a destination, at most 4.
+    pub(super) fn workloads(&self, destination: DestinationKey) -> u32 {
+        self.destinations.workloads(destination)
+    }
+
     /// The replicas that did it lately.
-    pub(crate) fn replicas(&self, signature: SignatureKey) -> Option<&ReplicaSet> {
+    pub(super) fn replicas(&self, signature: SignatureKey) -> Option<&ReplicaSet> {
         self.signatures.get(&signature).map(|s| &s.replicas)
     }
 
     /// Workloads that are watched; where no pods are known, hosts.
-    pub(crate) fn watched(&self) -> usize {
+    pub(super) fn watched(&self) -> usize {
         self.watched
     }
 
     /// The workload's own traffic is watched, so that what it does is usual here.
-    pub(crate) fn is_watched(&self, workload: WorkloadKey) -> bool {
+    pub(super) fn is_watched(&self, workload: WorkloadKey) -> bool {
         self.workloads.get(&workload).is_some_and(|tally| tally.watched)
     }
 
     /// The signature's vote.
-    pub(crate) fn vote(&self, signature: SignatureKey) -> Vote {
+    pub(super) fn vote(&self, signature: SignatureKey) -> Vote {
         self.signatures.get(&signature).map(|s| s.vote).unwrap_or_default()
     }
 
     /// The signature's vote, to be replaced.
-    pub(crate) fn vote_mut(&mut self, signature: SignatureKey) -> Option<&mut Vote> {
+    pub(super) fn vote_mut(&mut self, signature: SignatureKey) -> Option<&mut Vote> {
         self.signatures.get_mut(&signature).map(|s| &mut s.vote)
     }
 
     /// Admits a signature to the baseline once it is old enough, if its evidence without novelty is low.
-    pub(crate) fn admit(&mut self, signature: SignatureKey, now: Timestamp, score_without_novelty: f32) {
+    pub(super) fn admit(&mut self, signature: SignatureKey, now: Timestamp, score_without_novelty: f32) {
         let Some(entry) = self.signatures.get_mut(&signature) else { return };
         if entry.known {
             return;
@@ -261,16 +224,16 @@ impl Population {
     }
 
     /// Writes everything that was learned.
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
         put_table(self.signatures.iter(), out);
         self.destinations.put(out);
         put_table(self.workloads.iter(), out);
     }
 
     /// Reads it back. Beyond the bounds in force, the rest is left out.
-    pub(crate) fn take(&mut self, from: &mut Reader<'_>) -> Option<Learned> {
+    pub(super) fn take(&mut self, from: &mut Reader<'_>) -> Option<Learned> {
         let signatures: Vec<(SignatureKey, Signature)> = Coded::take(from)?;
-        let destinations: Vec<(DestinationKey, Prevalence)> = Coded::take(from)?;
+        let destinations: Vec<(DestinationKey, Contacted)> = Coded::take(from)?;
         let workloads: Vec<(WorkloadKey, Tally)> = Coded::take(from)?;
         let mut learned = Learned { votes: Vec::new(), dropped: Dropped::default() };
         for (key, signature) in signatures {
@@ -302,7 +265,7 @@ impl Population {
     }
 
     /// Forgets what was not seen for long. Returns the votes that no longer count.
-    pub(crate) fn sweep(&mut self, now: Timestamp) -> Vec<Vote> {
+    pub(super) fn sweep(&mut self, now: Timestamp) -> Vec<Vote> {
         let mut votes = Vec::new();
         let workloads = &mut self.workloads;
         self.signatures.retain(|_, signature| {
@@ -339,7 +302,7 @@ impl Signature {
         }
     }
 
-    fn see(&mut self, seen: &Sighting) {
+    fn see(&mut self, seen: &Seen) {
         if self.first == Timestamp::ZERO {
             self.first = seen.at;
         }
@@ -350,4 +313,30 @@ impl Signature {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::keys::ReplicaKey;
+
+    #[test]
+    fn what_a_workload_holds_is_counted_again_when_it_is_read_back() {
+        let limits = Limits { signatures_max: 1000, signatures_per_workload_max: 4, ..Limits::default() };
+        let workload = WorkloadKey(7.into());
+        let mut damaged = Signatures::with_limits(&limits);
+        damaged.see(&Seen {
+            at: Timestamp::from_secs_f64(1_700_000_000.0),
+            workload,
+            replica: ReplicaKey(1.into()),
+            signature: SignatureKey(7.into()),
+            destination: DestinationKey(1.into()),
+            certain: true,
+        });
+        let tally = Tally { signatures: 0, known: 9, contacted: 0, watched: true };
+        damaged.workloads.insert(workload, tally);
+        let mut bytes = Vec::new();
+        damaged.put(&mut bytes);
+        let mut again = Signatures::with_limits(&limits);
+        again.take(&mut Reader::of_version(crate::codec::VERSION, &bytes)).unwrap();
+        again.sweep(Timestamp::from_secs_f64(1_700_000_000.0 + 365.0 * 86_400.0));
+        assert_eq!(again.workloads.usage().held, 0);
+    }
+}

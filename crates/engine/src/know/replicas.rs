@@ -1,7 +1,7 @@
 //! Which replicas of a workload did something lately: exactly up to a bound, and beyond it a sample that nobody chose.
 
 use crate::codec::fields;
-use crate::participant::ReplicaKey;
+use crate::keys::ReplicaKey;
 
 /// Replicas of today and yesterday.
 ///
@@ -73,7 +73,7 @@ fn is_live(day: u32, today: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::participant::replica_key;
+    use crate::keys::replica_key;
 
     fn key(n: usize) -> ReplicaKey {
         replica_key(&format!("pod-{n}"))
