@@ -49,7 +49,7 @@ fn polls_between_pods_are_inside_whatever_their_addresses() {
         scene.end(500.0);
         let opened = scene.opened();
         let terms: Vec<Term> = opened[0].evidence.iter().map(|evidence| evidence.term).collect();
-        terms.contains(&Term::Naming) || terms.contains(&Term::Port)
+        terms.contains(&Term::NameResolution) || terms.contains(&Term::Port)
     };
     let global = "2600:1f18:abcd:3:5f2b::8";
     assert!(evidence(global, None, None), "an address of nobody here is outside");

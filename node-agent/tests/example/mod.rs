@@ -52,7 +52,7 @@ pub(crate) fn finding() -> Finding {
             chance: 0.09,
         }),
         evidence: vec![
-            evidence(Term::Who, "not-in-image-writable", 5.1, "executable is not part of the image"),
+            evidence(Term::Executable, "not-in-image-writable", 5.1, "executable is not part of the image"),
             evidence(Term::Timing, "medium", 1.5, "41 of 43 gaps fell in the predicted 48-71 s (chance 9 %)"),
         ],
         recent: vec![at(0), at(60), at(121)],

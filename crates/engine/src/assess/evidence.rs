@@ -1,113 +1,164 @@
-//! Evidence in bits: for each item log2( P(level | a beacon that calls home) / P(level | what is usual here) ).
+//! Evidence in bits: for each term log2( P(level | a beacon) / P(level | what is usual here) ).
 //!
-//! The numerator is a documented prior ([`table`]); the denominator is learned from this cluster's own
-//! signatures without labels ([`usual`]), so that what is common here is worth nothing. Each item is
-//! clipped; items that say the same in other words form groups in which only the strongest counts in full.
+//! One file a term: its levels, how often each is met, what decides it, and how it is put in words. This file lists
+//! them. The numerator is a documented prior of the term; the denominator is learned from this cluster's own signatures
+//! without labels ([`crate::know`]), so that what is common here is worth nothing.
 
+mod balance;
+mod baseline;
+mod destination;
+mod dns_payload;
+mod executable;
+mod ja4;
 mod levels;
-mod place;
-mod sentences;
-mod table;
-mod usual;
+mod name_resolution;
+mod onset;
+mod period;
+mod port;
+mod protocol;
+mod replica_prevalence;
+mod reputation;
+mod size;
+mod success_rate;
+mod term_level;
+mod timing;
 
-pub(crate) use levels::{Circumstances, Levels, Replicas, levels_of, producer_consumer_ratio};
-pub(crate) use place::{is_external, scope_of};
-pub(crate) use sentences::sentence;
-pub(crate) use table::{Scope, TERMS, level_name};
+pub(crate) use self::levels::{Level, Levels};
+pub(crate) use self::replica_prevalence::Replicas;
+use self::term_level::Item;
 
-use crate::assess::finding::Term;
-use crate::know::UsualRates;
-
-/// Least and most an item can say, bits.
-const CLIP: (f32, f32) = (-4.0, 6.0);
-/// Weight of further positive items in a group, after the strongest.
-const FURTHER: f32 = 0.5;
-
-/// Items that say the same in other words.
-const GROUPS: [&[Term]; 10] = [
-    &[Term::Who, Term::Ja4],
-    &[Term::Naming, Term::Port],
-    &[Term::Destination, Term::Baseline, Term::Lag],
-    &[Term::Population],
-    &[Term::Timing],
-    &[Term::Size, Term::Balance, Term::Answer],
-    &[Term::DnsPayload],
-    &[Term::Reputation],
-    &[Term::Protocol],
-    &[Term::Period],
-];
-
-/// What the evidence says about a conversation.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Assessment {
-    pub(crate) levels: Levels,
-    /// Bits of each item as they count in the sum, in the order of [`TERMS`].
-    pub(crate) bits: [f32; TERMS.len()],
-    /// Their sum.
-    pub(crate) score: f32,
-    /// ... without baseline and lag, by which a signature is vetted for the baseline.
-    pub(crate) score_without_novelty: f32,
+/// Terms of evidence, in the order in which their bits are kept; see `detection.md` in the documentation for their
+/// levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Term {
+    /// Provenance and kind of the executable.
+    Executable,
+    /// TLS fingerprint unusual for the image.
+    Ja4,
+    /// How the destination was named.
+    NameResolution,
+    /// Port unusual for the protocol.
+    Port,
+    /// How many distinct workloads contact the destination.
+    Destination,
+    /// Known to this workload, or new.
+    Baseline,
+    /// When it began, relative to the pod's start.
+    Onset,
+    /// How many replicas do it.
+    ReplicaPrevalence,
+    /// Rhythm.
+    Timing,
+    /// Request sizes.
+    Size,
+    /// Balance of bytes each way.
+    Balance,
+    /// Whether the peer answers.
+    SuccessRate,
+    /// Data in DNS names.
+    DnsPayload,
+    /// User-supplied lists.
+    Reputation,
+    /// The application protocol itself, where it is a rare one.
+    Protocol,
+    /// How far check-ins lie apart (traffic recorded on a network only).
+    Period,
 }
 
-/// Weighs levels against what is usual in `scope`.
-pub(crate) fn assess(levels: Levels, scope: Scope, rates: UsualRates<'_>) -> Assessment {
-    let mut bits = [0.0; TERMS.len()];
-    for (slot, term) in bits.iter_mut().zip(TERMS) {
-        let level = levels.get(term);
-        *slot = if level == 0 { 0.0 } else { usual::bits(scope, term, level, rates).clamp(CLIP.0, CLIP.1) };
-    }
-    let mut without = bits;
-    for term in [Term::Baseline, Term::Lag] {
-        if let Some(slot) = without.get_mut(table::index_of(term)) {
-            *slot = 0.0;
-        }
-    }
-    Assessment { levels, score: weigh(&mut bits), score_without_novelty: weigh(&mut without), bits }
+/// Terms that say the same thing in other words: only the strongest of a group counts in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Which program it is.
+    Program,
+    /// How the destination was addressed.
+    Address,
+    /// What is new about it.
+    Novelty,
+    /// What is exchanged.
+    Exchange,
 }
 
-/// Within each group keeps the strongest positive item, halves the other positive ones, and sums up.
-fn weigh(bits: &mut [f32; TERMS.len()]) -> f32 {
-    for group in GROUPS {
-        let strongest = group
-            .iter()
-            .map(|term| (bits.get(table::index_of(*term)).copied().unwrap_or(0.0), *term))
-            .fold((0.0, None), |best, (b, term)| if b > best.0 { (b, Some(term)) } else { best });
-        for term in group {
-            if let Some(slot) = bits.get_mut(table::index_of(*term))
-                && *slot > 0.0
-                && strongest.1 != Some(*term)
-            {
-                *slot *= FURTHER;
-            }
+impl Group {
+    /// All groups.
+    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Address, Self::Novelty, Self::Exchange];
+}
+
+impl Term {
+    /// All terms, in the order in which their bits are kept.
+    pub const ALL: [Self; 16] = [
+        Self::Executable,
+        Self::Ja4,
+        Self::NameResolution,
+        Self::Port,
+        Self::Destination,
+        Self::Baseline,
+        Self::Onset,
+        Self::ReplicaPrevalence,
+        Self::Timing,
+        Self::Size,
+        Self::Balance,
+        Self::SuccessRate,
+        Self::DnsPayload,
+        Self::Reputation,
+        Self::Protocol,
+        Self::Period,
+    ];
+
+    /// `who`, `ja4`, ...
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Executable => "who",
+            Self::Ja4 => "ja4",
+            Self::NameResolution => "naming",
+            Self::Port => "port",
+            Self::Destination => "destination",
+            Self::Baseline => "baseline",
+            Self::Onset => "lag",
+            Self::ReplicaPrevalence => "population",
+            Self::Timing => "timing",
+            Self::Size => "size",
+            Self::Balance => "balance",
+            Self::SuccessRate => "answer",
+            Self::DnsPayload => "dns-payload",
+            Self::Reputation => "reputation",
+            Self::Protocol => "protocol",
+            Self::Period => "period",
         }
     }
-    bits.iter().sum()
+
+    /// Its levels, and what is known about them.
+    const fn item(self) -> &'static Item {
+        match self {
+            Self::Executable => &const { Item::of::<executable::Executable>() },
+            Self::Ja4 => &const { Item::of::<ja4::Ja4>() },
+            Self::NameResolution => &const { Item::of::<name_resolution::NameResolution>() },
+            Self::Port => &const { Item::of::<port::Port>() },
+            Self::Destination => &const { Item::of::<destination::Destination>() },
+            Self::Baseline => &const { Item::of::<baseline::Baseline>() },
+            Self::Onset => &const { Item::of::<onset::Onset>() },
+            Self::ReplicaPrevalence => &const { Item::of::<replica_prevalence::ReplicaPrevalence>() },
+            Self::Timing => &const { Item::of::<timing::Timing>() },
+            Self::Size => &const { Item::of::<size::Size>() },
+            Self::Balance => &const { Item::of::<balance::Balance>() },
+            Self::SuccessRate => &const { Item::of::<success_rate::SuccessRate>() },
+            Self::DnsPayload => &const { Item::of::<dns_payload::DnsPayload>() },
+            Self::Reputation => &const { Item::of::<reputation::Reputation>() },
+            Self::Protocol => &const { Item::of::<protocol::Protocol>() },
+            Self::Period => &const { Item::of::<period::Period>() },
+        }
+    }
+
+    /// The terms that say the same in other words.
+    pub(crate) const fn group(self) -> Option<Group> {
+        self.item().group
+    }
+
+    /// Place of the term among [`Term::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::know::Ballot;
-
-    #[test]
-    fn further_items_of_a_group_count_half() {
-        let mut levels = Levels::default();
-        levels.set(Term::Naming, 1);
-        levels.set(Term::Port, 3);
-        let assessed = assess(levels, Scope::External, Ballot::default().usual());
-        let alone = |term, level| {
-            let mut one = Levels::default();
-            one.set(term, level);
-            assess(one, Scope::External, Ballot::default().usual()).score
-        };
-        let (naming, port) = (alone(Term::Naming, 1), alone(Term::Port, 3));
-        assert!(naming > port && port > 0.0);
-        assert!((assessed.score - (naming + 0.5 * port)).abs() < 1e-4);
-    }
-
-    #[test]
-    fn unknown_counts_nothing() {
-        let assessed = assess(Levels::default(), Scope::Internal, Ballot::default().usual());
-        assert!(assessed.score.abs() < f32::EPSILON);
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
+pub use crate::assess::evidence::Term;
 use crate::assess::policy::{Mode, PolicyId};
 pub use crate::keys::FindingId;
 use crate::observe::contact::{Bytes, Destination};
@@ -66,43 +67,6 @@ pub struct Evidence {
     pub bits: f32,
     /// Why, in plain words and numbers.
     pub sentence: String,
-}
-
-/// Items of evidence; see `detection.md` in the documentation for their levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Term {
-    /// Executable: provenance and kind.
-    Who,
-    /// TLS fingerprint unusual for the image.
-    Ja4,
-    /// How the destination was named.
-    Naming,
-    /// Port unusual for the protocol.
-    Port,
-    /// How many distinct workloads talk to the destination.
-    Destination,
-    /// Known to this workload, or new.
-    Baseline,
-    /// When it began, relative to the pod's start.
-    Lag,
-    /// How many replicas do it.
-    Population,
-    /// Rhythm.
-    Timing,
-    /// Request sizes.
-    Size,
-    /// Balance of bytes each way.
-    Balance,
-    /// Data in DNS names.
-    DnsPayload,
-    /// User-supplied lists.
-    Reputation,
-    /// Whether the peer answers.
-    Answer,
-    /// The application protocol itself, where it is a rare one.
-    Protocol,
-    /// How far check-ins lie apart (traffic recorded on a network only).
-    Period,
 }
 
 /// Kind of a rhythm, by its shape.
@@ -268,51 +232,6 @@ impl FindingKind {
             Self::LongConnection => "long-connection",
             Self::UnexpectedPort => "unexpected-port",
             Self::FailedRetries => "failed-retries",
-        }
-    }
-}
-
-impl Term {
-    /// All items, in the order in which their bits are kept.
-    pub const ALL: [Self; 16] = [
-        Self::Who,
-        Self::Ja4,
-        Self::Naming,
-        Self::Port,
-        Self::Destination,
-        Self::Baseline,
-        Self::Lag,
-        Self::Population,
-        Self::Timing,
-        Self::Size,
-        Self::Balance,
-        Self::Answer,
-        Self::DnsPayload,
-        Self::Reputation,
-        Self::Protocol,
-        Self::Period,
-    ];
-
-    /// `who`, `ja4`, ...
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Who => "who",
-            Self::Ja4 => "ja4",
-            Self::Naming => "naming",
-            Self::Port => "port",
-            Self::Destination => "destination",
-            Self::Baseline => "baseline",
-            Self::Lag => "lag",
-            Self::Population => "population",
-            Self::Timing => "timing",
-            Self::Size => "size",
-            Self::Balance => "balance",
-            Self::DnsPayload => "dns-payload",
-            Self::Reputation => "reputation",
-            Self::Answer => "answer",
-            Self::Protocol => "protocol",
-            Self::Period => "period",
         }
     }
 }

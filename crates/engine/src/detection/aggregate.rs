@@ -4,7 +4,7 @@
 use super::identity::sighting;
 use super::{Detection, Home};
 use crate::assess::detector::spread;
-use crate::assess::evidence::is_external;
+use crate::assess::scope::is_external;
 use crate::know::{BaselineState, Sighting};
 use crate::observe::contact::{Contact, ContactKind};
 use crate::observe::workload::Workloads;

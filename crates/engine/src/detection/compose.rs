@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::actor::Pod;
+use crate::assess::circumstances::Circumstances;
 use crate::assess::detector;
-use crate::assess::evidence::{Assessment, Circumstances, TERMS, level_name, sentence};
 use crate::assess::finding::{
     Evidence, Finding, FindingId, FindingKind, FindingState, Rhythm, RhythmKind, Severity,
 };
 use crate::assess::policy::{Policy, Thresholds};
+use crate::assess::weigh::Assessment;
 use crate::observe::contact::NameSource;
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
@@ -123,17 +124,14 @@ fn who(about: &Circumstances<'_>) -> String {
 
 /// Every item that applies, the strongest first.
 pub(super) fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence> {
-    let mut items: Vec<Evidence> = TERMS
-        .into_iter()
-        .zip(assessment.bits)
-        .filter_map(|(term, bits)| {
-            let level = assessment.levels.get(term);
-            (level != 0).then(|| Evidence {
-                term,
-                level: level_name(term, level),
-                bits,
-                sentence: sentence(term, level, about),
-            })
+    let mut items: Vec<Evidence> = assessment
+        .levels
+        .iter()
+        .map(|level| Evidence {
+            term: level.term(),
+            level: level.row().map_or("", |row| row.name),
+            bits: assessment.bits.get(level.term().index()).copied().unwrap_or_default(),
+            sentence: level.sentence(about),
         })
         .collect();
     items.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.term.cmp(&b.term)));

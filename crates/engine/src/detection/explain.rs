@@ -6,13 +6,15 @@ use super::Detection;
 use super::aliases::Alias;
 use super::compose;
 use super::identity::sighting;
-use super::judge::{Surroundings, assess_as};
+use super::judge::Surroundings;
 use super::parts::part_of_others_until;
 use crate::actor::{Actor, Pod};
 use crate::assess::budget;
 use crate::assess::detector::{self, Lasting, beacon};
+use crate::assess::evidence::Levels;
 use crate::assess::finding::{Evidence, FindingKind, Rhythm, Severity};
 use crate::assess::policy::{Policy, Subject, Thresholds};
+use crate::assess::weigh::weigh;
 use crate::observe::contact::{Bytes, Destination};
 use crate::observe::protocol::AppProtocol;
 use crate::observe::workload::Workloads;
@@ -119,8 +121,9 @@ impl Detection {
                 reputation: &self.reputation,
                 watched_since: self.watched.map_or(now, |(first, _)| first),
             };
-            let about = surroundings.about(c, participant, policy, &seen);
-            let assessment = assess_as(kind, &about, surroundings.facts.usual(seen.signature));
+            let about = surroundings.about(c, participant, policy, &seen, Some(kind));
+            let rates = surroundings.facts.usual(seen.signature);
+            let assessment = weigh(Levels::of(&about), about.scope, rates);
             let subject = Subject {
                 actor: &c.actor,
                 pod: participant.pod.as_deref(),

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::assess::detector::dns::DnsPayload;
-use crate::assess::evidence::{Scope, scope_of};
 use crate::assess::finding::FindingKind;
+use crate::assess::scope::{Scope, scope_of};
 use crate::identity::{self, Class, Id, Peer};
 use crate::input::BaselineEntry;
 use crate::inside::Inside;

@@ -8,12 +8,15 @@ use super::identity::{finding_id, sighting};
 use super::parts::{may_be_part_of_others, part_of_others_until};
 use super::{Deadline, Detection};
 use crate::assess::budget;
+use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::{self, Lasting, beacon, ports};
-use crate::assess::evidence::{Assessment, Circumstances, Replicas, assess, level_name, levels_of, scope_of};
-use crate::assess::finding::{Finding, FindingId, FindingKind, FindingState, RhythmKind, Term};
+use crate::assess::evidence::{Levels, Replicas};
+use crate::assess::finding::{Finding, FindingId, FindingKind, FindingState};
 use crate::assess::policy::{Policy, PolicySet, Subject};
+use crate::assess::scope::scope_of;
+use crate::assess::weigh::weigh;
 use crate::keys::ReplicaKey;
-use crate::know::{Extent, Facts, Profiled, Seen, Sighting, UsualRates};
+use crate::know::{Extent, Facts, Profiled, Seen, Sighting};
 use crate::observe::workload::Workloads;
 use crate::participant::Participant;
 use crate::reputation::ReputationList;
@@ -67,10 +70,10 @@ impl Detection {
             reputation: &self.reputation,
             watched_since: self.watched.map_or(now, |(first, _)| first),
         };
-        let about = surroundings.about(c, participant, policy, &seen);
-        let levels = levels_of(&about);
+        let about = surroundings.about(c, participant, policy, &seen, None);
+        let levels = Levels::of(&about);
         let scope = about.scope;
-        let assessment = assess(levels, scope, surroundings.facts.usual(seen.signature));
+        let assessment = weigh(levels, scope, surroundings.facts.usual(seen.signature));
         let profiled = Profiled {
             at: now,
             workload: seen.workload,
@@ -107,8 +110,9 @@ impl Detection {
             reputation: &self.reputation,
             watched_since,
         };
-        let about = surroundings.about(c, participant, Some(policy), &seen);
-        let mut assessment = assess_as(kind, &about, surroundings.facts.usual(seen.signature));
+        let about = surroundings.about(c, participant, Some(policy), &seen, Some(kind));
+        let rates = surroundings.facts.usual(seen.signature);
+        let mut assessment = weigh(Levels::of(&about), about.scope, rates);
         let mean = match c.judged.at {
             None => assessment.score,
             Some(_) => c.judged.mean + MEMORY * (assessment.score - c.judged.mean),
@@ -289,7 +293,8 @@ impl Detection {
                 reputation: &self.reputation,
                 watched_since: self.watched.map_or(now, |(first, _)| first),
             };
-            finding.summary = summary(&surroundings.about(c, participant, policy, &seen), finding.kind);
+            finding.summary =
+                summary(&surroundings.about(c, participant, policy, &seen, Some(finding.kind)), finding.kind);
         }
         finding.window = (c.first, c.last);
         finding.check_ins = u64::from(c.contacts);
@@ -341,6 +346,7 @@ impl Surroundings<'_> {
         participant: &'c Participant,
         policy: Option<&Policy>,
         seen: &Seen,
+        claim: Option<FindingKind>,
     ) -> Circumstances<'c> {
         let knobs = policy.and_then(|policy| policy.detectors.beacon).unwrap_or_default();
         let known_ports = policy.and_then(|policy| policy.detectors.ports.as_ref());
@@ -362,21 +368,7 @@ impl Surroundings<'_> {
             scope: scope_of(conversation, participant),
             timing_threshold,
             shape: proven.then(|| Shape::of(conversation.best_tracker())).flatten(),
+            claim,
         }
     }
-}
-
-/// Weighs a conversation as a finding of this kind: where the claim is not a rhythm, neither a missing one nor
-/// varying sizes say anything.
-pub(super) fn assess_as(kind: FindingKind, about: &Circumstances<'_>, rates: UsualRates<'_>) -> Assessment {
-    let mut levels = levels_of(about);
-    if !detector::claims_rhythm(kind) {
-        if about.rhythm() == RhythmKind::None {
-            levels.set(Term::Timing, 0);
-        }
-        if level_name(Term::Size, levels.get(Term::Size)) == "varies" {
-            levels.set(Term::Size, 0);
-        }
-    }
-    assess(levels, about.scope, rates)
 }

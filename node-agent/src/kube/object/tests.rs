@@ -65,7 +65,7 @@ pub(crate) fn finding() -> Finding {
             chance: 0.09,
         }),
         evidence: vec![Evidence {
-            term: Term::Who,
+            term: Term::Executable,
             level: "not-in-image-writable",
             bits: 5.1,
             sentence: "s".into(),

@@ -61,7 +61,7 @@ pub(crate) fn example() -> Finding {
         }),
         evidence: vec![
             Evidence {
-                term: Term::Who,
+                term: Term::Executable,
                 level: "not-in-image-writable",
                 bits: 5.2,
                 sentence: "runs /tmp/\x07x, not part of the image".to_owned(),

@@ -3,7 +3,6 @@
 //! How usual that is for this cluster is weighed by the evidence; this gate only asks for volume and duration.
 
 use crate::assess::detector::Lasting;
-use crate::assess::evidence::producer_consumer_ratio;
 use crate::assess::policy::BalanceKnobs;
 use crate::text::{bytes_text, duration_text};
 use crate::track::conversation::Conversation;
@@ -17,6 +16,13 @@ pub(crate) fn gate(c: &Conversation, knobs: &BalanceKnobs, lasting: Lasting) -> 
     c.bytes.sent.saturating_add(c.bytes.received) >= knobs.minimum_bytes
         && producer_consumer_ratio(c).is_some_and(|ratio| ratio.abs() >= UNBALANCED)
         && lasting.at_least(knobs.minimum_span)
+}
+
+/// (sent - received) / (sent + received).
+#[expect(clippy::cast_precision_loss, reason = "a ratio")]
+pub(crate) fn producer_consumer_ratio(c: &Conversation) -> Option<f32> {
+    let (sent, received) = (c.bytes.sent as f32, c.bytes.received as f32);
+    (sent + received > 0.0).then(|| (sent - received) / (sent + received))
 }
 
 /// "sends 40 MiB and receives 5.7 KiB in 74 min".

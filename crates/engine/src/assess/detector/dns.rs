@@ -20,7 +20,7 @@ use crate::track::conversation::Conversation;
 
 /// How much data the names seem to carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Payload {
+pub(crate) enum DnsPayloadLevel {
     /// More than ordinary software asks for.
     High,
     /// More than a handful of names.
@@ -113,14 +113,14 @@ impl DnsPayload {
     }
 
     /// How much data the names seem to carry.
-    pub(crate) fn payload(&self, now: Timestamp) -> Payload {
+    pub(crate) fn payload(&self, now: Timestamp) -> DnsPayloadLevel {
         let information = self.information(now);
         if information > HIGH || (information > HIGH_WITH_ODD_TYPES && self.odd_share() > ODD_SHARE) {
-            Payload::High
+            DnsPayloadLevel::High
         } else if information > SOME {
-            Payload::Some
+            DnsPayloadLevel::Some
         } else {
-            Payload::None
+            DnsPayloadLevel::None
         }
     }
 
@@ -244,8 +244,8 @@ mod tests {
             plain.question(KEY, at, &question("www.shop.example", 1));
         }
         let now = Timestamp::from_secs_f64(3000.0);
-        assert_eq!(tunnel.payload(now), Payload::High);
-        assert_eq!(plain.payload(now), Payload::None);
+        assert_eq!(tunnel.payload(now), DnsPayloadLevel::High);
+        assert_eq!(plain.payload(now), DnsPayloadLevel::None);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::track::conversation::Conversation;
 /// How a port fits what is spoken on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PortFit {
-    /// No port, or nothing to compare.
-    Unknown,
     /// The protocol's own port.
     Usual,
     /// A port above 1023 that software is registered for or customarily uses.
@@ -80,26 +78,26 @@ const REGISTERED: &[u16] = &[
 const CUSTOMARY: &[(RangeInclusive<u16>, AppProtocol)] =
     &[(6660..=6669, P::Irc), (6697..=6697, P::Irc), (7000..=7000, P::Irc)];
 
-/// How `port` fits `protocol`. The policy's own list wins over the built-in one.
-pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -> PortFit {
+/// How `port` fits `protocol`; `None`: no port, or nothing to compare. The policy's own list wins over the built-in one.
+pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -> Option<PortFit> {
     if port == 0 {
-        return PortFit::Unknown;
+        return None;
     }
     if let Some((_, protocols)) = knobs.and_then(|knobs| knobs.known.iter().find(|(known, _)| *known == port))
     {
-        return if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch };
+        return Some(if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch });
     }
     if let Ok(index) = WELL_KNOWN.binary_search_by_key(&port, |(known, _)| *known)
         && let Some((_, protocols)) = WELL_KNOWN.get(index)
     {
-        return if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch };
+        return Some(if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch });
     }
-    match CUSTOMARY.iter().find(|(ports, _)| ports.contains(&port)) {
+    Some(match CUSTOMARY.iter().find(|(ports, _)| ports.contains(&port)) {
         Some((_, customary)) if *customary == protocol => PortFit::Usual,
         Some(_) => PortFit::Registered,
         None if REGISTERED.binary_search(&port).is_ok() => PortFit::Registered,
         None => PortFit::Unusual,
-    }
+    })
 }
 
 /// A recognised protocol on another protocol's port, more than once and for long enough.
@@ -108,7 +106,7 @@ pub(crate) fn gate(c: &Conversation, knobs: &PortKnobs, lasting: Lasting) -> boo
         && c.dns.is_none()
         && c.contacts >= 3
         && lasting.at_least(LASTING)
-        && fit(c.destination.port, c.protocol, Some(knobs)) == PortFit::Mismatch
+        && fit(c.destination.port, c.protocol, Some(knobs)) == Some(PortFit::Mismatch)
 }
 
 /// "speaks ssh on port 443, 12 times".
@@ -133,13 +131,15 @@ mod tests {
 
     #[test]
     fn ports_fit_protocols() {
-        let check = |port, protocol, expected| assert_eq!(fit(port, protocol, None), expected, "{port}");
+        let check = |port, protocol, expected: PortFit| {
+            assert_eq!(fit(port, protocol, None), Some(expected), "{port}");
+        };
         check(443, P::Tls, PortFit::Usual);
         check(443, P::Ssh, PortFit::Mismatch);
         check(443, P::Unknown, PortFit::Usual);
         check(8443, P::Tls, PortFit::Registered);
         check(1337, P::Tls, PortFit::Unusual);
-        check(0, P::Unknown, PortFit::Unknown);
+        assert_eq!(fit(0, P::Unknown, None), None);
         for port in (6660..=6669).chain([6697, 7000]) {
             check(port, P::Irc, PortFit::Usual);
             check(port, P::Tls, PortFit::Registered);
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn the_policys_list_wins() {
         let knobs = PortKnobs { known: vec![(1337, vec![P::Tls]), (443, vec![P::Ssh])] };
-        assert_eq!(fit(1337, P::Tls, Some(&knobs)), PortFit::Usual);
-        assert_eq!(fit(443, P::Tls, Some(&knobs)), PortFit::Mismatch);
+        assert_eq!(fit(1337, P::Tls, Some(&knobs)), Some(PortFit::Usual));
+        assert_eq!(fit(443, P::Tls, Some(&knobs)), Some(PortFit::Mismatch));
     }
 }
