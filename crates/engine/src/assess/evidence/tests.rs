@@ -81,3 +81,36 @@ fn a_mass_compromise_cannot_make_itself_usual() {
     }
     assert!(worth(Scope::External, levels, &votes) > before - 2.01);
 }
+
+/// The table of `docs/detection.md`, with the levels in the order of their numbers.
+fn table() -> String {
+    let mut table = "| term | level: prior/usual (network) |\n|---|---|\n".to_owned();
+    for term in Term::ALL {
+        let levels: Vec<String> = rows(term)
+            .map(|row| {
+                let (usual, network) = (row.usual(Scope::External), row.usual(Scope::Network));
+                let differs = if network == usual { String::new() } else { format!(" ({network})") };
+                format!("{} {}/{usual}{differs}", row.name, row.prior)
+            })
+            .collect();
+        table += &format!("| {} | {} |\n", term.as_str(), levels.join(", "));
+    }
+    table
+}
+
+/// Checkpoints keep levels by number, and findings name them: who changes the table sees here that it changes both.
+#[test]
+fn the_page_on_detection_prints_the_table() {
+    const MARKS: [&str; 2] =
+        ["<!-- evidence: written by `cargo xtask docs` -->\n", "<!-- end of evidence -->"];
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/detection.md");
+    let page = std::fs::read_to_string(&file).unwrap();
+    let (before, rest) = page.split_once(MARKS[0]).unwrap();
+    let (found, after) = rest.split_once(MARKS[1]).unwrap();
+    let expected = format!("\n{}\n", table());
+    if std::env::var_os("BEACONWATCH_WRITE_DOCS").is_some() {
+        std::fs::write(&file, [before, MARKS[0], &expected, MARKS[1], after].concat()).unwrap();
+    } else {
+        assert_eq!(found, expected, "run `cargo xtask docs`");
+    }
+}
