@@ -27,7 +27,8 @@ packages() {
   rm -f "$log"
 }
 
-# tool CRATE VERSION USUAL-TIME [cargo install options]: a Rust program in the cache.
+# tool CRATE VERSION USUAL-TIME [cargo install options]: a Rust program in the cache. Not optimized: each runs for seconds,
+# and an optimized build takes three times as long.
 tool() {
   local crate=$1 version=$2 usually=$3 root; shift 3
   root=$cache/tools/$crate-$version
@@ -35,7 +36,7 @@ tool() {
   say "building $crate $version (usually $usually, once)"
   mkdir -p "$cache/tools"
   local log; log=$(mktemp)
-  cargo install "$crate" --version "$version" --locked --root "$root" "$@" >"$log" 2>&1 ||
+  cargo install "$crate" --debug --version "$version" --locked --root "$root" "$@" >"$log" 2>&1 ||
     { tail -n 30 "$log" >&2; fail "could not build $crate $version (log: $log)"; }
   rm -f "$log"
 }
@@ -55,7 +56,7 @@ group_ebpf() {
   if [ -z "$sysroot" ] || [ ! -d "$sysroot/lib/rustlib/src/rust/library/core" ]; then
     packages rustc-web cargo-web rust-web-src
   fi
-  LLVM_PREFIX=/usr/lib/llvm-22 tool bpf-linker 0.13.0 '1-2 minutes' --no-default-features --features llvm-22
+  LLVM_PREFIX=/usr/lib/llvm-22 tool bpf-linker 0.13.0 '1 minute' --no-default-features --features llvm-22
 }
 
 group_demo() { packages curl wget dnsmasq-base iproute2 openssl ca-certificates; }
@@ -71,7 +72,7 @@ group_kernels() {
   say "adding the target aarch64-unknown-linux-gnu"
   rustup --quiet target add aarch64-unknown-linux-gnu
 }
-group_deny() { tool cargo-deny 0.20.2 '3-4 minutes'; }
+group_deny() { tool cargo-deny 0.20.2 '1-2 minutes'; }
 group_fuzz() { tool cargo-fuzz 0.13.2 '1 minute'; packages clang; }
 
 for group in "$@"; do
