@@ -24,6 +24,7 @@ pub use beacon_finding::BeaconFinding;
 pub use beacon_node::BeaconNode;
 pub use beacon_policy::BeaconPolicy;
 pub use cluster_beacon_policy::ClusterBeaconPolicy;
+pub use kube::core::ObjectMeta;
 
 /// API version of all kinds.
 pub const VERSION: &str = "v1alpha1";

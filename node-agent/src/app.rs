@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use beaconwatch_replay::command::{self, Streams};
+use beaconwatch_replay::policy_check;
 use clap::CommandFactory;
 
 mod cluster;
@@ -12,7 +14,6 @@ mod live;
 mod log;
 mod outputs;
 mod policies;
-pub(crate) mod sandboxes;
 mod watch;
 
 use crate::args::{Args, Command, PolicyCommand};
@@ -26,15 +27,14 @@ use crate::clock::NodeClock;
 pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(run) => live::main(&run),
-        Command::Replay(replay) => crate::replay::main(&replay),
+        Command::Replay(args) => answered(|streams| command::replay(&args, streams)),
         Command::Doctor(doctor) => Ok(crate::doctor::main(&doctor)),
         Command::Policy(policy) => match policy.command {
             PolicyCommand::Check(check) => {
                 let now = NodeClock::start().now();
-                let good = crate::policy_check::check(&check.files, now, &mut std::io::stdout())?;
-                Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+                Ok(code(policy_check::check(&check.files, now, &mut std::io::stdout())?))
             }
-            PolicyCommand::Suggest(suggest) => crate::replay::suggest(&suggest.replay),
+            PolicyCommand::Suggest(args) => answered(|streams| command::suggest(&args.replay, streams)),
         },
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -49,14 +49,12 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// An error with everything that caused it, in one line.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+/// Runs a command over recorded traffic with the standard streams.
+fn answered(run: impl FnOnce(Streams<'_>) -> anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
+    let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
+    run(Streams { out, err }).map(code)
+}
+
+const fn code(good: bool) -> ExitCode {
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,18 +1,15 @@
 //! The command line. The only place that reads the environment.
 
+use beaconwatch_replay::args::ReplayArgs;
 use clap::{Parser, Subcommand};
 
 mod otlp;
 mod policy;
-mod replay;
 mod run;
-mod terminal;
 
 pub use otlp::OtlpArgs;
 pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
-pub use replay::{ReplayArgs, ReplayOutput};
 pub use run::{DoctorArgs, OutputFormat, RunArgs};
-pub use terminal::TerminalArgs;
 
 /// Finds processes that call home: beacon timing, balance, protocol, destination and identity, with evidence.
 #[derive(Debug, Parser)]

@@ -299,7 +299,7 @@ mod tests {
         let directory = directory("before");
         let path = directory.join("learned.bwck");
         std::fs::write(&path, b"BWCP\x05\0\0\0").unwrap();
-        let said = crate::app::chain(&read(&path).unwrap_err());
+        let said = crate::chain::chain(&read(&path).unwrap_err());
         assert!(said.contains("learned.bwck") && said.contains("baselines start anew"), "{said}");
         std::fs::remove_dir_all(&directory).unwrap();
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use beaconwatch_engine::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use beaconwatch_engine::observe::contact::{BURST_PAUSE_NS, Bytes, Packets, Transport};
+use beaconwatch_importers::pcap::PayloadLimit;
 use node_agent_common::event::{self, Header, Kind, established, family, transport};
 use zerocopy::{FromBytes, Immutable, KnownLayout};
 
@@ -15,6 +16,11 @@ mod process;
 
 // The probes and the engine mean the same by a burst; neither may know the other.
 const _: () = assert!(event::BURST_SILENCE_NS == BURST_PAUSE_NS, "the pause that makes a burst");
+// Nor may the readers of captures, which give as much of a payload as the probes do.
+const _: () = assert!(PayloadLimit::LIVE.packets == event::PAYLOAD_PACKETS as u32, "packets with payload");
+const _: () = assert!(PayloadLimit::LIVE.originator_bytes == event::PAYLOAD_SENT_MAX, "payload that is sent");
+const _: () =
+    assert!(PayloadLimit::LIVE.responder_bytes == event::PAYLOAD_RECEIVED_MAX, "payload that is received");
 
 pub(crate) use process::arguments;
 

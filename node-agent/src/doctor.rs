@@ -13,11 +13,12 @@ use beaconwatch_engine::time::Timestamp;
 use serde_json::json;
 
 use crate::args::DoctorArgs;
+use crate::chain::chain;
 use crate::decode::Decoded;
 use crate::digest::NOT_KNOWN;
 use crate::ebpf::{Cause, Ebpf, EbpfError, HookReport, HookState};
-use crate::source::snapshot;
-use crate::status::OlderProcesses;
+use crate::source::snapshot::{self, OlderProcesses};
+use crate::{host, sandboxes};
 
 /// Every hook works.
 const EVERYTHING: u8 = 0;
@@ -47,9 +48,7 @@ struct Diagnosis {
 
 impl Diagnosis {
     fn make(loaded: Result<(Ebpf, Vec<HookReport>), EbpfError>) -> Self {
-        let kernel =
-            std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned();
-        let rights = rights();
+        let (kernel, rights) = (host::kernel(), host::rights());
         match loaded {
             Ok((mut ebpf, hooks)) => {
                 let walk = snapshot::take(&ebpf.cgroup_root().clone(), ebpf.take_older());
@@ -58,7 +57,7 @@ impl Diagnosis {
                 let cgroups = format!("{} ({:?})", root.path.display(), root.layout).to_lowercase();
                 let mut invisible: Vec<String> = Vec::new();
                 let of_hooks = hooks.iter().filter_map(HookReport::invisible);
-                let digests = (!may_trace()).then_some(NOT_KNOWN);
+                let digests = (!host::may_trace()).then_some(NOT_KNOWN);
                 let texts = of_hooks.chain(ebpf.limits()).chain(digests).map(str::to_owned);
                 let sandboxes = sandboxes_among(walk.events);
                 for text in texts.chain(older.limit()).chain(sandboxes) {
@@ -78,7 +77,7 @@ impl Diagnosis {
                 }
             }
             Err(error) => {
-                let failure = crate::app::chain(&error);
+                let failure = chain(&error);
                 Self {
                     kernel,
                     rights,
@@ -199,40 +198,7 @@ fn sandboxes_among(events: Vec<Decoded>) -> Vec<String> {
     for decoded in events {
         engine.handle(Timestamp::ZERO, Input::Event(decoded.event));
     }
-    crate::app::sandboxes::limits(&engine.sandboxes())
-}
-
-/// Release of the running kernel.
-#[must_use]
-pub fn kernel() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()
-}
-
-/// Capabilities that matter to the agent, by name and bit (`linux/capability.h`).
-const CAPABILITIES: [(&str, u32); 4] = [("BPF", 39), ("PERFMON", 38), ("NET_ADMIN", 12), ("SYS_PTRACE", 19)];
-
-/// Those of [`CAPABILITIES`] that this process has.
-#[must_use]
-pub fn capabilities() -> Vec<String> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let mask = effective.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or(0);
-    CAPABILITIES.iter().filter(|(_, bit)| mask >> bit & 1 == 1).map(|(name, _)| (*name).to_owned()).collect()
-}
-
-/// Whether executables of processes of other users can be opened.
-#[must_use]
-pub fn may_trace() -> bool {
-    capabilities().iter().any(|name| name == "SYS_PTRACE")
-}
-
-fn rights() -> String {
-    let had = capabilities();
-    let parts = CAPABILITIES.map(|(name, _)| {
-        let has = if had.iter().any(|capability| capability == name) { "yes" } else { "no" };
-        format!("CAP_{name} {has}")
-    });
-    parts.join(", ")
+    sandboxes::limits(&engine.sandboxes())
 }
 
 fn sentence(text: &str) -> String {

@@ -19,9 +19,7 @@ pub mod delay;
 pub mod events;
 pub mod findings;
 pub mod ledger;
-pub mod name;
 pub mod node_status;
-pub mod object;
 pub mod owners;
 pub mod pods;
 pub mod policies;
@@ -46,10 +44,10 @@ use self::counters::KubeCounters;
 use self::delay::Delay;
 use self::findings::FindingWriter;
 use self::node_status::NodeReporter;
-use self::object::Place;
 use self::policies::PolicyIndex;
 use self::spool::{Spool, SpoolLimits};
 use crate::queue::InputSender;
+use beaconwatch_report::object::Place;
 
 /// The clock of the inputs.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

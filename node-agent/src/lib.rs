@@ -7,22 +7,22 @@ pub const VERSION: &str = env!("BEACONWATCH_VERSION");
 
 pub mod app;
 pub mod args;
+pub mod chain;
 pub mod checkpoint;
 pub mod clock;
 pub mod decode;
 pub mod digest;
 pub mod doctor;
 pub mod ebpf;
+pub mod host;
 pub mod kube;
-pub mod policy_check;
-pub mod policy_files;
 pub mod queue;
-pub mod record;
 pub mod recording;
-pub mod render;
-pub mod replay;
-pub mod reputation;
-pub mod run;
+mod sandboxes;
 pub mod sink;
 pub mod source;
 pub mod status;
+
+#[cfg(test)]
+#[path = "../tests/scripted_finding/mod.rs"]
+mod scripted_finding;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
 
-use crate::run::Step;
+use beaconwatch_engine::run::Step;
 
 /// Inputs that may wait for the engine.
 pub const INPUTS_MAX: usize = 65_536;
@@ -178,7 +178,7 @@ mod tests {
         let tap = |now: Timestamp, input: &Input| {
             given.push((now.as_nanos() / 1_000_000, matches!(input, Input::Policies(_))));
         };
-        crate::run::run(&mut engine, |_| inputs.step(), tap, |_| {}, |_| {});
+        beaconwatch_engine::run::run(&mut engine, |_| inputs.step(), tap, |_| {}, |_| {});
         (given, engine.counters().late_inputs)
     }
 

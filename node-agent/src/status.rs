@@ -9,6 +9,7 @@ use beaconwatch_engine::observe::session::SandboxRuntime;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::checkpoint::CheckpointCounters;
+use crate::source::snapshot::OlderProcesses;
 
 /// A snapshot of the agent.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,25 +61,6 @@ pub struct HookStatus {
     pub runs: u64,
     /// How long in all, nanoseconds; 0 unless the kernel measures it.
     pub run_time_ns: u64,
-}
-
-/// Processes that ran before the agent did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OlderProcesses {
-    /// Found when the agent started.
-    pub found: u64,
-    /// Those of them whose executable stays unknown.
-    pub nameless: u64,
-}
-
-impl OlderProcesses {
-    /// What is not known of them, in a few words; `None` if every one has its executable.
-    #[must_use]
-    pub fn limit(&self) -> Option<String> {
-        let Self { found, nameless } = *self;
-        (nameless > 0)
-            .then(|| format!("{nameless} of {found} processes older than the agent have no executable"))
-    }
 }
 
 impl AgentStatus {

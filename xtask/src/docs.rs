@@ -16,8 +16,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     std::fs::write(root.join(policy_reference::FILE), policy_reference::markdown()?)
         .context("write the reference")?;
     for (package, test) in [
-        ("beaconwatch-agent", ["--test", "docs"]),
-        ("beaconwatch-engine", ["--lib", "the_page_on_detection"]),
+        ("beaconwatch-agent", &["--test", "all", "docs::"][..]),
+        ("beaconwatch-engine", &["--lib", "the_page_on_detection"][..]),
     ] {
         let status = Command::new("cargo")
             .args(["test", "--quiet", "-p", package])

@@ -23,6 +23,7 @@ mod numeric;
 pub mod observe;
 mod participant;
 pub mod reputation;
+pub mod run;
 mod text;
 pub mod time;
 mod timer;

@@ -5,11 +5,11 @@
 //! capabilities the agent runs: `scene.play=whole scene.rights=BPF,PERFMON,NET_ADMIN`.
 
 mod client;
+mod console;
 mod container;
 mod machine;
 mod play;
 mod server;
-mod console;
 
 use std::process::ExitCode;
 

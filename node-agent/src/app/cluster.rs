@@ -65,7 +65,7 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
     BeaconNodeStatus {
         agent: Some(AgentInfo {
             version: crate::VERSION.to_owned(),
-            kernel: crate::doctor::kernel(),
+            kernel: crate::host::kernel(),
             started: Some(TimeText::from_nanos(status.started.as_nanos())),
             identities: beaconwatch_engine::identity::VERSION.into(),
         }),
@@ -80,7 +80,7 @@ fn report(status: &AgentStatus) -> BeaconNodeStatus {
         full_tables: full.collect(),
         cannot_see: (!invisible.is_empty()).then(|| invisible.join("; ")),
         hooks: hooks.collect(),
-        capabilities: crate::doctor::capabilities(),
+        capabilities: crate::host::capabilities(),
         conditions: ready(status).into_iter().collect(),
         ..BeaconNodeStatus::default()
     }

@@ -1,19 +1,21 @@
-//! Destination lists whose files change while the agent runs: they are read again by themselves.
+//! Destination lists: read at start, again on SIGHUP, and when their files change while the agent runs.
 //!
-//! By looking at the files now and then: it works the same for a file that is written, one that is renamed into
+//! Changes are seen by looking at the files now and then: it works the same for a file that is written, one that is renamed into
 //! its place, and the link behind a mounted ConfigMap.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use beaconwatch_engine::input::Input;
+use beaconwatch_engine::reputation::ReputationList;
+use beaconwatch_importers::reputation::{self, ReputationError};
 
-use super::policies;
+use crate::chain::chain;
 use crate::clock::NodeClock;
 use crate::queue::{Arrival, InputSender};
-use crate::reputation;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(5);
@@ -62,13 +64,13 @@ fn versions(paths: &[PathBuf]) -> Vec<Option<Version>> {
 
 /// Reads the lists again and hands them to the engine; a list that cannot be read leaves the last good ones in force.
 pub(super) fn reload(lists: &[PathBuf], sender: &InputSender, clock: NodeClock) {
-    match policies::load_lists(lists) {
+    match load(lists) {
         Ok(list) => {
             eprintln!("beaconwatch: destination lists read again: {} entries", list.len());
             let _ = sender.send(Arrival::Learned(clock.now(), Input::Reputation(list)));
         }
         Err(error) => {
-            eprintln!("beaconwatch: {}; the last good lists stay in force", super::chain(&error));
+            eprintln!("beaconwatch: {}; the last good lists stay in force", chain(&error));
         }
     }
 }
@@ -91,6 +93,27 @@ pub(super) fn watch(mut files: ListFiles, sender: InputSender, clock: NodeClock)
     Ok(())
 }
 
+/// The destination lists to begin with. In a cluster one that cannot be read does not keep the agent from watching:
+/// it begins without lists, and takes them once they are mended.
+pub(super) fn first(files: &[PathBuf], cluster: bool) -> Result<Arc<ReputationList>, ReputationError> {
+    load(files).or_else(|error| {
+        if !cluster {
+            return Err(error);
+        }
+        tracing::error!("{}; watching without destination lists until it is mended", chain(&error));
+        Ok(Arc::default())
+    })
+}
+
+/// Reads destination lists; what was refused in them is told on standard error.
+pub(super) fn load(files: &[PathBuf]) -> Result<Arc<ReputationList>, ReputationError> {
+    let loaded = reputation::load(files)?;
+    for problem in loaded.problems() {
+        eprintln!("beaconwatch: {problem}");
+    }
+    Ok(Arc::new(loaded.list))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -110,7 +133,7 @@ mod tests {
             symlink(version, mount.join("..data_tmp")).unwrap();
             std::fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
         };
-        let read = |files: &ListFiles| policies::load_lists(&files.paths).unwrap().len();
+        let read = |files: &ListFiles| load(&files.paths).unwrap().len();
         std::fs::create_dir_all(&mount).unwrap();
         let mut files = ListFiles::of(vec![mount.clone()]);
         assert_eq!((files.look(), read(&files)), (false, 0), "the ConfigMap is created later");
@@ -133,12 +156,12 @@ mod tests {
         let list = directory.join("bundle.json");
         std::fs::write(&list, "{").unwrap();
         let mut files = ListFiles::of(vec![directory.clone()]);
-        assert!(policies::first_lists(&files.paths, false).is_err(), "by hand, it is told at once");
-        assert_eq!(policies::first_lists(&files.paths, true).unwrap().len(), 0);
+        assert!(first(&files.paths, false).is_err(), "by hand, it is told at once");
+        assert_eq!(first(&files.paths, true).unwrap().len(), 0);
         std::fs::remove_file(&list).unwrap();
         std::fs::write(directory.join("feed.txt"), "192.0.2.1\n").unwrap();
         assert_eq!((files.look(), files.look()), (false, true));
-        assert_eq!(policies::load_lists(&files.paths).unwrap().len(), 1);
+        assert_eq!(load(&files.paths).unwrap().len(), 1);
         std::fs::remove_dir_all(&directory).unwrap();
     }
 

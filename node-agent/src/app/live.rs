@@ -18,7 +18,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::control::{self, Control};
 use super::outputs::Outputs;
 use super::watch::{self, Watch};
-use super::{cluster, log, policies};
+use super::{cluster, lists, log, policies};
 use crate::args::RunArgs;
 use crate::checkpoint::CheckpointWriter;
 use crate::clock::NodeClock;
@@ -38,7 +38,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let Some(policies) = policies::load(&args.policies) else { return Ok(ExitCode::FAILURE) };
     // Looked at before they are read: what changes in between is read again.
     let list_files = super::lists::ListFiles::of(args.reputation.clone());
-    let lists = policies::first_lists(&args.reputation, args.kubernetes)?;
+    let lists = lists::first(&args.reputation, args.kubernetes)?;
     let clock = NodeClock::start();
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut inputs) = live_inputs(Arc::clone(&stop), move || clock.now());
@@ -71,7 +71,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     tell_start(&ebpf, &hooks, &policies, args.kubernetes);
 
     let (watch, recorder) = (RefCell::new(watch), RefCell::new(recorder));
-    let end = crate::run::run(
+    let end = beaconwatch_engine::run::run(
         &mut engine,
         |_| inputs.step(),
         |now, input| {

@@ -12,10 +12,11 @@ use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::input::{Input, LossPlace};
 use beaconwatch_engine::time::Timestamp;
 
-use super::sandboxes::{self, Sandboxed};
+use crate::chain::chain;
 use crate::checkpoint::{self, CheckpointWriter};
 use crate::clock::NodeClock;
 use crate::ebpf::{Ebpf, HookReport, HookState};
+use crate::sandboxes::{self, Sandboxed};
 use crate::source::ringbuf::RingCounters;
 use crate::status::{AgentStatus, HookStatus, StatusBoard};
 
@@ -61,7 +62,7 @@ impl Watch {
             clock,
             started: now,
             hooks,
-            may_trace: crate::doctor::may_trace(),
+            may_trace: crate::host::may_trace(),
             rings,
             losses: BTreeMap::new(),
             policies: Arc::default(),
@@ -198,7 +199,7 @@ pub(super) fn restore(path: Option<&Path>, engine: &mut Engine) {
     let restored = match checkpoint::read(path) {
         Ok(None) => return,
         Ok(Some(checkpoint)) => engine.restore(&checkpoint).map_err(|error| error.to_string()),
-        Err(error) => Err(super::chain(&error)),
+        Err(error) => Err(chain(&error)),
     };
     match restored {
         Ok(dropped) if dropped.is_empty() => {

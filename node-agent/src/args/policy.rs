@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use beaconwatch_replay::args::ReplayArgs;
 use clap::{Args, Subcommand};
 
 /// Arguments of `policy`.
@@ -35,5 +36,5 @@ pub struct CheckArgs {
 pub struct SuggestArgs {
     /// What to replay.
     #[command(flatten)]
-    pub replay: super::ReplayArgs,
+    pub replay: ReplayArgs,
 }

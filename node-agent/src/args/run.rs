@@ -86,7 +86,7 @@ pub struct RunArgs {
     pub kernel: KernelArgs,
     /// What the terminal can show.
     #[command(flatten)]
-    pub terminal: super::TerminalArgs,
+    pub terminal: beaconwatch_replay::args::TerminalArgs,
     /// Where OpenTelemetry logs go, and how.
     #[command(flatten)]
     pub otlp_settings: super::OtlpArgs,

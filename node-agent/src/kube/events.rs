@@ -11,8 +11,8 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use super::ledger::Transition;
-use super::name;
-use super::object::{Place, cut};
+use beaconwatch_report::name;
+use beaconwatch_report::object::{Place, cut};
 
 /// Who reports.
 pub const CONTROLLER: &str = "beaconwatch.io/agent";

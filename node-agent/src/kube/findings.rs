@@ -27,8 +27,8 @@ use super::counters::KubeCounters;
 use super::delay::Delay;
 use super::events;
 use super::ledger::Ledger;
-use super::object::{Place, object};
 use super::spool::Spool;
+use beaconwatch_report::object::{Place, object};
 
 /// Owner of the fields that agents write.
 pub const FIELD_MANAGER: &str = "beaconwatch-agent";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::queue::{Queue, Taken};
-use crate::record;
+use beaconwatch_report::fields;
 
 /// Findings written at once.
 const BATCH_MAX: usize = 64;
@@ -67,7 +67,7 @@ pub(super) fn run(queue: &Queue, mut lines: Lines) {
         };
         let mut text = Vec::with_capacity(2048 * findings.len());
         for finding in &findings {
-            text.extend_from_slice(record::json_line(finding).as_bytes());
+            text.extend_from_slice(fields::json_line(finding).as_bytes());
             text.push(b'\n');
         }
         let mut pause = PAUSE_MIN;

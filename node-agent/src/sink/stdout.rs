@@ -6,8 +6,8 @@ use std::time::Duration;
 use beaconwatch_engine::assess::finding::{Finding, FindingState};
 
 use super::queue::{Queue, Taken};
-use crate::record;
-use crate::render::text::{self, Style};
+use beaconwatch_report::fields;
+use beaconwatch_report::text::{self, Style};
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,7 @@ fn write(findings: &[std::sync::Arc<Finding>], format: Format, out: &mut impl Wr
                 writeln!(out, "{}", text::update(finding, &style))?;
             }
             Format::Text(style) => writeln!(out, "{}", text::finding(finding, &style))?,
-            Format::Jsonl => writeln!(out, "{}", record::json_line(finding))?,
+            Format::Jsonl => writeln!(out, "{}", fields::json_line(finding))?,
         }
     }
     out.flush()
@@ -63,7 +63,9 @@ fn write(findings: &[std::sync::Arc<Finding>], format: Format, out: &mut impl Wr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scripted_finding::finding;
     use crate::sink::SinkName;
+    use beaconwatch_engine::assess::finding::{FindingState, Severity};
 
     /// Takes so many writes, then is closed.
     struct Pipe(usize);
@@ -82,8 +84,8 @@ mod tests {
     #[test]
     fn a_closed_pipe_loses_the_rest_and_ends_in_peace() {
         let queue = Queue::bounded(SinkName::Stdout, 10);
-        for _ in 0..3 {
-            queue.put(std::sync::Arc::new(crate::render::text::tests::example()));
+        for id in 0..3 {
+            queue.put(std::sync::Arc::new(finding(id, FindingState::Opened, Severity::High)));
         }
         queue.close();
         run(&queue, Format::Jsonl, Pipe(1));

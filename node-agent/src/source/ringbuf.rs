@@ -22,8 +22,7 @@ use crate::decode::{DecodeError, Decoded, decode};
 use crate::ebpf::counters::read_lost;
 use crate::ebpf::{CgroupRoot, Ebpf, EbpfCounters, EbpfError, Older};
 use crate::queue::{Arrival, InputSender};
-use crate::source::snapshot::{self, Walk};
-use crate::status::OlderProcesses;
+use crate::source::snapshot::{self, OlderProcesses, Walk};
 
 mod cgroups;
 mod tree;

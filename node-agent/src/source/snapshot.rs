@@ -40,6 +40,25 @@ pub(crate) struct Walk {
     pub(crate) nameless: u64,
 }
 
+/// Processes that ran before the agent did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OlderProcesses {
+    /// Found when the agent started.
+    pub found: u64,
+    /// Those of them whose executable stays unknown.
+    pub nameless: u64,
+}
+
+impl OlderProcesses {
+    /// What is not known of them, in a few words; `None` if every one has its executable.
+    #[must_use]
+    pub fn limit(&self) -> Option<String> {
+        let Self { found, nameless } = *self;
+        (nameless > 0)
+            .then(|| format!("{nameless} of {found} processes older than the agent have no executable"))
+    }
+}
+
 /// Walks cgroups, processes and sockets.
 pub(crate) fn take(root: &CgroupRoot, older: Older) -> Walk {
     let mut events = Vec::new();

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use beaconwatch_agent::source::recording::RecordingSource;
 use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::observe::contact::{Bytes, Contact};
 use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_replay::recording::RecordingSource;
 use serde_json::Value;
 
 use crate::Booted;

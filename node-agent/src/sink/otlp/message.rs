@@ -11,8 +11,8 @@ use opentelemetry_proto::tonic::common::v1::{
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
-use crate::record::{self, Value, widened};
-use crate::render::harmless;
+use beaconwatch_report::fields::{self, Value, widened};
+use beaconwatch_report::sanitize;
 
 /// Name of the event.
 const EVENT_NAME: &str = "beaconwatch.finding";
@@ -48,7 +48,7 @@ fn log_record(finding: &Finding) -> LogRecord {
         Severity::High => (17, "ERROR"),
         Severity::Critical => (21, "FATAL"),
     };
-    let attributes = record::values(finding)
+    let attributes = fields::values(finding)
         .filter(|(field, _)| !NOT_ATTRIBUTES.contains(&field.name))
         .map(|(field, value)| match field.convention {
             true => attribute(field.name, any(value)),
@@ -60,7 +60,7 @@ fn log_record(finding: &Finding) -> LogRecord {
         observed_time_unix_nano: finding.time.as_nanos(),
         severity_number,
         severity_text: severity_text.into(),
-        body: Some(AnyValue { value: Some(Any::StringValue(harmless(&finding.summary).into_owned())) }),
+        body: Some(AnyValue { value: Some(Any::StringValue(sanitize(&finding.summary).into_owned())) }),
         attributes,
         event_name: EVENT_NAME.into(),
         ..LogRecord::default()

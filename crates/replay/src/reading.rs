@@ -1,0 +1,56 @@
+//! What a replay reads, in steps for the loop: the part of it that was asked for, several inputs at a time.
+
+use beaconwatch_engine::engine::LOOK_AHEAD;
+use beaconwatch_engine::time::Timestamp;
+
+use crate::feed::{Feed, Taken};
+use crate::home::Home;
+use crate::progress::Progress;
+use crate::span::Span;
+use crate::tally::Tally;
+use beaconwatch_engine::run::Step;
+
+/// A feed that is being read.
+pub(super) struct Reading {
+    pub(super) feed: Feed,
+    pub(super) span: Span,
+    pub(super) home: Home,
+    /// Contacts that nobody judges.
+    pub(super) unjudged: Tally,
+    progress: Progress,
+}
+
+impl Reading {
+    pub(super) fn of(feed: Feed, span: Span, home: Home) -> Self {
+        let progress = Progress::of(feed.bytes_total());
+        Self { feed, span, home, unjudged: Tally::default(), progress }
+    }
+
+    /// The next inputs, or the end.
+    pub(super) fn step(&mut self) -> Step {
+        let Self { feed, span, home, unjudged, progress } = self;
+        let mut inputs = Vec::with_capacity(LOOK_AHEAD);
+        while inputs.len() < LOOK_AHEAD
+            && let Some(taken) = feed.take()
+        {
+            match taken {
+                Taken::Input(time, input) if span.admits(time, &input) && home.admits(&input) => {
+                    inputs.push((time, input));
+                    progress.step(time, feed);
+                }
+                Taken::Unjudged(time, host)
+                    if span.admits_traffic(time) && host.is_none_or(|host| home.admits_host(host)) =>
+                {
+                    unjudged.count_unjudged(time, host);
+                    progress.step(time, feed);
+                }
+                Taken::Input(..) | Taken::Unjudged(..) => {}
+            }
+        }
+        if !inputs.is_empty() {
+            return Step::Inputs(inputs);
+        }
+        progress.finish();
+        Step::End(span.end(feed.end().unwrap_or(Timestamp::ZERO)).max(unjudged.last))
+    }
+}
