@@ -2,15 +2,17 @@
 //! tidy` sees to.
 //!
 //! By what happens at the bound: [`BoundedMap`] refuses whoever is new, [`FairTable`] forgets the oldest entry of the
-//! scope that holds most. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
+//! scope that holds most, [`Shares`] keeps those that come first in an order of the keys, so that it can be merged. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
 //! what they hold.
 
 mod fair;
 mod index;
 mod map;
 mod ranking;
+mod shares;
 
 pub(crate) use fair::FairTable;
 pub(crate) use index::{Index, OrderedIndex, Places};
 pub(crate) use map::{BoundedMap, Inserted};
 pub(crate) use ranking::Ranking;
+pub(crate) use shares::{Join, Shares};

@@ -34,7 +34,7 @@ use crate::identity::Secret;
 use crate::input::BaselineEntry;
 use crate::keys::{ConversationKey, Tenant};
 pub use crate::know::AlertThreshold;
-use crate::know::{Know, Sighting};
+use crate::know::{Bounds, Delta, Know, Merged, Origin, Sighting};
 use crate::limits::Limits;
 use crate::observe::naming::domain::is_listed;
 use crate::observe::workload::Workloads;
@@ -158,6 +158,27 @@ impl Detection {
     /// The destination lists in force from now on.
     pub fn set_reputation(&mut self, list: Arc<ReputationList>) {
         self.reputation = list;
+    }
+
+    /// Begins an exchange of what is known.
+    pub fn exchange(&mut self, origin: Origin, bounds: Bounds) {
+        self.know.exchange(origin, bounds);
+    }
+
+    /// What is newly known since the last time.
+    pub fn take_delta(&mut self) -> Delta {
+        self.know.take_delta()
+    }
+
+    /// Takes in what others newly know.
+    pub fn merge(&mut self, delta: &Delta) {
+        self.know.merge(delta);
+    }
+
+    /// What all saw; `None` without an exchange.
+    #[must_use]
+    pub fn merged(&self) -> Option<&Merged> {
+        self.know.merged()
     }
 
     /// A signature known before the start.

@@ -17,6 +17,7 @@ use crate::counters::Counters;
 use crate::detection::{AlertThreshold, Candidate, Detection, Explanation};
 use crate::identity::Secret;
 use crate::input::Input;
+use crate::know::{Bounds, Delta, Merged, Origin};
 use crate::limits::Limits;
 use crate::observe::session::{Sandbox, SandboxRuntime, SessionOutput, Sessions};
 use crate::observe::workload::Workloads;
@@ -216,6 +217,31 @@ impl Engine {
         let dropped = detection.restore(from)?;
         self.detection = detection;
         Ok(dropped)
+    }
+
+    /// From now on, keeps what is newly known for [`Engine::take_delta`], as observed by `origin`. Whoever exchanges has
+    /// the same bounds. To be called after [`Engine::restore`]; what was known before is not part of a delta.
+    ///
+    /// Findings are the same with an exchange and without: what all saw stands beside what this engine saw itself.
+    pub fn exchange(&mut self, origin: Origin, bounds: Bounds) {
+        self.detection.exchange(origin, bounds);
+    }
+
+    /// What is newly known since the last call, for [`Engine::merge`] elsewhere; empty without an exchange. It is held
+    /// to the bounds of the exchange, whatever came in since.
+    pub fn take_delta(&mut self) -> Delta {
+        self.detection.take_delta()
+    }
+
+    /// Takes in what others newly know, in any order and any number of times. Without an exchange it is not kept.
+    pub fn merge(&mut self, delta: &Delta) {
+        self.detection.merge(delta);
+    }
+
+    /// What all saw, as far as deltas have told it, this engine's own included; `None` without an exchange.
+    #[must_use]
+    pub fn merged(&self) -> Option<&Merged> {
+        self.detection.merged()
     }
 
     /// The secret in force; all zeros where none was ever given.

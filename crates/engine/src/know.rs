@@ -15,17 +15,24 @@
 //! No policy, no level by name, no finding: policies and findings are keys here, levels are numbers.
 
 mod budget;
+mod delta;
 mod destinations;
+mod exchange;
 mod facts;
+mod merged;
 mod rates;
 mod replicas;
 mod sighting;
 mod signatures;
+mod sketch;
 
 pub use self::budget::AlertThreshold;
 use self::budget::Budgets;
 pub(crate) use self::budget::{Budget, Extent};
+pub use self::delta::Delta;
+use self::exchange::Exchange;
 pub(crate) use self::facts::{Facts, Prevalence};
+pub use self::merged::{Bounds, Merged, Origin};
 #[cfg(test)]
 pub(crate) use self::rates::Ballot;
 use self::rates::Rates;
@@ -33,7 +40,7 @@ pub(crate) use self::rates::{Profile, UsualRates};
 pub(crate) use self::replicas::ReplicaSet;
 pub(crate) use self::sighting::{Profiled, Seen, Sighting};
 pub(crate) use self::signatures::BaselineState;
-use self::signatures::Signatures;
+use self::signatures::{Signatures, is_vetted};
 use crate::codec::{Dropped, Reader};
 use crate::counters::{BoundedTable, Counters};
 use crate::keys::PolicyId;
@@ -46,6 +53,8 @@ pub(crate) struct Know {
     signatures: Signatures,
     rates: Rates,
     budgets: Budgets,
+    /// Only once somebody asks.
+    exchange: Option<Box<Exchange>>,
 }
 
 impl Know {
@@ -55,11 +64,15 @@ impl Know {
             signatures: Signatures::with_limits(limits),
             rates: Rates::default(),
             budgets: Budgets::with_limits(limits),
+            exchange: None,
         }
     }
 
     /// Takes a sighting.
     pub(crate) fn observe(&mut self, sighting: Sighting<'_>) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.observe(sighting);
+        }
         match sighting {
             Sighting::Contact(seen) => self.signatures.see(&seen),
             Sighting::Profile(profiled) => self.profile(&profiled),
@@ -86,7 +99,33 @@ impl Know {
         {
             self.rates.vote(vote, profile);
         }
-        self.signatures.admit(signature, at, score_without_novelty);
+        let admitted = self.signatures.admit(signature, at, score_without_novelty);
+        if let Some(exchange) = self.exchange.as_mut().filter(|_| admitted) {
+            exchange.admitted(workload, signature);
+        }
+    }
+
+    /// From now on, what is newly known is kept for [`Know::take_delta`], under this origin and within these bounds. What
+    /// was known before is not part of it.
+    pub(crate) fn exchange(&mut self, origin: Origin, bounds: Bounds) {
+        self.exchange = Some(Box::new(Exchange::begin(origin, bounds)));
+    }
+
+    /// What is newly known since the last time; nothing without an exchange.
+    pub(crate) fn take_delta(&mut self) -> Delta {
+        self.exchange.as_mut().map(|exchange| exchange.take_delta()).unwrap_or_default()
+    }
+
+    /// Takes in what others newly know; without an exchange it is not kept.
+    pub(crate) fn merge(&mut self, delta: &Delta) {
+        if let Some(exchange) = &mut self.exchange {
+            exchange.merged.merge(delta);
+        }
+    }
+
+    /// What all saw, as far as deltas have told it; `None` without an exchange.
+    pub(crate) fn merged(&self) -> Option<&Merged> {
+        self.exchange.as_ref().map(|exchange| &exchange.merged)
     }
 
     /// Forgets what was not seen for long, and the scores of policies that are gone.
@@ -94,12 +133,15 @@ impl Know {
         for vote in self.signatures.sweep(now) {
             self.rates.withdraw(vote);
         }
+        if let Some(exchange) = &mut self.exchange {
+            exchange.forget(now, &in_force);
+        }
         self.budgets.retain(in_force);
     }
 
     /// Writes its own figures into the counters.
     pub(crate) fn count(&self, counters: &mut Counters) {
-        let Self { signatures, rates: _, budgets } = self;
+        let Self { signatures, rates: _, budgets, exchange: _ } = self;
         let [by_policy, identities] = budgets.usage();
         signatures.count(counters);
         counters.set(BoundedTable::Budgets, by_policy);

@@ -78,13 +78,18 @@ pub(super) struct Signatures {
 const SETTLED: Duration = Duration::from_secs(24 * 3600);
 const SETTLED_ALONE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What was not seen for this long is forgotten.
-const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 3600);
 /// An address that contacts fewer destinations than this may be seen only through one of them: it is not watched,
 /// and says nothing about what is usual.
 const WATCHED_DESTINATIONS: u32 = 3;
 /// A signature is admitted if its other evidence stays below this, bits.
 const VETTED_BELOW: f32 = 2.0;
 const DAY_NS: u64 = 24 * 3600 * 1_000_000_000;
+
+/// Whether so little else speaks for a beacon that a signature may be part of the baseline.
+pub(super) fn is_vetted(score_without_novelty: f32) -> bool {
+    score_without_novelty < VETTED_BELOW
+}
 
 impl Signatures {
     pub(super) fn with_limits(limits: &Limits) -> Self {
@@ -205,22 +210,29 @@ impl Signatures {
         self.signatures.get_mut(&signature).map(|s| &mut s.vote)
     }
 
-    /// Admits a signature to the baseline once it is old enough, if its evidence without novelty is low.
-    pub(super) fn admit(&mut self, signature: SignatureKey, now: Timestamp, score_without_novelty: f32) {
-        let Some(entry) = self.signatures.get_mut(&signature) else { return };
-        if entry.known {
-            return;
-        }
+    /// Admits a signature to the baseline once it is old enough, if its evidence without novelty is low. Returns whether
+    /// it did.
+    pub(super) fn admit(
+        &mut self,
+        signature: SignatureKey,
+        now: Timestamp,
+        score_without_novelty: f32,
+    ) -> bool {
+        let Some(entry) = self.signatures.get_mut(&signature).filter(|entry| !entry.known) else {
+            return false;
+        };
         let age = now.since(entry.first);
         let settled = age >= SETTLED_ALONE || (age >= SETTLED && entry.replicas.at_least() >= 2);
         if !settled {
-            return;
+            return false;
         }
-        entry.unvetted = score_without_novelty >= VETTED_BELOW;
-        entry.known = !entry.unvetted;
-        if let Some(tally) = self.workloads.get_mut(&entry.workload).filter(|_| entry.known) {
+        entry.known = is_vetted(score_without_novelty);
+        entry.unvetted = !entry.known;
+        let known = entry.known;
+        if let Some(tally) = self.workloads.get_mut(&entry.workload).filter(|_| known) {
             tally.known += 1;
         }
+        known
     }
 
     /// Writes everything that was learned.

@@ -1,0 +1,52 @@
+//! The part that an engine takes in an exchange: what it newly knows, and what all saw.
+
+use super::merged::{Bounds, Merged, Origin};
+use super::signatures::FORGOTTEN;
+use super::{Delta, Sighting};
+use crate::keys::{PolicyId, SignatureKey, WorkloadKey};
+use crate::time::Timestamp;
+
+/// What is kept only while there is an exchange.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    origin: Origin,
+    /// Observations so far. A later run of the same origin begins again; its times are later.
+    sequence: u64,
+    /// Since the last delta.
+    news: Merged,
+    pub(super) merged: Merged,
+}
+
+impl Exchange {
+    pub(super) fn begin(origin: Origin, bounds: Bounds) -> Self {
+        let (news, merged) = (Merged::with_bounds(bounds), Merged::with_bounds(bounds));
+        Self { origin, sequence: 0, news, merged }
+    }
+
+    /// What was observed is news, whether or not this engine's own tables have room for it.
+    pub(super) fn observe(&mut self, sighting: Sighting<'_>) {
+        self.sequence += 1;
+        self.news.observe(sighting, self.origin, self.sequence);
+    }
+
+    /// A signature was admitted to this engine's baseline.
+    pub(super) fn admitted(&mut self, workload: WorkloadKey, signature: SignatureKey) {
+        self.news.know(workload, signature);
+    }
+
+    /// Forgets what nobody saw for long, and the scores of policies that are gone.
+    pub(super) fn forget(&mut self, now: Timestamp, in_force: &impl Fn(&PolicyId) -> bool) {
+        self.merged.forget_before(now - FORGOTTEN);
+        self.merged.forget_policies(in_force);
+    }
+
+    /// The news, which all know from now on.
+    pub(super) fn take_delta(&mut self) -> Delta {
+        let delta = Delta::of(&self.news.take());
+        self.merged.merge(&delta);
+        delta
+    }
+}
+
+#[cfg(test)]
+mod tests;
