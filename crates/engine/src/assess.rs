@@ -1,11 +1,17 @@
 //! From what is tracked and known to a finding: gates, evidence, policy.
 
+pub(crate) mod aggregate;
 pub(crate) mod budget;
 pub(crate) mod circumstances;
 pub(crate) mod detector;
 pub(crate) mod evidence;
 pub mod finding;
+pub(crate) mod identities;
+pub(crate) mod open_findings;
+pub(crate) mod participant;
+pub(crate) mod parts;
 pub mod policy;
+pub mod reputation;
 pub(crate) mod scope;
 mod usual;
 pub(crate) mod weigh;

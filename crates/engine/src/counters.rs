@@ -150,7 +150,7 @@ pub struct Counters {
     /// Contacts among them that nobody judges: with multicast, broadcast and unspecified addresses, over transports
     /// without ports, with resolvers (their questions are judged), and of a node with the pods that it runs.
     pub contacts_unjudged: u64,
-    /// Records lost before the engine, as reported by [`crate::input::Input::Lost`].
+    /// Records lost before the engine, as the input `Lost` reports them.
     pub lost: u64,
     /// Payload or totals of sockets that are not known.
     pub sockets_unknown: u64,

@@ -1,45 +1,41 @@
 //! From contacts to findings: conversations, detectors, evidence, policy.
 //!
-//! This file takes things in; [`judge`] decides, [`findings`] keeps what is open, [`compose`] puts it in words.
+//! This file takes things in; [`judge`] decides, [`compose`] puts it in words.
 
 mod aggregate;
-mod aliases;
 mod compose;
 mod explain;
-mod findings;
-mod identity;
 mod judge;
 mod look_ahead;
-mod parts;
 mod saved;
 mod sweep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use self::aliases::Alias;
-use self::aliases::Aliases;
 pub use self::explain::{Candidate, Explanation, Outcome};
-use self::findings::OpenFindings;
-use self::identity::sighting;
-use self::look_ahead::Ahead;
+pub use self::look_ahead::LOOK_AHEAD;
 use crate::bounded::{BoundedMap, FairTable};
 use crate::counters::{BoundedTable, Counters};
 use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
-use crate::track::conversation::{Admission, Table};
+pub use crate::track::aliases::Alias;
+use crate::track::aliases::Aliases;
+use crate::track::conversation::{self, Admission, Table};
+use crate::track::look_ahead::Ahead;
 
 use crate::assess::finding::Finding;
+use crate::assess::identities::{baseline_signatures, sighting};
+use crate::assess::open_findings::OpenFindings;
+use crate::assess::participant::Participants;
 use crate::assess::policy::{PolicyId, PolicySet};
+use crate::assess::reputation::ReputationList;
 use crate::identity::Secret;
-use crate::input::BaselineEntry;
 use crate::keys::{ConversationKey, Tenant};
 pub use crate::know::AlertThreshold;
-use crate::know::{Bounds, Delta, Know, Merged, Origin, Sighting};
+use crate::know::{BaselineEntry, Bounds, Delta, Know, Merged, Origin, Sighting};
 use crate::limits::Limits;
 use crate::observe::naming::domain::is_listed;
 use crate::observe::workload::Workloads;
-use crate::participant::Participants;
-use crate::reputation::ReputationList;
 use crate::time::Timestamp;
 use crate::timer::{Deadline, Timers};
 
@@ -183,7 +179,7 @@ impl Detection {
 
     /// A signature known before the start.
     pub fn learn(&mut self, entry: BaselineEntry, w: &Workloads) {
-        for (workload, signature) in identity::baseline_signatures(&entry, w.inside()) {
+        for (workload, signature) in baseline_signatures(&entry, w.inside()) {
             self.know.observe(Sighting::Baseline { workload, signature });
         }
     }
@@ -231,7 +227,8 @@ impl Detection {
         }
         let key = self.ahead.key_of(&contact, participant.scope);
         let (tenant, lost) = (participant.tenant, self.lost);
-        let admitted = self.table.admit(key, tenant, now, || identity::begin(key, tenant, &contact, lost));
+        let admitted =
+            self.table.admit(key, tenant, now, || conversation::begin(key, tenant, &contact, lost));
         let own = match admitted {
             Admission::Slot(slot) => Some(Home { slot, key }),
             Admission::Refused => None,
@@ -303,9 +300,9 @@ impl Detection {
             return None;
         }
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
-        let key = identity::key_of_resolver(contact, participant.scope);
+        let key = conversation::key_of_resolver(contact, participant.scope);
         let (tenant, lost) = (participant.tenant, self.lost);
-        let begin = || identity::begin_unlisted(key, tenant, contact, lost);
+        let begin = || conversation::begin_unlisted(key, tenant, contact, lost);
         let Admission::Slot(slot) = self.table.admit(key, tenant, now, begin) else { return None };
         self.table.get_mut(slot)?.contact(contact);
         Some(slot)
@@ -376,3 +373,6 @@ impl Detection {
         self.open.insert(contact.id, tenant.0.bits(), open);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ use crate::assess::policy::PolicyId;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::codec::Dropped;
 use crate::counters::Counters;
+pub use crate::detection::LOOK_AHEAD;
 use crate::detection::{AlertThreshold, Candidate, Detection, Explanation};
 use crate::identity::Secret;
 use crate::input::Input;
@@ -22,10 +23,6 @@ use crate::limits::Limits;
 use crate::observe::session::{Sandbox, SandboxRuntime, SessionOutput, Sessions};
 use crate::observe::workload::Workloads;
 use crate::time::Timestamp;
-
-/// Inputs that [`Engine::look_ahead`] looks at: what they need fits into the first cache of a core, with room for the
-/// rest.
-pub const LOOK_AHEAD: usize = 16;
 
 /// The engine.
 #[derive(Debug)]

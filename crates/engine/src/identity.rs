@@ -19,9 +19,8 @@ use sha2::{Digest, Sha256};
 
 use self::message::Message;
 pub use self::message::VERSION;
-use crate::assess::finding::FindingKind;
 use crate::codec::{Coded, Reader, newtype};
-use crate::observe::contact::Transport;
+use crate::transport::Transport;
 
 /// An identity: 128 bits, ordered as its bytes are.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,12 +159,12 @@ pub(crate) fn signature(workload: Id, executable: Option<Id>, class: Class<'_>) 
     shared(&message)
 }
 
-/// A finding: its signature, the destination if it is one for itself, and the kind.
-pub(crate) fn finding(signature: Id, destination: Option<Id>, kind: FindingKind) -> Id {
+/// A finding: its signature, the destination if it is one for itself, and what stands for its kind.
+pub(crate) fn finding(signature: Id, destination: Option<Id>, kind: u8) -> Id {
     let mut message = Message::of(domain::FINDING);
     message.identity(Some(signature));
     message.identity(destination);
-    message.code(kind_code(kind));
+    message.code(kind);
     shared(&message)
 }
 
@@ -276,19 +275,6 @@ fn put_port(message: &mut Message, port: u16, transport: Transport) {
         Transport::Udp => 2,
         Transport::Other => 3,
     });
-}
-
-const fn kind_code(kind: FindingKind) -> u8 {
-    match kind {
-        FindingKind::Beacon => 1,
-        FindingKind::Unbalanced => 2,
-        FindingKind::DnsBeacon => 3,
-        FindingKind::DnsTunnel => 4,
-        FindingKind::Irc => 5,
-        FindingKind::LongConnection => 6,
-        FindingKind::UnexpectedPort => 7,
-        FindingKind::FailedRetries => 8,
-    }
 }
 
 /// The first 128 bits of SHA-256.

@@ -14,6 +14,7 @@
 //!
 //! No policy, no level by name, no finding: policies and findings are keys here, levels are numbers.
 
+mod baseline;
 mod budget;
 mod delta;
 mod destinations;
@@ -26,6 +27,7 @@ mod sighting;
 mod signatures;
 mod sketch;
 
+pub use self::baseline::BaselineEntry;
 pub use self::budget::AlertThreshold;
 use self::budget::Budgets;
 pub(crate) use self::budget::{Budget, Extent};

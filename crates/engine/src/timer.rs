@@ -1,7 +1,7 @@
 //! One queue of deadlines for every expiry and window.
 
-use crate::assess::finding::FindingId;
 use crate::bounded::{Index, OrderedIndex};
+use crate::keys::FindingId;
 use crate::time::Timestamp;
 
 /// What is due.

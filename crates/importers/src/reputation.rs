@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use beaconwatch_engine::reputation::ReputationList;
+use beaconwatch_engine::assess::reputation::ReputationList;
 use serde::Deserialize;
 
 use crate::conn_csv;
@@ -76,7 +76,7 @@ impl Loaded {
             ));
         }
         if self.list.refused() > 0 {
-            let (beyond, bound) = (self.list.refused(), beaconwatch_engine::reputation::ENTRIES_MAX);
+            let (beyond, bound) = (self.list.refused(), beaconwatch_engine::assess::reputation::ENTRIES_MAX);
             lines.push(format!("{beyond} entries of the destination lists are beyond the bound of {bound}"));
         }
         lines

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use beaconwatch_engine::assess::reputation::ReputationList;
 use beaconwatch_engine::input::Input;
-use beaconwatch_engine::reputation::ReputationList;
 use beaconwatch_importers::reputation::{self, ReputationError};
 
 use crate::chain::chain;

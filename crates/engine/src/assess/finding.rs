@@ -10,6 +10,7 @@ use crate::observe::contact::{Bytes, Destination};
 use crate::observe::protocol::AppProtocol;
 use crate::text::gap_range;
 use crate::time::Timestamp;
+pub use crate::track::rhythm::RhythmKind;
 
 /// Where a finding is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,25 +68,6 @@ pub struct Evidence {
     pub bits: f32,
     /// Why, in plain words and numbers.
     pub sentence: String,
-}
-
-/// Kind of a rhythm, by its shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RhythmKind {
-    /// No rhythm proven.
-    None,
-    /// Phase-locked timer: a scheduler that does not drift.
-    Ticker,
-    /// At a fixed second of the minute.
-    WallClock,
-    /// Sleep of fixed length, width under 4 %.
-    Fixed,
-    /// Width 4-15 %.
-    Narrow,
-    /// Width 15-60 %.
-    Medium,
-    /// Wider.
-    Wide,
 }
 
 /// The rhythm of a conversation, as the best tracker has it.
@@ -232,22 +214,6 @@ impl FindingKind {
             Self::LongConnection => "long-connection",
             Self::UnexpectedPort => "unexpected-port",
             Self::FailedRetries => "failed-retries",
-        }
-    }
-}
-
-impl RhythmKind {
-    /// `none`, `ticker`, ...
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Ticker => "ticker",
-            Self::WallClock => "wall-clock",
-            Self::Fixed => "fixed",
-            Self::Narrow => "narrow",
-            Self::Medium => "medium",
-            Self::Wide => "wide",
         }
     }
 }

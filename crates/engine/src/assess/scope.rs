@@ -1,7 +1,7 @@
 //! Where a conversation goes: inside the cluster, or outside.
 
+use crate::assess::participant::Participant;
 use crate::observe::contact::{Destination, NameSource};
-use crate::participant::Participant;
 use crate::track::conversation::Conversation;
 
 /// Where a conversation goes; what is usual differs.

@@ -1,16 +1,15 @@
 //! The aggregate of an executable: one conversation for all its connections to destinations outside that are not
 //! known here, and for those that its share of the table has no room for.
 
-use super::identity::sighting;
 use super::{Detection, Home};
+use crate::assess::aggregate::is_counted;
 use crate::assess::detector::spread;
-use crate::assess::scope::is_external;
+use crate::assess::identities::sighting;
 use crate::know::{BaselineState, Sighting};
 use crate::observe::contact::{Contact, ContactKind};
 use crate::observe::workload::Workloads;
-use crate::participant::{Participant, tenant_of};
 use crate::time::Timestamp;
-use crate::track::conversation::{Admission, Conversation, Table};
+use crate::track::conversation::{Admission, Conversation};
 
 impl Detection {
     /// Looks again whether the contacts of a conversation are counted in its aggregate.
@@ -67,24 +66,4 @@ impl Detection {
         }
         Some(Home { slot, key })
     }
-}
-
-/// Whether it says something that an executable turns to this destination: it is known which one does, and the
-/// destination lies outside.
-fn is_counted(contact: &Contact, participant: &Participant) -> bool {
-    participant.executable.is_some()
-        && participant.policy.is_some()
-        && is_external(&contact.destination, participant)
-}
-
-/// What the aggregate counts is told by the conversations that it is made of.
-pub(super) fn is_explained(table: &Table, aggregate: &Conversation, participant: &Participant) -> bool {
-    // What one executable does is all in one share, or in two if it became known in between that it belongs to a job.
-    let (now, before) = (participant.tenant, tenant_of(&aggregate.actor));
-    let before = Some(before).filter(|before| *before != now);
-    let all = [Some(now), before].into_iter().flatten().flat_map(|share| table.of_tenant(share));
-    let parts = all.filter(|c| {
-        c.spread.is_none() && c.dns.is_none() && c.actor.executable() == aggregate.actor.executable()
-    });
-    spread::is_explained(aggregate, parts)
 }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::Detection;
-use super::aliases::Alias;
 use super::compose;
-use super::identity::sighting;
 use super::judge::Surroundings;
-use super::parts::part_of_others_until;
 use crate::actor::{Actor, Pod};
 use crate::assess::budget;
 use crate::assess::detector::{self, Lasting, beacon};
 use crate::assess::evidence::Levels;
 use crate::assess::finding::{Evidence, FindingKind, Rhythm, Severity};
+use crate::assess::identities::sighting;
+use crate::assess::parts::part_of_others_until;
 use crate::assess::policy::{Policy, Subject, Thresholds};
 use crate::assess::weigh::weigh;
 use crate::observe::contact::{Bytes, Destination};
@@ -20,6 +19,7 @@ use crate::observe::protocol::AppProtocol;
 use crate::observe::workload::Workloads;
 use crate::text::duration_text;
 use crate::time::Timestamp;
+use crate::track::aliases::Alias;
 use crate::track::conversation::Conversation;
 
 /// What became of a conversation.

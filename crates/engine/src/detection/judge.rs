@@ -3,23 +3,23 @@
 use std::collections::VecDeque;
 
 use super::compose::{Composition, compose, recent, summary};
-use super::findings::OpenFinding;
-use super::identity::{finding_id, sighting};
-use super::parts::{may_be_part_of_others, part_of_others_until};
 use super::{Deadline, Detection};
 use crate::assess::budget;
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::{self, Lasting, beacon, ports};
 use crate::assess::evidence::{Levels, Replicas};
 use crate::assess::finding::{Finding, FindingId, FindingKind, FindingState};
+use crate::assess::identities::{finding_id, sighting};
+use crate::assess::open_findings::OpenFinding;
+use crate::assess::participant::Participant;
+use crate::assess::parts::{may_be_part_of_others, part_of_others_until};
 use crate::assess::policy::{Policy, PolicySet, Subject};
+use crate::assess::reputation::ReputationList;
 use crate::assess::scope::scope_of;
 use crate::assess::weigh::weigh;
 use crate::keys::ReplicaKey;
 use crate::know::{Extent, Facts, Profiled, Seen, Sighting};
 use crate::observe::workload::Workloads;
-use crate::participant::Participant;
-use crate::reputation::ReputationList;
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
 use crate::track::rhythm::Shape;

@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::assess::finding::FindingKind;
+use crate::assess::identities::kind_code;
 
 /// The words of a line, one after the other.
 struct Words<'a>(core::str::Split<'a, char>);
@@ -71,7 +73,7 @@ fn who(word: &str) -> Alone<'_> {
     }
 }
 
-fn kind(word: &str) -> FindingKind {
+fn kind(word: &str) -> u8 {
     let all = [
         FindingKind::Beacon,
         FindingKind::Unbalanced,
@@ -82,7 +84,7 @@ fn kind(word: &str) -> FindingKind {
         FindingKind::UnexpectedPort,
         FindingKind::FailedRetries,
     ];
-    all.into_iter().find(|kind| kind.as_str() == word).unwrap()
+    kind_code(all.into_iter().find(|kind| kind.as_str() == word).unwrap())
 }
 
 fn signature_of(words: &mut Words<'_>) -> Id {

@@ -1,4 +1,4 @@
-//! What can be observed: one closed enum, as [`crate::input::Input`] is for the engine.
+//! What can be observed: one closed enum, as the inputs of the engine are.
 
 use super::{Budget, Extent, Profile};
 use crate::keys::{DestinationKey, FindingId, PolicyId, ReplicaKey, SignatureKey, WorkloadKey};

@@ -11,30 +11,7 @@ use crate::actor::{Actor, ActorKey};
 use crate::codec::{choices, fields};
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
-
-/// Transport protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    /// TCP (RFC 9293).
-    #[default]
-    Tcp,
-    /// UDP (RFC 768).
-    Udp,
-    /// Anything else that has addresses but no ports, such as ICMP.
-    Other,
-}
-
-impl Transport {
-    /// The value of `network.transport`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Other => "other",
-        }
-    }
-}
+pub use crate::transport::Transport;
 
 /// Where a destination's name came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -205,7 +182,6 @@ pub struct ContactEnd {
     pub provisional: bool,
 }
 
-choices!(Transport { 0 => Tcp, 1 => Udp, 2 => Other });
 choices!(NameSource { 0 => Dns, 1 => Sni, 2 => HttpHost, 3 => Proxy });
 choices!(Naming { 0 => Unknown, 1 => Consistent, 2 => NoLookup, 3 => SniMismatch, 4 => SniMissing });
 fields!(Destination { address, port, transport, name, name_source });

@@ -37,10 +37,10 @@ pub use sandbox::{Sandbox, SandboxRuntime};
 
 use crate::actor::{Actor, FileId};
 use crate::counters::{BoundedTable, Counters};
-use crate::input::Event;
 use crate::inside::Inside;
 use crate::limits::Limits;
 use crate::observe::contact::{Contact, ContactEnd};
+use crate::observe::event::Event;
 use crate::observe::naming::LookUps;
 use crate::observe::protocol::Observation;
 use crate::time::Timestamp;

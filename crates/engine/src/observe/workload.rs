@@ -6,11 +6,25 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, ContainerId, Pod};
 use crate::bounded::{BoundedMap, Index, Inserted};
+use crate::codec::choices;
 use crate::counters::{BoundedTable, Counters};
-use crate::input::WorkloadChange;
 use crate::inside::{Inside, Network};
 use crate::keys::{ReplicaKey, WorkloadKey, replica_key, workload_key};
 use crate::limits::Limits;
+
+/// A pod was announced (or changed), or is gone.
+#[derive(Clone, Debug)]
+pub enum WorkloadChange {
+    /// New or changed.
+    Applied(Arc<Pod>),
+    /// Removed. It is dropped; an actor whose pod was found before keeps it.
+    Deleted {
+        /// Uid of the pod.
+        uid: Arc<str>,
+    },
+}
+
+choices!(WorkloadChange { 0 => Applied(pod), 1 => Deleted { uid } });
 
 /// Known pods, bounded.
 #[derive(Debug)]

@@ -1,7 +1,8 @@
 //! A conversation: everything one actor had to do with one destination, in less than a kibibyte.
 //!
-//! It only accumulates. What it means is judged elsewhere ([`crate::assess::detector`], [`crate::assess::evidence`]).
+//! It only accumulates. What it means is judged elsewhere.
 
+mod begin;
 mod fetch;
 mod judged;
 mod spread;
@@ -10,6 +11,7 @@ mod trackers;
 
 use std::sync::Arc;
 
+pub(crate) use begin::{begin, begin_unlisted, key_of, key_of_resolver};
 pub(crate) use judged::Judged;
 pub(crate) use spread::Spread;
 #[cfg(test)]
@@ -18,13 +20,13 @@ pub(crate) use table::{Admission, Table};
 use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};
-use crate::assess::detector::dns::DnsPayload;
 use crate::codec::fields;
 use crate::keys::{ConversationKey, Tenant};
 use crate::numeric::{class_size, size_class};
 use crate::observe::contact::{Bytes, Contact, ContactKind, Destination, Naming};
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
+use crate::track::dns_volume::DnsVolume;
 use crate::track::rhythm::{Modal, SizeBet, Tracker, Train};
 
 /// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
@@ -67,7 +69,7 @@ pub(crate) struct Conversation {
     /// The last judgement.
     pub(crate) judged: Judged,
     /// Only with DNS questions.
-    pub(crate) dns: Option<Box<DnsPayload>>,
+    pub(crate) dns: Option<Box<DnsVolume>>,
     /// Only of an aggregate: where its check-ins go.
     pub(crate) spread: Option<Box<Spread>>,
     pub(crate) sessions: Tracker,

@@ -7,11 +7,13 @@
 
 #[cfg(test)]
 mod bound;
+mod kind;
 mod shape;
 mod size;
 mod tracker;
 mod window;
 
+pub use kind::RhythmKind;
 pub(crate) use shape::{Shape, kind_of};
 pub(crate) use size::{Modal, SizeBet};
 pub(crate) use tracker::{Tracker, Train};

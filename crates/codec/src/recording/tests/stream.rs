@@ -220,7 +220,7 @@ fn random_input(r: &mut Random) -> Input {
         })),
         7 => Input::Lost { place: r.any(vec![LossPlace::FlowRing, LossPlace::Capture]), count: r.number() },
         8 => {
-            let mut list = beaconwatch_engine::reputation::ReputationList::default();
+            let mut list = beaconwatch_engine::assess::reputation::ReputationList::default();
             list.add_domain("feed", "bad.example");
             list.add_network("own", r.address().ip(), 24);
             Input::Reputation(Arc::new(list))

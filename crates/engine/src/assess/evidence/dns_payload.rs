@@ -2,7 +2,7 @@
 
 use super::term_level::{Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
-use crate::assess::detector::dns::DnsPayloadLevel;
+use crate::assess::detector::dns::{DnsPayloadLevel, payload_level};
 use crate::text::bytes_text;
 
 /// How much data the names seem to carry.
@@ -13,7 +13,7 @@ impl TermLevel for DnsPayload {
 
     fn decide(about: &Circumstances<'_>) -> Option<Self> {
         let c = about.conversation;
-        c.dns.as_ref().map(|dns| dns.payload(c.last))
+        c.dns.as_ref().map(|dns| payload_level(dns, c.last))
     }
 
     fn row(self) -> Row {
@@ -33,7 +33,7 @@ impl TermLevel for DnsPayload {
             dns.unique(),
             bytes_text_f32(dns.information(c.last)),
             dns.odd_share() * 100.0,
-            dns.refused_share() * 100.0
+            dns.nxdomain_share() * 100.0
         )
     }
 }

@@ -4,7 +4,7 @@ use super::Group;
 use super::term_level::{Row, TermLevel};
 use crate::actor::{ExecutableOrigin, Process};
 use crate::assess::circumstances::Circumstances;
-use crate::participant::is_job;
+use crate::assess::participant::is_job;
 
 /// What runs, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,9 @@
 use super::term_level::{Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::beacon;
-use crate::assess::finding::RhythmKind;
 use crate::assess::scope::Scope;
 use crate::text::duration_text;
+use crate::track::rhythm::RhythmKind;
 
 /// Only where a rhythm is proven, in traffic recorded on a network: in a cluster every period is usual; between hosts
 /// and the Internet, timers of programs run for minutes or hours.

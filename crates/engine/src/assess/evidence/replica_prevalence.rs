@@ -5,9 +5,9 @@ use super::term_level::{Row, TermLevel};
 use crate::actor::Pod;
 use crate::assess::circumstances::Circumstances;
 use crate::assess::finding::ReplicaCount;
+use crate::assess::participant::is_job;
 use crate::keys::ReplicaKey;
 use crate::know::ReplicaSet;
-use crate::participant::is_job;
 use crate::time::Timestamp;
 
 /// Replicas of a workload, compared.

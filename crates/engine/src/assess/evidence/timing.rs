@@ -2,8 +2,8 @@
 
 use super::term_level::{Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
-use crate::assess::finding::RhythmKind;
 use crate::text::gap_range;
+use crate::track::rhythm::RhythmKind;
 
 /// A finding names the kind of its rhythm, too.
 pub(super) type Timing = RhythmKind;

@@ -11,8 +11,8 @@ use crate::actor::{Actor, ActorKey, ExecutableOrigin, FileId, Process};
 use crate::bounded::FairTable;
 use crate::counters::{BoundedTable, Counters, Usage};
 use crate::identity::{self, Alone};
-use crate::input::ProcessStarted;
 use crate::limits::Limits;
+use crate::observe::event::ProcessStarted;
 use crate::observe::naming::Client;
 use crate::time::Timestamp;
 

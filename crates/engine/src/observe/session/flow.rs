@@ -13,10 +13,10 @@ use super::attribution::Originator;
 use super::clues::Clues;
 use super::query::{Answer, Queries, Query, share};
 use super::{Desk, SessionOutput};
-use crate::input::{Direction, Payload};
 use crate::observe::contact::{
     BURST_PAUSE, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport,
 };
+use crate::observe::event::{Direction, Payload};
 use crate::observe::naming;
 use crate::observe::protocol::{self, AppProtocol, Carrier, Detail, DnsMessage, FlowParser, Observation};
 use crate::time::Timestamp;

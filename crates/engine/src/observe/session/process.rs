@@ -9,8 +9,8 @@ use super::sandbox::{SandboxRuntime, served_by, served_id};
 use crate::actor::FileId;
 use crate::bounded::FairTable;
 use crate::counters::Usage;
-use crate::input::ProcessStarted;
 use crate::limits::Limits;
+use crate::observe::event::ProcessStarted;
 use crate::time::Timestamp;
 
 /// Ancestors that a process remembers.

@@ -9,9 +9,9 @@ use super::flow::{Flow, WAIT};
 use super::relay::is_loopback;
 use crate::bounded::FairTable;
 use crate::counters::{BoundedTable, Counters, Usage};
-use crate::input::{Direction, Payload, SocketId, SocketOpened};
 use crate::limits::Limits;
 use crate::observe::contact::{Bytes, Transport};
+use crate::observe::event::{Direction, Payload, SocketId, SocketOpened};
 use crate::time::Timestamp;
 
 /// Peers of one UDP socket that are tracked at once.

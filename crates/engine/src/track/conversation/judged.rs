@@ -1,7 +1,7 @@
 //! What became of the last judgement of a conversation.
 
-use crate::assess::finding::FindingId;
 use crate::codec::fields;
+use crate::keys::FindingId;
 use crate::time::Timestamp;
 
 /// When and how a conversation was judged last.

@@ -1,8 +1,8 @@
 use super::scene::*;
 use crate::actor::{Actor, ExecutableOrigin, FileId};
 use crate::counters::Counters;
-use crate::input::{Event, ProcessStarted};
 use crate::observe::contact::Transport;
+use crate::observe::event::{Event, ProcessStarted};
 use crate::time::Timestamp;
 use std::sync::Arc;
 

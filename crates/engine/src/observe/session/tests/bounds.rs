@@ -1,8 +1,8 @@
 use super::scene::*;
 use crate::counters::{BoundedTable, Counters};
-use crate::input::{Direction, Event, ProcessStarted, SocketId};
 use crate::limits::Limits;
 use crate::observe::contact::{Bytes, Packets, Transport};
+use crate::observe::event::{Direction, Event, ProcessStarted, SocketId};
 
 /// Deterministic pseudo-random numbers (SplitMix64).
 struct Random(u64);

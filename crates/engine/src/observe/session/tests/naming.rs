@@ -1,8 +1,8 @@
 use super::scene::*;
 use crate::counters::{BoundedTable, Counters};
-use crate::input::{Direction, Event};
 use crate::limits::Limits;
 use crate::observe::contact::{NameSource, Transport};
+use crate::observe::event::{Direction, Event};
 
 const TCP: Transport = Transport::Tcp;
 

@@ -2,9 +2,9 @@
 
 use super::scene::*;
 use crate::counters::Counters;
-use crate::input::{Event, ProcessStarted, SocketOpened};
 use crate::limits::Limits;
 use crate::observe::contact::Transport;
+use crate::observe::event::{Event, ProcessStarted, SocketOpened};
 use crate::time::Timestamp;
 
 /// Network namespace of the pod.

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::actor::FileId;
-use crate::input::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use crate::limits::Limits;
 use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, Packets, Transport};
+use crate::observe::event::{Direction, Event, Payload, ProcessStarted, SocketId, SocketOpened};
 use crate::observe::session::{SessionOutput, Sessions};
 use crate::time::Timestamp;
 

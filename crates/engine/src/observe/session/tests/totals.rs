@@ -1,6 +1,6 @@
 use super::scene::*;
-use crate::input::{Direction, Event};
 use crate::observe::contact::Transport;
+use crate::observe::event::{Direction, Event};
 
 const TCP: Transport = Transport::Tcp;
 

@@ -1,71 +1,22 @@
-//! Which identities a contact and a conversation have: conversation, signature, destination, finding.
+//! Which identities a conversation has: signature, destination, finding.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crate::assess::detector::dns::DnsPayload;
 use crate::assess::finding::FindingKind;
+use crate::assess::participant::Participant;
 use crate::assess::scope::{Scope, scope_of};
-use crate::identity::{self, Class, Id, Peer};
-use crate::input::BaselineEntry;
+use crate::identity::{self, Class};
 use crate::inside::Inside;
-use crate::keys::{
-    ConversationKey, DestinationKey, FindingId, SignatureKey, Tenant, WorkloadKey, executable_key,
-    workload_key,
-};
-use crate::know::Seen;
-use crate::observe::contact::{Contact, ContactKind, Destination, NameSource, Transport};
-use crate::observe::naming::domain::registered;
-use crate::participant::Participant;
+use crate::keys::{DestinationKey, FindingId, SignatureKey, WorkloadKey, executable_key, workload_key};
+use crate::know::{BaselineEntry, Seen};
+use crate::observe::contact::{Destination, Transport};
 use crate::track::conversation::Conversation;
 
 /// Port under which questions to a resolver are kept, whatever the resolver's own.
 const DNS_PORT: u16 = 53;
 
-/// The conversation that a contact belongs to.
-pub(super) fn key_of(contact: &Contact, scope: Id) -> ConversationKey {
-    let to = &contact.destination;
-    let peer = match &contact.kind {
-        ContactKind::DnsQuery(question) => Peer::Domain(registered(&question.name)),
-        ContactKind::Connect { .. } | ContactKind::Burst => match &to.name {
-            Some(name) => Peer::Name(name, to.port, to.transport),
-            None => Peer::Address(to.address, to.port, to.transport),
-        },
-    };
-    ConversationKey(identity::conversation(scope, peer))
-}
-
-/// The conversation that counts an actor's questions for domains under no public suffix.
-pub(super) fn key_of_resolver(contact: &Contact, scope: Id) -> ConversationKey {
-    ConversationKey(identity::conversation(scope, Peer::Resolver(contact.destination.address)))
-}
-
-/// ... when it is new: whole names count, since no part of them is the registered domain.
-pub(super) fn begin_unlisted(
-    key: ConversationKey,
-    tenant: Tenant,
-    contact: &Contact,
-    lost: u64,
-) -> Conversation {
-    let mut conversation = Conversation::begin(key, tenant, contact, lost);
-    conversation.destination.name = None;
-    conversation.destination.name_source = None;
-    conversation.dns = Some(Box::new(DnsPayload::of_whole_names()));
-    conversation
-}
-
-/// A new conversation; questions are kept under their registered domain.
-pub(super) fn begin(key: ConversationKey, tenant: Tenant, contact: &Contact, lost: u64) -> Conversation {
-    let mut conversation = Conversation::begin(key, tenant, contact, lost);
-    if let ContactKind::DnsQuery(question) = &contact.kind {
-        conversation.destination.name = Some(Arc::from(registered(&question.name)));
-        conversation.destination.name_source = Some(NameSource::Dns);
-    }
-    conversation
-}
-
 /// What a conversation is to those who only know what is known beyond it.
-pub(super) fn sighting(c: &Conversation, participant: &Participant) -> Seen {
+pub(crate) fn sighting(c: &Conversation, participant: &Participant) -> Seen {
     let signature = signature(c, participant);
     Seen {
         at: c.last,
@@ -117,7 +68,7 @@ fn destination_class<'a>(name: Option<&'a str>, address: Option<IpAddr>, place: 
 }
 
 /// The signatures of a baseline entry: under each of its names, and under its address.
-pub(super) fn baseline_signatures(
+pub(crate) fn baseline_signatures(
     entry: &BaselineEntry,
     inside: &Inside,
 ) -> Vec<(WorkloadKey, SignatureKey)> {
@@ -139,8 +90,22 @@ fn destination(c: &Conversation) -> DestinationKey {
 }
 
 /// Identity of a finding: the same for every replica, after a restart, and in every version.
-pub(super) fn finding_id(c: &Conversation, participant: &Participant, kind: FindingKind) -> FindingId {
+pub(crate) fn finding_id(c: &Conversation, participant: &Participant, kind: FindingKind) -> FindingId {
     let internal = scope_of(c, participant) == Scope::Internal;
     let exact = (!internal).then(|| destination(c).0);
-    FindingId(identity::finding(signature(c, participant).0, exact, kind))
+    FindingId(identity::finding(signature(c, participant).0, exact, kind_code(kind)))
+}
+
+/// What stands for a kind in the identity of a finding; never used again for another one.
+pub(crate) const fn kind_code(kind: FindingKind) -> u8 {
+    match kind {
+        FindingKind::Beacon => 1,
+        FindingKind::Unbalanced => 2,
+        FindingKind::DnsBeacon => 3,
+        FindingKind::DnsTunnel => 4,
+        FindingKind::Irc => 5,
+        FindingKind::LongConnection => 6,
+        FindingKind::UnexpectedPort => 7,
+        FindingKind::FailedRetries => 8,
+    }
 }

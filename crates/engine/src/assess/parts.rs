@@ -1,23 +1,23 @@
 //! Conversations that are judged with others: look-ups with the connections that they are made for, an aggregate by its
 //! parts.
 
-use super::aggregate::is_explained;
+use crate::assess::aggregate::is_explained;
 use crate::assess::finding::FindingKind;
-use crate::participant::{Participant, tenant_of};
+use crate::assess::participant::{Participant, tenant_of};
 use crate::track::conversation::{Conversation, Table};
 
 /// An answer is good for this part more contacts: to find one takes as long as the share is large.
 const PART_MORE: u32 = 8;
 
 /// Whether conversations of which the gate of this kind is open may be judged with others.
-pub(super) fn may_be_part_of_others(c: &Conversation, kind: FindingKind) -> bool {
+pub(crate) fn may_be_part_of_others(c: &Conversation, kind: FindingKind) -> bool {
     kind == FindingKind::DnsBeacon || c.spread.is_some()
 }
 
 /// Up to how many contacts what `c` shows is judged elsewhere, if it is: look-ups with the connections that they are
 /// made for, an aggregate by its parts. Nobody has to look again before there are more: at least an eighth more than now,
 /// so that a conversation of many contacts is seldom looked at, even if it is explained only just.
-pub(super) fn part_of_others_until(
+pub(crate) fn part_of_others_until(
     table: &Table,
     c: &Conversation,
     kind: FindingKind,
@@ -58,6 +58,3 @@ fn explained_until(table: &Table, c: &Conversation, participant: &Participant) -
     // A connection may be forgotten in between: not for longer than twice as many.
     contacts.saturating_mul(LOOK_UPS_PER_CONNECTION).min(c.contacts.saturating_mul(2))
 }
-
-#[cfg(test)]
-mod tests;

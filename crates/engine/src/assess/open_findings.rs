@@ -10,24 +10,24 @@ use crate::time::Timestamp;
 
 /// A finding that is open.
 #[derive(Debug)]
-pub(super) struct OpenFinding {
+pub(crate) struct OpenFinding {
     /// The state that was told last.
-    pub(super) told: Finding,
+    pub(crate) told: Finding,
     /// The conversation it speaks of: the one with the highest score.
-    pub(super) leader: ConversationKey,
+    pub(crate) leader: ConversationKey,
     /// Last check-in of any of its conversations.
-    pub(super) last: Timestamp,
+    pub(crate) last: Timestamp,
     /// Quiet time after which it is closed, seconds.
-    pub(super) idle_secs: f64,
+    pub(crate) idle_secs: f64,
     /// Replicas that were told of.
     replicas: BoundedMap<ReplicaKey, ()>,
     /// Where the conversations lie on which it stands; each of them knows that. Bounded by the conversations.
-    pub(super) slots: Index<u32, ()>,
+    pub(crate) slots: Index<u32, ()>,
 }
 
 /// All open findings.
 #[derive(Debug)]
-pub(super) struct OpenFindings {
+pub(crate) struct OpenFindings {
     open: BoundedMap<FindingId, OpenFinding>,
     excepted: BoundedMap<FindingId, ()>,
     opened: u64,
@@ -36,7 +36,7 @@ pub(super) struct OpenFindings {
 
 impl OpenFinding {
     /// One that stands on nothing yet.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         told: Finding,
         leader: ConversationKey,
         last: Timestamp,
@@ -49,7 +49,7 @@ impl OpenFinding {
 }
 
 impl OpenFindings {
-    pub(super) fn with_limits(limits: &Limits) -> Self {
+    pub(crate) fn with_limits(limits: &Limits) -> Self {
         Self {
             open: BoundedMap::with_max(limits.findings_open_max),
             excepted: BoundedMap::with_max(limits.findings_excepted_max()),
@@ -58,12 +58,12 @@ impl OpenFindings {
         }
     }
 
-    pub(super) fn get_mut(&mut self, id: FindingId) -> Option<&mut OpenFinding> {
+    pub(crate) fn get_mut(&mut self, id: FindingId) -> Option<&mut OpenFinding> {
         self.open.get_mut(&id)
     }
 
     /// Opens a finding; false if there are too many.
-    pub(super) fn open(&mut self, id: FindingId, finding: OpenFinding) -> bool {
+    pub(crate) fn open(&mut self, id: FindingId, finding: OpenFinding) -> bool {
         let taken = match self.open.insert(id, finding) {
             Inserted::New | Inserted::Known => true,
             Inserted::Refused => false,
@@ -73,7 +73,7 @@ impl OpenFindings {
     }
 
     /// A finding is told of a replica. Returns whether it is another one; beyond the bound it is none.
-    pub(super) fn join(&mut self, id: FindingId, replica: ReplicaKey) -> bool {
+    pub(crate) fn join(&mut self, id: FindingId, replica: ReplicaKey) -> bool {
         match self.open.get_mut(&id).map(|open| open.replicas.insert(replica, ())) {
             Some(Inserted::New) => true,
             Some(Inserted::Refused) => {
@@ -84,22 +84,22 @@ impl OpenFindings {
         }
     }
 
-    pub(super) fn close(&mut self, id: FindingId) -> Option<OpenFinding> {
+    pub(crate) fn close(&mut self, id: FindingId) -> Option<OpenFinding> {
         self.open.remove(&id)
     }
 
     /// All, in the order of their identities.
-    pub(super) fn take_all(&mut self) -> Vec<(FindingId, OpenFinding)> {
+    pub(crate) fn take_all(&mut self) -> Vec<(FindingId, OpenFinding)> {
         self.open.take_all()
     }
 
     /// An exception kept a finding silent; counted once each.
-    pub(super) fn except(&mut self, id: FindingId) {
+    pub(crate) fn except(&mut self, id: FindingId) {
         self.excepted.insert(id, ());
     }
 
     /// Writes its own figures into the counters.
-    pub(super) fn count(&self, counters: &mut Counters) {
+    pub(crate) fn count(&self, counters: &mut Counters) {
         let Self { open, excepted, opened, replicas_refused } = self;
         let held = open.values().map(|open| open.replicas.len() as u64).sum();
         let replicas = Usage { held, evicted: 0, refused: *replicas_refused };

@@ -14,7 +14,7 @@ use crate::observe::contact::Destination;
 /// Entries of one compiled list at most; more are refused and counted.
 pub const ENTRIES_MAX: usize = 1_000_000;
 
-/// A compiled list; see [`crate::input::Input::Reputation`].
+/// A compiled list; an input of the engine.
 #[derive(Clone, Debug, Default)]
 pub struct ReputationList {
     lists: Vec<Arc<str>>,

@@ -25,7 +25,7 @@ pub enum Alias {
 
 /// Those of all conversations.
 #[derive(Debug)]
-pub(super) struct Aliases {
+pub(crate) struct Aliases {
     by_key: BoundedMap<ConversationKey, Vec<Alias>>,
     /// Those of all conversations together, and how many there may be.
     held: usize,
@@ -35,12 +35,12 @@ pub(super) struct Aliases {
 
 impl Aliases {
     /// Holds so many in all.
-    pub(super) fn with_max(aliases_max: usize) -> Self {
+    pub(crate) fn with_max(aliases_max: usize) -> Self {
         Self { by_key: BoundedMap::with_max(aliases_max), held: 0, max: aliases_max, refused: 0 }
     }
 
     /// A contact of a conversation.
-    pub(super) fn see(&mut self, key: ConversationKey, contact: &Contact) {
+    pub(crate) fn see(&mut self, key: ConversationKey, contact: &Contact) {
         let question = match &contact.kind {
             ContactKind::DnsQuery(question) => Some(&question.name),
             ContactKind::Connect { .. } | ContactKind::Burst => None,
@@ -64,13 +64,13 @@ impl Aliases {
     }
 
     /// Names and addresses, not conversations: of one without a place each contact counts once.
-    pub(super) fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let Usage { held: _, evicted, refused } = self.by_key.usage();
         Usage { held: self.held as u64, evicted, refused: refused + self.refused }
     }
 
     /// Those of one conversation, in the order in which they were seen.
-    pub(super) fn of(&self, key: ConversationKey) -> &[Alias] {
+    pub(crate) fn of(&self, key: ConversationKey) -> &[Alias] {
         self.by_key.get(&key).map_or(&[], Vec::as_slice)
     }
 }
