@@ -42,7 +42,7 @@ pub(crate) use self::rates::{Profile, UsualRates};
 pub(crate) use self::replicas::ReplicaSet;
 pub(crate) use self::sighting::{Profiled, Seen, Sighting};
 pub(crate) use self::signatures::BaselineState;
-use self::signatures::{Signatures, is_vetted};
+use self::signatures::Signatures;
 use crate::codec::{Dropped, Reader};
 use crate::counters::{BoundedTable, Counters};
 use crate::keys::PolicyId;
@@ -88,7 +88,8 @@ impl Know {
 
     /// What is known.
     pub(crate) fn facts(&self) -> Facts<'_> {
-        Facts { know: self }
+        let Self { signatures, rates, budgets, exchange: _ } = self;
+        Facts { signatures, rates, budgets }
     }
 
     /// A signature's profile replaces its last one among the usual rates, and may admit it to the baseline.

@@ -6,7 +6,8 @@
 use core::hash::Hash;
 use std::collections::VecDeque;
 
-use super::{Index, Ranking};
+use super::index::Index;
+use super::ranking::Ranking;
 use crate::counters::Usage;
 
 /// A bounded map with fair eviction.

@@ -2,7 +2,7 @@
 
 use core::hash::Hash;
 
-use super::Index;
+use super::index::Index;
 
 /// Scopes in the order of how many entries they hold, most first; of those that hold as many, in an order that the same
 /// changes always give.

@@ -48,6 +48,22 @@ struct ProfileRow {
 }
 fields!(ProfileRow { at, origin, sequence, profile, vetted });
 
+impl Merged {
+    /// Takes in what others saw. The order of deltas, and whether one comes again, makes no difference.
+    pub fn merge(&mut self, delta: &Delta) {
+        delta.put_into(self);
+        self.settle();
+    }
+
+    /// Everything, for one who knows nothing of it.
+    #[must_use]
+    pub fn whole(&self) -> Delta {
+        let mut all = self.clone();
+        all.settle();
+        Delta::of(&all)
+    }
+}
+
 impl Delta {
     /// Nothing is new.
     #[must_use]
@@ -89,7 +105,7 @@ impl Delta {
     }
 
     /// Joins it with what is there.
-    pub(super) fn put_into(&self, all: &mut Merged) {
+    fn put_into(&self, all: &mut Merged) {
         let Self { since, origins, signatures, destinations, scores } = self;
         for (workload, rows) in signatures {
             for row in rows {

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use super::Seen;
+use super::sighting::Seen;
 use crate::bounded::{BoundedMap, FairTable, Inserted};
 use crate::codec::{fields, put_table};
 use crate::counters::Usage;

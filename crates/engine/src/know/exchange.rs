@@ -1,8 +1,9 @@
 //! The part that an engine takes in an exchange: what it newly knows, and what all saw.
 
+use super::delta::Delta;
 use super::merged::{Bounds, Merged, Origin};
+use super::sighting::Sighting;
 use super::signatures::FORGOTTEN;
-use super::{Delta, Sighting};
 use crate::keys::{PolicyId, SignatureKey, WorkloadKey};
 use crate::time::Timestamp;
 

@@ -5,10 +5,10 @@
 //! newest stays, and of one origin its last. A best score is the greatest; since an origin's own never falls, that is
 //! each origin's last as well.
 
-use super::delta::Delta;
 use super::rates::Profile;
+use super::sighting::{Seen, Sighting};
+use super::signatures::is_vetted;
 use super::sketch::Replicas;
-use super::{Seen, Sighting, is_vetted};
 use crate::bounded::{Join, Shares};
 use crate::codec::newtype;
 use crate::counters::Usage;
@@ -104,20 +104,6 @@ impl Merged {
         }
     }
 
-    /// Takes in what others saw. The order of deltas, and whether one comes again, makes no difference.
-    pub fn merge(&mut self, delta: &Delta) {
-        delta.put_into(self);
-        self.settle();
-    }
-
-    /// Everything, for one who knows nothing of it.
-    #[must_use]
-    pub fn whole(&self) -> Delta {
-        let mut all = self.clone();
-        all.settle();
-        Delta::of(&all)
-    }
-
     /// Nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -187,7 +173,8 @@ impl Merged {
         Self { signatures: signatures.take(), destinations: destinations.take(), scores: scores.take() }
     }
 
-    fn settle(&mut self) {
+    /// Leaves out what is beyond the bounds.
+    pub(super) fn settle(&mut self) {
         self.signatures.settle();
         self.destinations.settle();
         self.scores.settle();

@@ -1,6 +1,7 @@
 //! What can be observed: one closed enum, as the inputs of the engine are.
 
-use super::{Budget, Extent, Profile};
+use super::budget::{Budget, Extent};
+use super::rates::Profile;
 use crate::keys::{DestinationKey, FindingId, PolicyId, ReplicaKey, SignatureKey, WorkloadKey};
 use crate::time::Timestamp;
 

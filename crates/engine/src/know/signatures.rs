@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use super::destinations::{Contacted, Destinations};
 use super::rates::Vote;
-use super::{ReplicaSet, Seen};
+use super::replicas::ReplicaSet;
+use super::sighting::Seen;
 use crate::bounded::{BoundedMap, Inserted};
 use crate::codec::{Coded, Dropped, Reader, fields, put_table};
 use crate::collections::Map;

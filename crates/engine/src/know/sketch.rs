@@ -1,5 +1,6 @@
 //! Which replicas did something on the last two days, as what is merged keeps it.
 
+use super::replicas::ReplicaSet;
 use crate::bounded::Join;
 use crate::codec::{Coded, Reader, fields};
 use crate::keys::ReplicaKey;
@@ -15,7 +16,7 @@ struct Day {
 
 /// Replicas of the latest day and of the day before it.
 ///
-/// A [`super::ReplicaSet`] holds both days in one list, which takes less; but of what it left out on one day it cannot
+/// A [`ReplicaSet`] holds both days in one list, which takes less; but of what it left out on one day it cannot
 /// say on the next whether it would have stayed. Day by day, what is left out depends on the keys alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Replicas {
@@ -27,7 +28,7 @@ fields!(Replicas { day, latest, before });
 
 impl Replicas {
     /// Replicas that are kept of one day.
-    pub(super) const MAX: usize = super::ReplicaSet::MAX;
+    pub(super) const MAX: usize = ReplicaSet::MAX;
 
     /// One replica, on one day.
     pub(super) fn of(replica: ReplicaKey, day: u32) -> Self {

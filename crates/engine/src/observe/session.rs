@@ -16,43 +16,36 @@ mod attribution;
 pub mod cgroup;
 mod cgroups;
 mod clues;
+mod context;
 mod flow;
 mod origin;
+mod originator;
+mod output;
 mod process;
 mod query;
 mod relay;
 mod sandbox;
+mod sandboxes;
 mod socket;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use attribution::{Attribution, Whence};
-use flow::Flow;
+use attribution::Attribution;
+use context::{FlowContext, SocketContext};
+pub use output::SessionOutput;
 use process::ProcessId;
 use relay::Relays;
-use socket::{Sockets, canonical};
-
 pub use sandbox::{Sandbox, SandboxRuntime};
+use socket::Sockets;
 
 use crate::actor::{Actor, FileId};
 use crate::counters::{BoundedTable, Counters};
 use crate::inside::Inside;
 use crate::limits::Limits;
-use crate::observe::contact::{Contact, ContactEnd};
 use crate::observe::event::Event;
 use crate::observe::naming::LookUps;
 use crate::observe::protocol::Observation;
 use crate::time::Timestamp;
-
-/// What the session layer hands on.
-#[derive(Clone, Debug)]
-pub enum SessionOutput {
-    /// A contact, named as far as possible.
-    Contact(Box<Contact>),
-    /// Totals of a contact delivered before.
-    End(ContactEnd),
-}
 
 /// Tables of cgroups, processes, sockets and names, all bounded.
 #[derive(Debug)]
@@ -64,21 +57,6 @@ pub struct Sessions {
     contacts: u64,
     /// Observations of one piece of payload; kept for its memory.
     scratch: Vec<Observation>,
-}
-
-/// What a flow needs to deliver contacts.
-struct Desk<'a> {
-    look_ups: &'a mut LookUps,
-    contacts: &'a mut u64,
-    scratch: &'a mut Vec<Observation>,
-    out: &'a mut Vec<SessionOutput>,
-}
-
-/// What sockets need besides their own table.
-struct Room<'a> {
-    attribution: &'a mut Attribution,
-    relays: &'a mut Relays,
-    desk: Desk<'a>,
 }
 
 impl Sessions {
@@ -109,20 +87,20 @@ impl Sessions {
                 self.sockets.listens(cgroup, local, transport);
             }
             Event::SocketOpened(opened) => {
-                let (sockets, mut room) = self.split(out);
-                sockets.opened(now, &opened, &mut room);
+                let (sockets, mut context) = self.split(out);
+                sockets.opened(now, &opened, &mut context);
             }
             Event::Payload(payload) => {
-                let (sockets, mut room) = self.split(out);
-                sockets.payload(now, &payload, &mut room);
+                let (sockets, mut context) = self.split(out);
+                sockets.payload(now, &payload, &mut context);
             }
             Event::SocketBurst { socket, bytes } => {
-                let (sockets, mut room) = self.split(out);
-                sockets.burst(now, socket, bytes, &mut room);
+                let (sockets, mut context) = self.split(out);
+                sockets.burst(now, socket, bytes, &mut context);
             }
             Event::SocketClosed { socket, bytes, packets: _, provisional, established } => {
-                let (sockets, mut room) = self.split(out);
-                sockets.closed(now, socket, bytes, (established, provisional), &mut room);
+                let (sockets, mut context) = self.split(out);
+                sockets.closed(now, socket, bytes, (established, provisional), &mut context);
             }
         }
     }
@@ -169,16 +147,16 @@ impl Sessions {
 
     /// Runs what is due.
     pub fn handle_timeout(&mut self, now: Timestamp, out: &mut Vec<SessionOutput>) {
-        let (sockets, mut room) = self.split(out);
-        sockets.handle_timeout(now, &mut room);
+        let (sockets, mut context) = self.split(out);
+        sockets.handle_timeout(now, &mut context);
         self.attribution.processes.handle_timeout(now);
         self.attribution.cgroups.handle_timeout(now);
     }
 
     /// Hands out every contact that still waits, with what is known. For the end of a replay or a shutdown.
     pub fn finish(&mut self, now: Timestamp, out: &mut Vec<SessionOutput>) {
-        let (sockets, mut room) = self.split(out);
-        sockets.finish(now, &mut room);
+        let (sockets, mut context) = self.split(out);
+        sockets.finish(now, &mut context);
     }
 
     /// Writes its own figures into the counters.
@@ -193,56 +171,10 @@ impl Sessions {
         counters.passed_on = relays.passed_on;
     }
 
-    fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, Room<'a>) {
+    fn split<'a>(&'a mut self, out: &'a mut Vec<SessionOutput>) -> (&'a mut Sockets, SocketContext<'a>) {
         let Self { attribution, sockets, relays, look_ups, contacts, scratch } = self;
-        (sockets, Room { attribution, relays, desk: Desk { look_ups, contacts, scratch, out } })
-    }
-}
-
-impl Desk<'_> {
-    fn next_id(&mut self) -> u64 {
-        *self.contacts += 1;
-        *self.contacts
-    }
-}
-
-impl Room<'_> {
-    /// Who connects or is connected to, in which network namespace; and its share of tables.
-    fn client(&self, whence: &Whence, netns: u64) -> (relay::Client, u64) {
-        let scope = self.attribution.scope(whence);
-        let is_proxy = self.attribution.runs(whence.pid, |executable| self.relays.is_named(executable));
-        let place = if netns == 0 { scope } else { netns };
-        let client = relay::Client { place, pid: whence.pid, cgroup: whence.cgroup, is_proxy };
-        // What a node's proxy does in the network of a pod takes no room from others.
-        let owner = self.relays.owner(place).filter(|_| is_proxy);
-        (client, owner.unwrap_or(scope))
-    }
-
-    /// Whether a connection is one that a proxy passes on for another; what is asked for, and of whom connections are
-    /// taken, is remembered.
-    fn relays(
-        &mut self,
-        now: Timestamp,
-        (whence, netns): (&Whence, u64),
-        outbound: bool,
-        remote: SocketAddr,
-    ) -> bool {
-        let (client, scope) = self.client(whence, netns);
-        if outbound {
-            return self.relays.passes_on(now, client, scope, remote);
-        }
-        if let Some(local) = whence.local {
-            self.relays.accepted(now, client, scope, (canonical(local), remote));
-        }
-        false
-    }
-
-    /// Asks again who a flow comes from, if its process or cgroup was not known when it was opened: their records
-    /// come by another way and may be late.
-    fn resolve(&mut self, flow: &mut Flow, whence: &Whence) {
-        if !flow.from.complete && flow.is_waiting() {
-            flow.from = self.attribution.originator_again(whence);
-        }
+        let flow = FlowContext { look_ups, contacts, scratch, out };
+        (sockets, SocketContext { attribution, relays, flow })
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::domain::{is_same, meant};
-use super::{Indicated, Known, LookedUp, name};
+use super::rule::{Indicated, LookedUp, NameOfAddress, name};
 use crate::bounded::FairTable;
 use crate::counters::Usage;
 use crate::identity;
@@ -60,7 +60,7 @@ pub struct LookUps {
 #[derive(Debug, Default)]
 struct Entry {
     /// Newest first.
-    names: Vec<Known>,
+    names: Vec<NameOfAddress>,
     /// Until when the looked-up ones name the address by themselves.
     until: Timestamp,
     /// There were more.
@@ -197,7 +197,7 @@ impl LookUps {
         let any_seen = entry.names.iter().any(|known| known.seen);
         let fresh = any_seen && now < entry.until;
         match (agreed, own, indicated.server_name()) {
-            (Some(Known { seen, .. }), _, _) if *seen || !any_seen => self.renew(now, key),
+            (Some(NameOfAddress { seen, .. }), _, _) if *seen || !any_seen => self.renew(now, key),
             (_, _, None) if fresh => self.renew(now, key),
             (None, Some(own), _) if !fresh && !all_seen => self.in_use(now, key, own),
             (Some(_) | None, Some(_) | None, _) => {}
@@ -232,14 +232,14 @@ impl LookUps {
 impl Entry {
     /// Puts a name first. Returns whether another had to go.
     fn put(&mut self, name: &Arc<str>, seen: bool) -> bool {
-        let known = Known { name: Arc::clone(name), seen };
+        let known = NameOfAddress { name: Arc::clone(name), seen };
         match self.names.iter().position(|known| known.name == *name) {
             Some(at) => {
                 if let Some(names) = self.names.get_mut(..=at) {
                     names.rotate_right(1);
                 }
                 if let Some(newest) = self.names.first_mut() {
-                    *newest = Known { seen: seen || newest.seen, ..known };
+                    *newest = NameOfAddress { seen: seen || newest.seen, ..known };
                 }
                 false
             }

@@ -5,6 +5,7 @@
 mod crypto_stream;
 mod keys;
 mod packet;
+mod version;
 
 pub(crate) use crypto_stream::CryptoStream;
 use keys::{InitialKeys, Side};
@@ -38,7 +39,7 @@ pub(crate) fn probe(datagram: &[u8]) -> QuicProbe {
     if first & 0xc0 != 0xc0 || packet::connection_ids(&mut reader).is_none() {
         return QuicProbe::No;
     }
-    match keys::version_parameters(version) {
+    match version::version_parameters(version) {
         Some(parameters) if packet::is_initial(first, parameters) && datagram.len() >= 64 => {
             QuicProbe::Initial(version)
         }
@@ -117,7 +118,7 @@ impl QuicFlow {
         if side == Side::Server || self.opened_by == (initial.version, initial.destination_id.to_vec()) {
             return None;
         }
-        let choices = [keys::version_parameters(initial.version), keys::second_choice(initial.version)];
+        let choices = [version::version_parameters(initial.version), version::second_choice(initial.version)];
         let (keys, plain) = choices.into_iter().flatten().find_map(|version| {
             let keys = InitialKeys::derive(version, initial.destination_id)?;
             let plain = keys.of(side).open(initial)?;

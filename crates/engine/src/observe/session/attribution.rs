@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::cgroups::{Cgroups, Init};
 use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
+use super::originator::{FlowSource, Originator};
 use super::process::{Image, ProcessId, Processes, Record};
-use crate::actor::{Actor, ActorKey, ExecutableOrigin, FileId, Process};
+use crate::actor::{Actor, ExecutableOrigin, FileId, Process};
 use crate::bounded::FairTable;
 use crate::counters::{BoundedTable, Counters, Usage};
 use crate::identity::{self, Alone};
@@ -20,26 +21,6 @@ use crate::time::Timestamp;
 const STEPS_MAX: usize = 64;
 /// Actors that wait for somebody to ask for their digest; where nobody does (a replay), the rest is not kept.
 const WANTED_MAX: usize = 256;
-
-/// Who a flow comes from.
-#[derive(Clone, Debug)]
-pub(super) struct Originator {
-    pub(super) actor: Arc<Actor>,
-    pub(super) key: ActorKey,
-    /// Whose look-ups name its destinations.
-    pub(super) client: Client,
-    /// Process and cgroup are known; otherwise it is worth asking again later.
-    pub(super) complete: bool,
-}
-
-/// What a record says about where a flow comes from.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Whence {
-    pub(super) pid: u32,
-    pub(super) cgroup: u64,
-    pub(super) uid: Option<u32>,
-    pub(super) local: Option<SocketAddr>,
-}
 
 /// Tables of cgroups and processes, joined.
 #[derive(Debug)]
@@ -74,7 +55,6 @@ impl Attribution {
         Self {
             cgroups: Cgroups::with_limits(limits),
             processes: Processes::with_limits(limits),
-
             addresses: FairTable::with_capacity_max(limits.addresses_max()),
             digests: FairTable::with_capacity_max(limits.digests_max()),
             wanted: None,
@@ -133,7 +113,7 @@ impl Attribution {
     }
 
     /// Who a flow comes from.
-    pub(super) fn originator(&mut self, from: &Whence) -> Originator {
+    pub(super) fn originator(&mut self, from: &FlowSource) -> Originator {
         if from.pid == 0 && from.cgroup == 0 {
             return self.of_address(from.local.map(|local| local.ip().to_canonical()));
         }
@@ -152,7 +132,7 @@ impl Attribution {
     }
 
     /// Asks again; a process that is still not known is not counted twice.
-    pub(super) fn originator_again(&mut self, from: &Whence) -> Originator {
+    pub(super) fn originator_again(&mut self, from: &FlowSource) -> Originator {
         let unknown = self.processes_unknown;
         let originator = self.originator(from);
         self.processes_unknown = unknown.min(self.processes_unknown);
@@ -160,7 +140,7 @@ impl Attribution {
     }
 
     /// The part of a table that a flow's state is held in.
-    pub(super) fn scope(&self, from: &Whence) -> u64 {
+    pub(super) fn scope(&self, from: &FlowSource) -> u64 {
         match (from.cgroup, from.pid) {
             (0, 0) => workload_of_address(from.local.map(|local| local.ip())),
             (0, pid) => self.processes.get(pid).map_or(0, |record| self.cgroups.workload(record.cgroup)),
@@ -183,7 +163,7 @@ impl Attribution {
         }
     }
 
-    fn of_process(&mut self, from: &Whence) -> Originator {
+    fn of_process(&mut self, from: &FlowSource) -> Originator {
         let Some(record) = self.processes.get(from.pid) else { return self.of_cgroup(from) };
         if let Some(known) = &record.originator {
             return known.clone();
@@ -218,7 +198,7 @@ impl Attribution {
         originator
     }
 
-    fn of_cgroup(&mut self, from: &Whence) -> Originator {
+    fn of_cgroup(&mut self, from: &FlowSource) -> Originator {
         let known = self.cgroups.get(from.cgroup);
         if let Some(known) = known.and_then(|c| c.originator.as_ref()) {
             return known.clone();

@@ -4,8 +4,8 @@
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use super::attribution::Originator;
 use super::cgroup::{CgroupIdentity, parse};
+use super::originator::Originator;
 use super::process::ProcessId;
 use crate::actor::ContainerId;
 use crate::bounded::{FairTable, Index};

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use share::{Ending, Share};
 
-use super::attribution::Originator;
 use super::clues::Clues;
+use super::context::FlowContext;
+use super::originator::Originator;
+use super::output::SessionOutput;
 use super::query::{Answer, Queries, Query, share};
-use super::{Desk, SessionOutput};
 use crate::observe::contact::{
     BURST_PAUSE, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport,
 };
@@ -119,7 +120,12 @@ impl Flow {
     }
 
     /// Payload of either direction. Returns whether a question was asked, which now waits for its answer.
-    pub(super) fn payload(&mut self, now: Timestamp, payload: &Payload, desk: &mut Desk<'_>) -> bool {
+    pub(super) fn payload(
+        &mut self,
+        now: Timestamp,
+        payload: &Payload,
+        context: &mut FlowContext<'_>,
+    ) -> bool {
         let direction = match payload.direction {
             Direction::Sent => {
                 self.counted.sent += u64::from(payload.wire_len);
@@ -141,7 +147,7 @@ impl Flow {
         let port = self.remote.port();
         let parser =
             self.parser.get_or_insert_with(|| Box::new(FlowParser::open(carrier, port, Detail::Evidence)));
-        let mut seen = core::mem::take(desk.scratch);
+        let mut seen = core::mem::take(context.scratch);
         if payload.gap_before {
             parser.push(direction, &[], true, &mut seen);
         }
@@ -152,10 +158,10 @@ impl Flow {
         if done {
             self.parser = None;
         }
-        let (asked, named) = self.read(now, payload.direction, seen, desk);
+        let (asked, named) = self.read(now, payload.direction, seen, context);
         done |= named;
         if done && self.stage == Stage::Waiting {
-            self.deliver(now, desk);
+            self.deliver(now, context);
         }
         let idle = self.stage == Stage::Delivered && self.clues.protocol != AppProtocol::Dns;
         if (idle && done) || self.pushes >= PUSHES_MAX && self.stage != Stage::Dns {
@@ -171,16 +177,16 @@ impl Flow {
         now: Timestamp,
         direction: Direction,
         mut seen: Vec<Observation>,
-        desk: &mut Desk<'_>,
+        context: &mut FlowContext<'_>,
     ) -> (bool, bool) {
         let (mut asked, mut named) = (false, false);
         for observation in seen.drain(..) {
             if let Observation::Dns(message) = &observation {
-                asked |= self.dns(now, direction, message, desk);
+                asked |= self.dns(now, direction, message, context);
             }
             named |= self.clues.take(&observation);
         }
-        *desk.scratch = seen;
+        *context.scratch = seen;
         (asked, named)
     }
 
@@ -189,7 +195,7 @@ impl Flow {
         now: Timestamp,
         direction: Direction,
         message: &DnsMessage,
-        desk: &mut Desk<'_>,
+        context: &mut FlowContext<'_>,
     ) -> bool {
         if self.stage == Stage::Waiting {
             self.stage = Stage::Dns;
@@ -197,17 +203,17 @@ impl Flow {
         match (direction, message.response) {
             (Direction::Sent, false) => {
                 for query in self.queries.asked(now, message) {
-                    self.deliver_query(query, None, desk);
+                    self.deliver_query(query, None, context);
                 }
                 true
             }
             (Direction::Received, true) => {
-                desk.look_ups.learn_message(now, self.from.client.key, message);
+                context.look_ups.learn_message(now, self.from.client.key, message);
                 let answered = self.queries.answered(message);
                 let count = answered.len();
                 for (index, query) in answered.into_iter().enumerate() {
                     let bytes = share(message.size, index, count);
-                    self.deliver_query(query, Some(Answer { at: now, message, bytes }), desk);
+                    self.deliver_query(query, Some(Answer { at: now, message, bytes }), context);
                 }
                 false
             }
@@ -216,67 +222,67 @@ impl Flow {
     }
 
     /// What has waited long enough is delivered as it is.
-    pub(super) fn due(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    pub(super) fn due(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         for query in self.queries.older_than(now - WAIT) {
-            self.deliver_query(query, None, desk);
+            self.deliver_query(query, None, context);
         }
         if self.stage == Stage::Waiting && self.start + WAIT <= now {
-            self.cut_hello(now, desk);
-            self.deliver(now, desk);
+            self.cut_hello(now, context);
+            self.deliver(now, context);
         }
     }
 
     /// A ClientHello that is longer than what is reported of a flow still has a name.
-    fn cut_hello(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    fn cut_hello(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         let Some(parser) = &mut self.parser else { return };
-        let mut seen = core::mem::take(desk.scratch);
+        let mut seen = core::mem::take(context.scratch);
         parser.cut_hello(&mut seen);
         self.clues.protocol = parser.protocol();
-        self.read(now, Direction::Sent, seen, desk);
+        self.read(now, Direction::Sent, seen, context);
     }
 
     /// Everything that waits is delivered now.
-    pub(super) fn flush(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    pub(super) fn flush(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         for query in self.queries.older_than(Timestamp::MAX) {
-            self.deliver_query(query, None, desk);
+            self.deliver_query(query, None, context);
         }
         if self.stage == Stage::Waiting {
-            self.cut_hello(now, desk);
-            self.deliver(now, desk);
+            self.cut_hello(now, context);
+            self.deliver(now, context);
         }
     }
 
     /// The flow woke up. `totals`: what was moved before, if known from elsewhere. The same waking may be told twice
     /// (by the datagram's address and by the pause before it).
-    pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
+    pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, context: &mut FlowContext<'_>) {
         self.last_sent = now;
         let told = now.since(self.current.start) < BURST_PAUSE;
         if told || self.stage == Stage::Dns || self.questions_only || self.is_closed() {
             return;
         }
         if self.stage == Stage::Waiting {
-            self.deliver(now, desk);
+            self.deliver(now, context);
         }
         let totals = totals.unwrap_or(self.counted);
-        self.end_share(now, totals, Ending::Woke, desk);
-        let id = desk.next_id();
+        self.end_share(now, totals, Ending::Woke, context);
+        let id = context.next_id();
         self.current = Share { id, start: now, base: totals };
-        let contact = self.contact(id, now, ContactKind::Burst, now, desk);
-        desk.out.push(SessionOutput::Contact(Box::new(contact)));
+        let contact = self.contact(id, now, ContactKind::Burst, now, context);
+        context.out.push(SessionOutput::Contact(Box::new(contact)));
     }
 
     /// The flow woke up to pass on what another program asked for: that one's contact, and none of its own.
-    pub(super) fn passed_on(&mut self, now: Timestamp, totals: Option<Bytes>, desk: &mut Desk<'_>) {
+    pub(super) fn passed_on(&mut self, now: Timestamp, totals: Option<Bytes>, context: &mut FlowContext<'_>) {
         self.last_sent = now;
         let totals = totals.unwrap_or(self.counted);
-        self.end_share(now, totals, Ending::Woke, desk);
+        self.end_share(now, totals, Ending::Woke, context);
         self.current = Share { id: 0, start: now, base: totals };
     }
 
     /// The program turned to the same peer again: a burst, if it had paused.
-    pub(super) fn turned_again(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    pub(super) fn turned_again(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         if now.since(self.last_sent) >= BURST_PAUSE {
-            self.burst(now, None, desk);
+            self.burst(now, None, context);
         } else {
             self.last_sent = now;
         }
@@ -288,7 +294,7 @@ impl Flow {
         now: Timestamp,
         totals: Option<Bytes>,
         (established, provisional): (Option<bool>, bool),
-        desk: &mut Desk<'_>,
+        context: &mut FlowContext<'_>,
     ) {
         if self.is_closed() {
             return;
@@ -304,45 +310,45 @@ impl Flow {
                 self.closed = Some((now, totals));
                 return;
             }
-            self.finish_parsing(now, desk);
+            self.finish_parsing(now, context);
             if self.stage == Stage::Waiting {
-                self.deliver(now, desk);
+                self.deliver(now, context);
             }
         }
         if !provisional && !self.queries.is_empty() {
             self.closed = Some((now, totals));
         }
         let ending = if provisional { Ending::Closing } else { Ending::Closed };
-        self.end_share(now, totals, ending, desk);
+        self.end_share(now, totals, ending, context);
     }
 
-    fn finish_parsing(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    fn finish_parsing(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         let Some(mut parser) = self.parser.take() else { return };
-        let mut seen = core::mem::take(desk.scratch);
+        let mut seen = core::mem::take(context.scratch);
         parser.finish(&mut seen);
         self.clues.protocol = parser.protocol();
-        self.read(now, Direction::Sent, seen, desk);
+        self.read(now, Direction::Sent, seen, context);
     }
 
-    fn deliver(&mut self, now: Timestamp, desk: &mut Desk<'_>) {
+    fn deliver(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         if self.questions_only {
             return;
         }
         self.stage = Stage::Delivered;
-        let id = desk.next_id();
+        let id = context.next_id();
         self.connect_id = id;
         self.current = Share { id, start: self.start, base: Bytes::default() };
         let kind = ContactKind::Connect { established: self.established };
-        let contact = self.contact(id, self.start, kind, now, desk);
-        desk.out.push(SessionOutput::Contact(Box::new(contact)));
+        let contact = self.contact(id, self.start, kind, now, context);
+        context.out.push(SessionOutput::Contact(Box::new(contact)));
         if let Some((closed, totals)) = self.closed {
-            self.end_share(closed, totals, Ending::Closed, desk);
+            self.end_share(closed, totals, Ending::Closed, context);
         }
     }
 
-    fn deliver_query(&self, query: Query, answer: Option<Answer<'_>>, desk: &mut Desk<'_>) {
+    fn deliver_query(&self, query: Query, answer: Option<Answer<'_>>, context: &mut FlowContext<'_>) {
         let contact = query.into_contact(&self.from, (self.remote, self.transport), answer);
-        desk.out.push(SessionOutput::Contact(Box::new(contact)));
+        context.out.push(SessionOutput::Contact(Box::new(contact)));
     }
 
     fn contact(
@@ -351,9 +357,9 @@ impl Flow {
         start: Timestamp,
         kind: ContactKind,
         now: Timestamp,
-        desk: &mut Desk<'_>,
+        context: &mut FlowContext<'_>,
     ) -> Contact {
-        let (destination, naming) = self.name(now, desk);
+        let (destination, naming) = self.name(now, context);
         Contact {
             id,
             start,
@@ -372,11 +378,11 @@ impl Flow {
         }
     }
 
-    fn name(&mut self, now: Timestamp, desk: &mut Desk<'_>) -> (Destination, Naming) {
+    fn name(&mut self, now: Timestamp, context: &mut FlowContext<'_>) -> (Destination, Naming) {
         let (address, port, transport) = (Some(self.remote.ip()), self.remote.port(), self.transport);
         let to = Destination { address, port, transport, name: None, name_source: None };
         let indicated = self.clues.indicated();
-        let named = desk.look_ups.name((now, self.start), self.from.client, to.clone(), &indicated);
+        let named = context.look_ups.name((now, self.start), self.from.client, to.clone(), &indicated);
         let is_looked_up = named.0.name_source == Some(NameSource::Dns);
         let says_nothing = !is_looked_up || indicated.sni.is_none() && indicated.host.is_none();
         match &self.looked_up {

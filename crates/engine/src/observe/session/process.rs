@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::attribution::Originator;
+use super::originator::Originator;
 use super::sandbox::{SandboxRuntime, served_by, served_id};
 use crate::actor::FileId;
 use crate::bounded::FairTable;

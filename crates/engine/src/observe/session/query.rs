@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::attribution::Originator;
+use super::originator::Originator;
 use crate::observe::contact::{
     self, Bytes, Contact, ContactKind, Destination, NameSource, Naming, Transport,
 };

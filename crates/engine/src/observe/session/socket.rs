@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use super::Room;
-use super::attribution::Whence;
+use super::context::{SocketContext, canonical};
 use super::flow::{Flow, WAIT};
+use super::originator::FlowSource;
 use super::relay::is_loopback;
 use crate::bounded::FairTable;
 use crate::counters::{BoundedTable, Counters, Usage};
@@ -39,7 +39,7 @@ pub(super) struct Sockets {
 /// One socket. Without flows: accepted, a server's, or one that stays inside its host.
 #[derive(Debug)]
 struct Socket {
-    whence: Whence,
+    source: FlowSource,
     netns: u64,
     transport: Transport,
     flows: Vec<Flow>,
@@ -68,29 +68,30 @@ impl Sockets {
         }
     }
 
-    pub(super) fn opened(&mut self, now: Timestamp, event: &SocketOpened, room: &mut Room<'_>) {
+    pub(super) fn opened(&mut self, now: Timestamp, event: &SocketOpened, context: &mut SocketContext<'_>) {
         let SocketOpened { socket, cgroup, pid, uid, netns, transport, local, remote, outbound, snapshot } =
             *event;
-        let whence = Whence { pid, cgroup, uid, local };
+        let source = FlowSource { pid, cgroup, uid, local };
         if transport == Transport::Other {
             return;
         }
         match self.by_id.get_mut(&socket) {
-            Some(known) if known.whence.pid == 0 => known.whence = whence,
+            Some(known) if known.source.pid == 0 => known.source = source,
             Some(_) => {}
-            None => self.put(now, socket, Socket::of(whence, netns, transport), room),
+            None => self.put(now, socket, Socket::of(source, netns, transport), context),
         }
         let remote = canonical(remote);
-        let relayed =
-            transport == Transport::Tcp && !snapshot && room.relays(now, (&whence, netns), outbound, remote);
+        let relayed = transport == Transport::Tcp
+            && !snapshot
+            && context.relays(now, (&source, netns), outbound, remote);
         if outbound && !self.answers(socket, remote) {
-            self.turn_to(now, socket, remote, snapshot || relayed, room);
+            self.turn_to(now, socket, remote, snapshot || relayed, context);
         }
     }
 
-    pub(super) fn payload(&mut self, now: Timestamp, payload: &Payload, room: &mut Room<'_>) {
+    pub(super) fn payload(&mut self, now: Timestamp, payload: &Payload, context: &mut SocketContext<'_>) {
         let remote = payload.remote.map(canonical);
-        if self.by_id.get(&payload.socket).is_none() && !self.adopt(now, payload, room) {
+        if self.by_id.get(&payload.socket).is_none() && !self.adopt(now, payload, context) {
             self.unknown += 1;
             return;
         }
@@ -107,33 +108,39 @@ impl Sockets {
                 socket.callers.push_front(remote);
             }
             if sent && !translated && !self.answers(payload.socket, remote) {
-                self.turn_to(now, payload.socket, remote, false, room);
+                self.turn_to(now, payload.socket, remote, false, context);
             }
         }
         let Some(socket) = self.by_id.get_mut(&payload.socket) else { return };
         let Some(flow) = socket.flow_with(remote, payload.direction) else { return };
-        if flow.payload(now, payload, &mut room.desk) {
+        if flow.payload(now, payload, &mut context.flow) {
             let serial = flow.serial;
-            self.wait(now, payload.socket, serial, room);
+            self.wait(now, payload.socket, serial, context);
         }
         self.drop_if_over(payload.socket);
     }
 
-    pub(super) fn burst(&mut self, now: Timestamp, id: SocketId, totals: Bytes, room: &mut Room<'_>) {
+    pub(super) fn burst(
+        &mut self,
+        now: Timestamp,
+        id: SocketId,
+        totals: Bytes,
+        context: &mut SocketContext<'_>,
+    ) {
         let Some(socket) = self.by_id.get_mut(&id) else {
             self.unknown += 1;
             return;
         };
         let totals = Some(totals).filter(|_| socket.flows.len() == 1);
         if let Some(flow) = socket.flows.last_mut() {
-            room.resolve(flow, &socket.whence);
+            resolve(flow, &socket.source, context);
             // A connection that a proxy keeps open serves whoever asks next, or the proxy itself.
             let is_again = socket.transport == Transport::Tcp && !flow.is_waiting();
-            if is_again && room.relays(now, (&socket.whence, socket.netns), true, flow.remote) {
-                flow.passed_on(now, totals, &mut room.desk);
+            if is_again && context.relays(now, (&socket.source, socket.netns), true, flow.remote) {
+                flow.passed_on(now, totals, &mut context.flow);
                 return;
             }
-            flow.burst(now, totals, &mut room.desk);
+            flow.burst(now, totals, &mut context.flow);
         }
     }
 
@@ -143,7 +150,7 @@ impl Sockets {
         id: SocketId,
         totals: Bytes,
         end: (Option<bool>, bool),
-        room: &mut Room<'_>,
+        context: &mut SocketContext<'_>,
     ) {
         let Some(socket) = self.by_id.get_mut(&id) else {
             self.unknown += 1;
@@ -151,8 +158,8 @@ impl Sockets {
         };
         let totals = Some(totals).filter(|_| socket.flows.len() == 1);
         for flow in &mut socket.flows {
-            room.resolve(flow, &socket.whence);
-            flow.close(now, totals, end, &mut room.desk);
+            resolve(flow, &socket.source, context);
+            flow.close(now, totals, end, &mut context.flow);
         }
         let (_, provisional) = end;
         if !provisional {
@@ -167,20 +174,20 @@ impl Sockets {
         self.waits.front().map(|(due, _, _)| *due)
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Timestamp, room: &mut Room<'_>) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp, context: &mut SocketContext<'_>) {
         while let Some((_, id, serial)) = self.waits.pop_front_if(|(due, _, _)| *due <= now) {
             if let Some(socket) = self.by_id.get_mut(&id)
                 && let Some(flow) = socket.flows.iter_mut().find(|flow| flow.serial == serial)
             {
-                room.resolve(flow, &socket.whence);
-                flow.due(now, &mut room.desk);
+                resolve(flow, &socket.source, context);
+                flow.due(now, &mut context.flow);
             }
             self.drop_if_over(id);
         }
     }
 
     /// Delivers everything that waits, in the order in which it began.
-    pub(super) fn finish(&mut self, now: Timestamp, room: &mut Room<'_>) {
+    pub(super) fn finish(&mut self, now: Timestamp, context: &mut SocketContext<'_>) {
         let mut waiting: Vec<(Timestamp, u64, SocketId)> = self
             .by_id
             .iter()
@@ -193,8 +200,8 @@ impl Sockets {
             if let Some(socket) = self.by_id.get_mut(&id)
                 && let Some(flow) = socket.flows.iter_mut().find(|flow| flow.serial == serial)
             {
-                room.resolve(flow, &socket.whence);
-                flow.flush(now, &mut room.desk);
+                resolve(flow, &socket.source, context);
+                flow.flush(now, &mut context.flow);
             }
             self.drop_if_over(id);
         }
@@ -210,19 +217,19 @@ impl Sockets {
         counters.sockets_unknown = self.unknown;
     }
 
-    fn put(&mut self, now: Timestamp, id: SocketId, socket: Socket, room: &mut Room<'_>) {
-        let (_, scope) = room.client(&socket.whence, socket.netns);
+    fn put(&mut self, now: Timestamp, id: SocketId, socket: Socket, context: &mut SocketContext<'_>) {
+        let (_, scope) = context.client(&socket.source, socket.netns);
         if let Some((_, evicted)) = self.by_id.insert(id, scope, socket) {
             for mut flow in evicted.flows {
-                room.resolve(&mut flow, &evicted.whence);
-                flow.flush(now, &mut room.desk);
-                flow.close(now, None, (None, false), &mut room.desk);
+                resolve(&mut flow, &evicted.source, context);
+                flow.flush(now, &mut context.flow);
+                flow.close(now, None, (None, false), &mut context.flow);
             }
         }
     }
 
     /// Payload of a socket whose opening was lost: what was sent from a high port to a lower one was asked for here.
-    fn adopt(&mut self, now: Timestamp, payload: &Payload, room: &mut Room<'_>) -> bool {
+    fn adopt(&mut self, now: Timestamp, payload: &Payload, context: &mut SocketContext<'_>) -> bool {
         let (own, peer) = payload.ports;
         let Some(remote) = payload.remote.map(canonical) else { return false };
         let server = self.listening.get(&(payload.cgroup, own, payload.transport)).is_some();
@@ -233,12 +240,12 @@ impl Sockets {
         {
             return false;
         }
-        let whence = Whence { pid: 0, cgroup: payload.cgroup, uid: None, local: None };
-        if whence.cgroup == 0 {
+        let source = FlowSource { pid: 0, cgroup: payload.cgroup, uid: None, local: None };
+        if source.cgroup == 0 {
             return false;
         }
-        self.put(now, payload.socket, Socket::of(whence, 0, payload.transport), room);
-        self.turn_to(now, payload.socket, remote, false, room);
+        self.put(now, payload.socket, Socket::of(source, 0, payload.transport), context);
+        self.turn_to(now, payload.socket, remote, false, context);
         true
     }
 
@@ -250,8 +257,8 @@ impl Sockets {
         if socket.callers.contains(&remote) {
             return true;
         }
-        let port = socket.whence.local.map_or(0, |local| local.port());
-        let key = (socket.whence.cgroup, port, Transport::Udp);
+        let port = socket.source.local.map_or(0, |local| local.port());
+        let key = (socket.source.cgroup, port, Transport::Udp);
         port != 0 && port < remote.port() && self.listening.get(&key).is_some()
     }
 
@@ -261,7 +268,7 @@ impl Sockets {
         id: SocketId,
         remote: SocketAddr,
         snapshot: bool,
-        room: &mut Room<'_>,
+        context: &mut SocketContext<'_>,
     ) {
         let stays_inside = !self.loopback_contacts && is_loopback(remote.ip());
         if stays_inside && remote.port() != DNS_PORT {
@@ -274,7 +281,7 @@ impl Sockets {
                 let flow = socket.flows.remove(at);
                 socket.flows.push(flow);
                 if let Some(flow) = socket.flows.last_mut() {
-                    flow.turned_again(now, &mut room.desk);
+                    flow.turned_again(now, &mut context.flow);
                 }
             }
             return;
@@ -282,11 +289,11 @@ impl Sockets {
         if socket.flows.len() >= FLOWS_PER_SOCKET_MAX {
             self.flows_cut += 1;
             let mut oldest = socket.flows.remove(0);
-            oldest.flush(now, &mut room.desk);
-            oldest.close(now, None, (None, false), &mut room.desk);
+            oldest.flush(now, &mut context.flow);
+            oldest.close(now, None, (None, false), &mut context.flow);
         }
         self.serial += 1;
-        let from = room.attribution.originator(&socket.whence);
+        let from = context.attribution.originator(&socket.source);
         let mut flow = Flow::open(self.serial, now, (socket.transport, remote), from, stays_inside);
         if snapshot {
             flow.already_open();
@@ -294,18 +301,18 @@ impl Sockets {
         let waits = flow.is_waiting() && !stays_inside;
         socket.flows.push(flow);
         if waits {
-            self.wait(now, id, self.serial, room);
+            self.wait(now, id, self.serial, context);
         }
     }
 
-    fn wait(&mut self, now: Timestamp, id: SocketId, serial: u64, room: &mut Room<'_>) {
+    fn wait(&mut self, now: Timestamp, id: SocketId, serial: u64, context: &mut SocketContext<'_>) {
         if self.waits.len() >= self.waits_max
             && let Some((_, id, serial)) = self.waits.pop_front()
             && let Some(socket) = self.by_id.get_mut(&id)
             && let Some(flow) = socket.flows.iter_mut().find(|flow| flow.serial == serial)
         {
             self.flows_cut += 1;
-            flow.flush(now, &mut room.desk);
+            flow.flush(now, &mut context.flow);
         }
         self.waits.push_back((now + WAIT, id, serial));
     }
@@ -319,8 +326,8 @@ impl Sockets {
 }
 
 impl Socket {
-    fn of(whence: Whence, netns: u64, transport: Transport) -> Self {
-        Self { whence, netns, transport, flows: Vec::new(), callers: VecDeque::new() }
+    fn of(source: FlowSource, netns: u64, transport: Transport) -> Self {
+        Self { source, netns, transport, flows: Vec::new(), callers: VecDeque::new() }
     }
 
     fn carries(&self, remote: SocketAddr) -> bool {
@@ -341,6 +348,10 @@ impl Socket {
     }
 }
 
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+/// Asks again who a flow comes from, if its process or cgroup was not known when it was opened: their records come by
+/// another way and may be late.
+fn resolve(flow: &mut Flow, source: &FlowSource, context: &mut SocketContext<'_>) {
+    if !flow.from.complete && flow.is_waiting() {
+        flow.from = context.attribution.originator_again(source);
+    }
 }

@@ -1,8 +1,8 @@
 //! The shape of a proven rhythm: what kind of timer stands behind it.
 
 use super::kind::RhythmKind;
-use super::tracker::{RING, Tracker};
-use super::window::sort;
+use super::tracker::Tracker;
+use super::window::{RING, sort};
 use crate::time::Timestamp;
 
 /// Descriptors of the last gaps of a tracker.

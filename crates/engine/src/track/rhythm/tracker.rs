@@ -1,12 +1,10 @@
 //! One tracker: sessions, the ring of gaps, and three experts that bet on the next gap.
 
-use super::window::{GAP_MIN, Window};
+use super::window::{GAP_MIN, RING, Window};
 use crate::codec::fields;
 use crate::numeric::{log2, lost_bits, won_bits};
 use crate::time::Timestamp;
 
-/// Gaps that are remembered.
-pub(crate) const RING: usize = 32;
 /// Gaps needed before the first window.
 const GAPS_MIN: u8 = 5;
 /// Most wealth, bits.

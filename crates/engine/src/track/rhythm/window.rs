@@ -1,9 +1,10 @@
 //! The window in which the next gap should fall, fitted to the last gaps.
 
-use super::tracker::RING;
 use crate::codec::fields;
 use crate::numeric::{exp, growth_bits, ln, lost_bits, normal_cdf, won_bits};
 
+/// Gaps that are remembered.
+pub(crate) const RING: usize = 32;
 /// Least deviation of the log-normal null: an "irregular" process is at least this spread.
 const SIGMA_MIN: f32 = 0.9;
 /// Widest window, upper bound over lower.

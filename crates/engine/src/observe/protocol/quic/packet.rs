@@ -1,6 +1,6 @@
 //! Long headers of QUIC.
 
-use super::keys::{Version, version_parameters};
+use super::version::{Version, version_parameters};
 use crate::observe::protocol::reader::Reader;
 
 /// Longest connection id of the versions we read.

@@ -7,7 +7,7 @@ use crate::observe::protocol::sample;
 const CONNECTION_ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 
 fn keys() -> InitialKeys {
-    InitialKeys::derive(keys::version_parameters(1).unwrap(), &CONNECTION_ID).unwrap()
+    InitialKeys::derive(version::version_parameters(1).unwrap(), &CONNECTION_ID).unwrap()
 }
 
 #[test]

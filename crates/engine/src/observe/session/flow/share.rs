@@ -2,7 +2,8 @@
 
 use super::Flow;
 use crate::observe::contact::{Bytes, ContactEnd};
-use crate::observe::session::{Desk, SessionOutput};
+use crate::observe::session::context::FlowContext;
+use crate::observe::session::output::SessionOutput;
 use crate::time::Timestamp;
 
 /// A part of a flow.
@@ -27,7 +28,13 @@ pub(super) enum Ending {
 
 impl Flow {
     /// Reports what belongs to the current contact, and to the connect contact if that is another.
-    pub(super) fn end_share(&mut self, now: Timestamp, totals: Bytes, ending: Ending, desk: &mut Desk<'_>) {
+    pub(super) fn end_share(
+        &mut self,
+        now: Timestamp,
+        totals: Bytes,
+        ending: Ending,
+        context: &mut FlowContext<'_>,
+    ) {
         let Share { id, start, base } = self.current;
         let bytes = Bytes {
             sent: totals.sent.saturating_sub(base.sent),
@@ -42,12 +49,18 @@ impl Flow {
             };
             let established = if is_connect { self.established } else { None };
             let duration = now.since(start);
-            desk.out.push(SessionOutput::End(ContactEnd { id, bytes, duration, established, provisional }));
+            context.out.push(SessionOutput::End(ContactEnd {
+                id,
+                bytes,
+                duration,
+                established,
+                provisional,
+            }));
         }
         if is_connect {
             self.connect_bytes = bytes;
         } else if ending == Ending::Closed && self.connect_id != 0 {
-            desk.out.push(SessionOutput::End(ContactEnd {
+            context.out.push(SessionOutput::End(ContactEnd {
                 id: self.connect_id,
                 bytes: self.connect_bytes,
                 duration: now.since(self.start),

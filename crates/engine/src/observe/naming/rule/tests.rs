@@ -6,8 +6,8 @@ fn to(address: &str) -> Destination {
     Destination { address, port: 443, transport: Transport::Tcp, name: None, name_source: None }
 }
 
-fn known(names: &[&str], seen: bool) -> Vec<Known> {
-    names.iter().map(|name| Known { name: Arc::from(*name), seen }).collect()
+fn known(names: &[&str], seen: bool) -> Vec<NameOfAddress> {
+    names.iter().map(|name| NameOfAddress { name: Arc::from(*name), seen }).collect()
 }
 
 /// `indicated`: server name, or "-" for TLS without one; nothing for no TLS.
@@ -21,7 +21,7 @@ fn check(indicated: &str, looked_up: &LookedUp<'_>, expect: (&str, Naming)) {
     assert_eq!(destination.name.is_some(), destination.name_source.is_some());
 }
 
-fn of(names: &[Known], all_seen: bool) -> LookedUp<'_> {
+fn of(names: &[NameOfAddress], all_seen: bool) -> LookedUp<'_> {
     LookedUp { names, fresh: true, all_seen, ..LookedUp::default() }
 }
 
