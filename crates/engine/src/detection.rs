@@ -20,8 +20,9 @@ use crate::counters::{BoundedTable, Counters};
 use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
 pub use crate::track::aliases::Alias;
 use crate::track::aliases::Aliases;
-use crate::track::conversation::{self, Admission, Table};
+use crate::track::begin;
 use crate::track::look_ahead::Ahead;
+use crate::track::table::{Admission, Table};
 
 use crate::assess::finding::Finding;
 use crate::assess::identities::{baseline_signatures, sighting};
@@ -227,8 +228,7 @@ impl Detection {
         }
         let key = self.ahead.key_of(&contact, participant.scope);
         let (tenant, lost) = (participant.tenant, self.lost);
-        let admitted =
-            self.table.admit(key, tenant, now, || conversation::begin(key, tenant, &contact, lost));
+        let admitted = self.table.admit(key, tenant, now, || begin::begin(key, tenant, &contact, lost));
         let own = match admitted {
             Admission::Slot(slot) => Some(Home { slot, key }),
             Admission::Refused => None,
@@ -300,9 +300,9 @@ impl Detection {
             return None;
         }
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
-        let key = conversation::key_of_resolver(contact, participant.scope);
+        let key = begin::key_of_resolver(contact, participant.scope);
         let (tenant, lost) = (participant.tenant, self.lost);
-        let begin = || conversation::begin_unlisted(key, tenant, contact, lost);
+        let begin = || begin::begin_unlisted(key, tenant, contact, lost);
         let Admission::Slot(slot) = self.table.admit(key, tenant, now, begin) else { return None };
         self.table.get_mut(slot)?.contact(contact);
         Some(slot)

@@ -4,7 +4,8 @@ use crate::assess::detector::spread;
 use crate::assess::participant::{Participant, tenant_of};
 use crate::assess::scope::is_external;
 use crate::observe::contact::Contact;
-use crate::track::conversation::{Conversation, Table};
+use crate::track::conversation::Conversation;
+use crate::track::table::Table;
 
 /// Whether it says something that an executable turns to this destination: it is known which one does, and the
 /// destination lies outside.

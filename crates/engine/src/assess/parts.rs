@@ -4,7 +4,8 @@
 use crate::assess::aggregate::is_explained;
 use crate::assess::finding::FindingKind;
 use crate::assess::participant::{Participant, tenant_of};
-use crate::track::conversation::{Conversation, Table};
+use crate::track::conversation::Conversation;
+use crate::track::table::Table;
 
 /// An answer is good for this part more contacts: to find one takes as long as the share is large.
 const PART_MORE: u32 = 8;

@@ -9,7 +9,8 @@ use crate::know::{BaselineState, Sighting};
 use crate::observe::contact::{Contact, ContactKind};
 use crate::observe::workload::Workloads;
 use crate::time::Timestamp;
-use crate::track::conversation::{Admission, Conversation};
+use crate::track::conversation::Conversation;
+use crate::track::table::Admission;
 
 impl Detection {
     /// Looks again whether the contacts of a conversation are counted in its aggregate.

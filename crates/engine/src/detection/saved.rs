@@ -4,7 +4,8 @@ use super::Detection;
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::codec::{Coded, Dropped};
 use crate::time::Timestamp;
-use crate::track::conversation::{Admission, Conversation};
+use crate::track::conversation::Conversation;
+use crate::track::table::Admission;
 
 /// The sections of a checkpoint.
 const SECRET: &str = "secret";

@@ -16,7 +16,7 @@ use crate::observe::contact::{
 use crate::observe::protocol::AppProtocol;
 use crate::observe::workload::Workloads;
 use crate::time::Timestamp;
-use crate::track::conversation::gone_through;
+use crate::track::table::gone_through;
 
 const SHARE: u32 = 4096;
 

@@ -2,21 +2,15 @@
 //!
 //! It only accumulates. What it means is judged elsewhere.
 
-mod begin;
 mod fetch;
 mod judged;
 mod spread;
-mod table;
 mod trackers;
 
 use std::sync::Arc;
 
-pub(crate) use begin::{begin, begin_unlisted, key_of, key_of_resolver};
 pub(crate) use judged::Judged;
 pub(crate) use spread::Spread;
-#[cfg(test)]
-pub(crate) use table::gone_through;
-pub(crate) use table::{Admission, Table};
 use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};

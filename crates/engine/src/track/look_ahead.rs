@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::identity::Id;
 use crate::keys::ConversationKey;
 use crate::observe::contact::{Contact, ContactKind, Transport};
-use crate::track::conversation::key_of;
+use crate::track::begin::key_of;
 
 /// Keys of the contacts that were looked at, so that none is made twice.
 #[derive(Debug, Default)]

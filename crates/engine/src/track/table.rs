@@ -5,12 +5,12 @@
 //! flood of destinations that are used once changes nothing. When the whole table is full, the tenant that
 //! holds most gives way. So nobody can push out what another one does.
 
-use super::Conversation;
 use crate::bounded::{Index, Places, Ranking};
 use crate::counters::Usage;
 use crate::keys::{ConversationKey, Tenant};
 use crate::limits::Limits;
 use crate::time::Timestamp;
+use crate::track::conversation::Conversation;
 
 /// Where a conversation lies in the table.
 type Slot = u32;

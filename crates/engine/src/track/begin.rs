@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Conversation;
 use crate::identity::{self, Id, Peer};
 use crate::keys::{ConversationKey, Tenant};
 use crate::observe::contact::{Contact, ContactKind, NameSource};
 use crate::observe::naming::domain::registered;
+use crate::track::conversation::Conversation;
 use crate::track::dns_volume::DnsVolume;
 
 /// The conversation that a contact belongs to.
