@@ -10,6 +10,7 @@ mod lengths;
 mod licences;
 mod maps;
 mod modules;
+mod rooms;
 mod words;
 
 /// Runs every rule; lists all that is wrong at once.
@@ -22,6 +23,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     maps::check(&root, &files, &mut wrong)?;
     modules::check(&root, &files, &mut wrong)?;
     arrows::check(&root, &mut wrong)?;
+    rooms::check(&root, &files, &mut wrong)?;
     licences::check(&root, &mut wrong)?;
     if wrong.is_empty() {
         return Ok(());
