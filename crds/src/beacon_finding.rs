@@ -4,19 +4,18 @@
 //! A finding has no spec and no status, like an Event: it is a record, and one write stores it.
 #![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
-use beaconwatch_engine::assess::finding::Term;
 use kube::CustomResource;
-use schemars::{JsonSchema, Schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::finding_words::{Behavior, NameSource, Origin, Severity, State, Term};
+use crate::one_of::OneOf;
+use crate::policy_rules::Mode;
 use crate::units::TimeText;
 
 /// Label with the version of the identities that the object's name and `findingId` come from; absent on objects from
 /// before identities were specified.
 pub const IDENTITIES_LABEL: &str = "beaconwatch.io/identities";
-
-/// The state of a finding that has ended.
-pub const CLOSED: &str = "Closed";
 
 /// What was found.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,13 +95,12 @@ pub struct BeaconFindingRecord {
     /// Identity of the finding, 32 hexadecimal digits. The same behaviour of another replica, or after a restart,
     /// has the same.
     pub finding_id: String,
-    /// Kind of behaviour: Beacon, Unbalanced, DnsBeacon, DnsTunnel, Irc, LongConnection, UnexpectedPort,
-    /// FailedRetries.
-    pub behavior: String,
-    /// Opened, Updated or Closed: where the finding is in its life.
-    pub state: String,
-    /// Low, Medium, High or Critical, by the score and the policy's thresholds.
-    pub severity: String,
+    /// Kind of behaviour.
+    pub behavior: OneOf<Behavior>,
+    /// Where the finding is in its life.
+    pub state: OneOf<State>,
+    /// How much it deserves attention, by the score and the policy's thresholds.
+    pub severity: OneOf<Severity>,
     /// Sum of the evidence, in bits.
     pub score: f32,
     /// The same with one decimal, for the table.
@@ -157,9 +155,10 @@ pub struct Who {
     /// SHA-256 of the executable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    /// Where the executable came from: Image, Drift, Writable, Deleted, Memfd.
+    /// Where the executable came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<String>,
+    #[schemars(with = "OneOf<Origin>")]
+    pub origin: Option<OneOf<Origin>>,
     /// Arguments.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub arguments: Vec<String>,
@@ -203,9 +202,10 @@ pub struct Where {
     /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Where the name came from: Dns, Sni, HttpHost, Proxy.
+    /// Where the name came from.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name_source: Option<String>,
+    #[schemars(with = "OneOf<NameSource>")]
+    pub name_source: Option<OneOf<NameSource>>,
     /// TLS server name indication.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sni: Option<String>,
@@ -256,9 +256,9 @@ pub struct HowMuch {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 pub struct EvidenceItem {
-    /// Which item.
-    #[schemars(transform = list_terms)]
-    pub term: String,
+    /// Which item. Agents of 0.1.0 write `who` for `executable`, `naming` for `name-resolution`, `lag` for `onset`,
+    /// `population` for `replica-prevalence` and `answer` for `success-rate`.
+    pub term: OneOf<Term>,
     /// Its level.
     pub level: String,
     /// What it adds to the score, in bits; may be negative.
@@ -277,12 +277,6 @@ pub struct JudgedBy {
     pub namespace: Option<String>,
     /// Name of the policy.
     pub name: String,
-    /// Observe or Alert.
-    pub mode: String,
-}
-
-/// Items are listed where they are defined, so that the list is whole.
-fn list_terms(schema: &mut Schema) {
-    let terms = Term::ALL.map(Term::as_str).join(", ");
-    schema.insert("description".to_owned(), format!("Which item: {terms}.").into());
+    /// What it does with findings.
+    pub mode: OneOf<Mode>,
 }

@@ -5,12 +5,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::detectors::Detectors;
-use crate::exceptions::Exception;
+use crate::policy_rules::PolicyRules;
 use crate::policy_status::PolicyStatus;
-use crate::protocol::Protocol;
 use crate::selectors::Workloads;
-use crate::thresholds::Thresholds;
 
 /// What to watch in this namespace, what to tolerate, and when to tell.
 ///
@@ -61,32 +58,7 @@ use crate::thresholds::Thresholds;
 pub struct BeaconPolicySpec {
     /// Which workloads of the namespace are watched. Absent: all.
     pub workloads: Workloads,
-    /// What is done with findings.
-    pub mode: Mode,
-    /// Scores at which something happens, in bits of evidence.
-    pub thresholds: Thresholds,
-    /// Detectors and their knobs; all are on unless switched off.
-    pub detectors: Detectors,
-    /// Application protocols that are watched; `other` is whatever is not recognised. Absent or empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub protocols: Vec<Protocol>,
-    /// Approved automation.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 128),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
-    )]
-    pub exceptions: Vec<Exception>,
-}
-
-/// What is done with findings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum Mode {
-    /// Findings and metrics only.
-    Observe,
-    /// Events too.
-    #[default]
-    Alert,
+    /// What is watched of them, what is tolerated, and when it is published.
+    #[serde(flatten)]
+    pub rules: PolicyRules,
 }

@@ -5,13 +5,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::beacon_policy::Mode;
-use crate::detectors::Detectors;
-use crate::exceptions::Exception;
+use crate::policy_rules::PolicyRules;
 use crate::policy_status::PolicyStatus;
-use crate::protocol::Protocol;
 use crate::selectors::ClusterWorkloads;
-use crate::thresholds::Thresholds;
 
 /// What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to tell.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,21 +53,7 @@ use crate::thresholds::Thresholds;
 pub struct ClusterBeaconPolicySpec {
     /// Which workloads are watched. Absent: all, processes outside pods included.
     pub workloads: ClusterWorkloads,
-    /// What is done with findings.
-    pub mode: Mode,
-    /// Scores at which something happens, in bits of evidence.
-    pub thresholds: Thresholds,
-    /// Detectors and their knobs; all are on unless switched off.
-    pub detectors: Detectors,
-    /// Application protocols that are watched; `other` is whatever is not recognised. Absent or empty: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub protocols: Vec<Protocol>,
-    /// Approved automation.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = 128),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
-    )]
-    pub exceptions: Vec<Exception>,
+    /// What is watched of them, what is tolerated, and when it is published.
+    #[serde(flatten)]
+    pub rules: PolicyRules,
 }

@@ -15,11 +15,9 @@ use beaconwatch_engine::assess::policy::{self, Policy, PolicyId, PolicySource};
 use beaconwatch_engine::time::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::beacon_policy::{BeaconPolicy, Mode};
+use crate::beacon_policy::BeaconPolicy;
 use crate::cluster_beacon_policy::ClusterBeaconPolicy;
-use crate::detectors::Detectors;
-use crate::exceptions::Exception;
-use crate::protocol::Protocol;
+use crate::policy_rules::PolicyRules;
 use crate::thresholds::{THRESHOLDS_ALLOWED, Thresholds};
 
 /// One problem of a policy.
@@ -112,68 +110,37 @@ pub fn cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Result<Policy, Com
 
 pub(crate) fn attempt_beacon_policy(object: &BeaconPolicy) -> Attempt {
     let spec = &object.spec;
-    compile(
-        &object.metadata,
-        true,
-        Parts {
-            mode: spec.mode,
-            thresholds: &spec.thresholds,
-            detectors: &spec.detectors,
-            protocols: &spec.protocols,
-            exceptions: &spec.exceptions,
-        },
-        |field| selectors::workloads(&spec.workloads, field),
-    )
+    compile(&object.metadata, true, &spec.rules, |field| selectors::workloads(&spec.workloads, field))
 }
 
 pub(crate) fn attempt_cluster_beacon_policy(object: &ClusterBeaconPolicy) -> Attempt {
     let spec = &object.spec;
-    compile(
-        &object.metadata,
-        false,
-        Parts {
-            mode: spec.mode,
-            thresholds: &spec.thresholds,
-            detectors: &spec.detectors,
-            protocols: &spec.protocols,
-            exceptions: &spec.exceptions,
-        },
-        |field| selectors::cluster_workloads(&spec.workloads, field),
-    )
-}
-
-/// What both kinds of policy have in common.
-struct Parts<'a> {
-    mode: Mode,
-    thresholds: &'a Thresholds,
-    detectors: &'a Detectors,
-    protocols: &'a [Protocol],
-    exceptions: &'a [Exception],
+    compile(&object.metadata, false, &spec.rules, |field| {
+        selectors::cluster_workloads(&spec.workloads, field)
+    })
 }
 
 fn compile(
     metadata: &ObjectMeta,
     namespaced: bool,
-    parts: Parts<'_>,
+    rules: &PolicyRules,
     workloads: impl FnOnce(&mut Field<'_>) -> policy::WorkloadSelector,
 ) -> Attempt {
+    let PolicyRules { mode, thresholds, detectors, protocols, exceptions } = rules;
     let mut problems = Vec::new();
     let id = name(metadata, namespaced, &mut Field { path: "metadata".into(), problems: &mut problems });
     let mut spec = Field { path: "spec".into(), problems: &mut problems };
     let workloads = workloads(&mut spec.field("workloads"));
-    let thresholds = thresholds(parts.thresholds, &mut spec.field("thresholds"));
-    let detectors = detectors::compile(parts.detectors, &mut spec.field("detectors"));
-    let mut exceptions = exceptions::compile(parts.exceptions, &mut spec.field("exceptions"));
-    exceptions.extend(exceptions::unwatched(parts.protocols));
+    let thresholds = compile_thresholds(thresholds, &mut spec.field("thresholds"));
+    let detectors = detectors::compile(detectors, &mut spec.field("detectors"));
+    let mut exceptions = exceptions::compile(exceptions, &mut spec.field("exceptions"));
+    exceptions.extend(exceptions::unwatched(protocols));
     let policy = Policy {
         id,
         source: PolicySource::Cluster { generation: metadata.generation.unwrap_or(0) },
         created: created(metadata),
         workloads,
-        mode: match parts.mode {
-            Mode::Observe => policy::Mode::Observe,
-            Mode::Alert => policy::Mode::Alert,
-        },
+        mode: (*mode).into(),
         thresholds,
         detectors,
         exceptions,
@@ -204,7 +171,7 @@ fn created(metadata: &ObjectMeta) -> Timestamp {
     Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
-fn thresholds(wire: &Thresholds, field: &mut Field<'_>) -> policy::Thresholds {
+fn compile_thresholds(wire: &Thresholds, field: &mut Field<'_>) -> policy::Thresholds {
     let Thresholds { record, alert, high, critical, budget } = wire;
     let mut level = |name: &str, value: f32, least: f32| field.field(name).bounded(value, least, 1000.0);
     let (record, alert) = (level("record", *record, -100.0), level("alert", *alert, -100.0));

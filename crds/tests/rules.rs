@@ -1,7 +1,8 @@
 //! The generated schemas use only what the reader of policy files holds files to, and every rule has a message.
 
+use beaconwatch_crds::beacon_finding::Term;
 use beaconwatch_crds::manifest;
-use beaconwatch_engine::assess::finding::Term;
+use beaconwatch_crds::one_of::ClosedSet;
 use serde_json::Value;
 
 /// Keywords that the reader of files checks, or that say nothing about a value.
@@ -78,10 +79,10 @@ fn every_default_is_one_that_compiles() {
 }
 
 #[test]
-fn every_item_of_evidence_is_explained() {
+fn every_term_of_evidence_is_listed_under_its_name_and_its_former_one() {
     let schema = manifest::schema("BeaconFinding").unwrap();
-    let said = schema["properties"]["why"]["items"]["properties"]["term"]["description"].as_str().unwrap();
-    let listed: Vec<&str> =
-        said.trim_start_matches("Which item: ").trim_end_matches('.').split(", ").collect();
-    assert_eq!(listed, Term::ALL.map(Term::as_str));
+    let listed = schema["properties"]["why"]["items"]["properties"]["term"]["enum"].as_array().unwrap();
+    let listed: Vec<&str> = listed.iter().filter_map(Value::as_str).collect();
+    let former = Term::RENAMED.iter().map(|(word, _)| *word);
+    assert_eq!(listed, Term::ALL.map(Term::as_str).into_iter().chain(former).collect::<Vec<_>>());
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use beaconwatch_crds::BeaconPolicy;
-use beaconwatch_crds::beacon_finding::BeaconFindingRecord;
+use beaconwatch_crds::beacon_finding::{BeaconFindingRecord, Behavior};
 use beaconwatch_e2e::collector::{Collector, attribute};
 use beaconwatch_e2e::manifests::{cron_job, deployment, pod, quick_policy, strict_policy};
 use beaconwatch_e2e::outside::{Server, Speaks};
@@ -31,7 +31,7 @@ fn curl_loop_in_a_deployment_is_found_and_published_with_its_owner() -> Result<(
 
         let finding =
             scenario.finding("a beacon to host-10", |finding| finding.destination.port == Some(8080)).await?;
-        assert_eq!(finding.behavior, "Beacon");
+        assert_eq!(finding.behavior, Behavior::Beacon);
         assert_eq!(finding.who.workload.as_deref(), Some("Deployment/reports"));
         assert_eq!(finding.who.container.as_deref(), Some("app"));
         assert_eq!(finding.who.executable.as_deref(), Some("/usr/bin/curl"));
@@ -123,7 +123,7 @@ for line in s.makefile('rb'):
 E
 exec python3 /tmp/bot.py";
         scenario.apply(&pod("bot", bot)).await?;
-        let finding = scenario.finding("an IRC finding", |finding| finding.behavior == "Irc").await?;
+        let finding = scenario.finding("an IRC finding", |finding| finding.behavior == Behavior::Irc).await?;
         assert_eq!(finding.who.pod.as_deref(), Some("bot"));
         assert_eq!(finding.destination.protocol.as_deref(), Some("irc"));
         Ok(())
@@ -142,7 +142,8 @@ fn dns_beacon_is_found_by_its_domain_not_by_the_resolver() -> Result<()> {
   sleep 2
 done";
         scenario.apply(&pod("resolver", script)).await?;
-        let finding = scenario.finding("a DNS beacon", |finding| finding.behavior.starts_with("Dns")).await?;
+        let finding =
+            scenario.finding("a DNS beacon", |finding| finding.behavior.as_str().starts_with("Dns")).await?;
         ensure!(finding.destination.destination.contains("example.test"), "{:?}", finding.destination);
         Ok(())
     })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use beaconwatch_crds::beacon_finding::Behavior;
 use beaconwatch_e2e::manifests::{TOOLS, pod, quick_policy};
 use beaconwatch_e2e::outside::{Server, Speaks};
 use beaconwatch_e2e::scenario::{Scenario, run, until};
@@ -106,7 +107,7 @@ spec:
         .await?;
         ensure!(findings.len() <= scenario.nodes().await?.len(), "{findings:?}");
         for finding in findings {
-            assert_eq!(finding.behavior, "Irc");
+            assert_eq!(finding.behavior, Behavior::Irc);
             assert_eq!(finding.who.workload.as_deref(), Some("Job/moments"));
         }
         Ok(())

@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use beaconwatch_crds::beacon_finding::CLOSED;
+use beaconwatch_crds::beacon_finding::State;
+use beaconwatch_crds::one_of::ClosedSet;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
 use beaconwatch_engine::time::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
@@ -112,7 +113,8 @@ async fn close(
     name: &str,
     resource_version: Option<String>,
 ) -> kube::Result<Option<String>> {
-    let closed = json!({ "metadata": { "resourceVersion": resource_version }, "state": CLOSED });
+    let closed =
+        json!({ "metadata": { "resourceVersion": resource_version }, "state": State::Closed.word() });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     Ok(api.patch(name, &params, &Patch::Merge(closed)).await?.metadata.resource_version)
 }
@@ -148,7 +150,7 @@ mod tests {
             version: None,
             last_seen: Timestamp::from_nanos(last_seen * 1_000_000_000),
             policy: beaconwatch_engine::assess::policy::PolicyId::default(),
-            severity: "High".into(),
+            severity: Some(beaconwatch_crds::beacon_finding::Severity::High),
             node: None,
             identities: 0,
             open: true,

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use beaconwatch_crds::beacon_finding::{CLOSED, IDENTITIES_LABEL};
+use beaconwatch_crds::beacon_finding::{IDENTITIES_LABEL, Severity, State};
 use beaconwatch_crds::compile::CompileError;
 use beaconwatch_crds::{BeaconFinding, BeaconNode};
 use beaconwatch_engine::assess::policy::{Policy, PolicyId};
@@ -82,8 +82,8 @@ pub struct KnownFinding {
     pub last_seen: Timestamp,
     /// The policy that judged.
     pub policy: PolicyId,
-    /// Its severity as written.
-    pub severity: String,
+    /// Its severity; `None` if another version has others.
+    pub severity: Option<Severity>,
     /// The node whose agent wrote it.
     pub node: Option<String>,
     /// Version of the identities that its name comes from; 0: from before they had one.
@@ -331,9 +331,9 @@ fn known_finding(finding: &BeaconFinding) -> KnownFinding {
             namespace: finding.spec.policy.namespace.as_deref().map(Into::into),
             name: finding.spec.policy.name.as_str().into(),
         },
-        severity: finding.spec.severity.clone(),
+        severity: finding.spec.severity.known(),
         node: finding.spec.who.node.clone(),
         identities: finding.labels().get(IDENTITIES_LABEL).and_then(|label| label.parse().ok()).unwrap_or(0),
-        open: finding.spec.state != CLOSED,
+        open: finding.spec.state != State::Closed,
     }
 }

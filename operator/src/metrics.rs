@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicU64;
 
+use beaconwatch_crds::beacon_finding::Severity;
+use beaconwatch_crds::one_of::ClosedSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -206,15 +208,16 @@ impl Metrics {
     }
 
     /// Findings kept, by severity as it is written in them.
-    pub fn findings<'a>(&self, severities: impl Iterator<Item = &'a str>) {
-        let mut counts = [("Low", 0), ("Medium", 0), ("High", 0), ("Critical", 0), ("Other", 0)];
+    pub fn findings(&self, severities: impl Iterator<Item = Option<Severity>>) {
+        let known = Severity::ALL.iter().copied().map(Some);
+        let mut counts: Vec<_> = known.chain([None]).map(|severity| (severity, 0)).collect();
         for severity in severities {
-            let found = counts.iter_mut().find(|(name, _)| *name == severity || *name == "Other");
-            if let Some((_, count)) = found {
+            if let Some((_, count)) = counts.iter_mut().find(|(counted, _)| *counted == severity) {
                 *count += 1;
             }
         }
         for (severity, count) in counts {
+            let severity = severity.map_or("Other", Severity::word);
             self.findings.get_or_create(&[("severity", severity)]).set(count);
         }
     }

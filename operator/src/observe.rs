@@ -216,7 +216,7 @@ fn look(cluster: &mut Cluster, stale: Duration, retention: Retention, outcome: &
         cluster.policies().values().filter(|policy| matches!(policy.compiled, Compiled::Yes(_))).count();
     let behind = rollouts.values().map(|rollout| rollout.nodes_behind).sum();
     metrics.looked(began.elapsed(), accepted, cluster.policies().len() - accepted, behind);
-    metrics.findings(cluster.findings().values().map(|finding| finding.severity.as_str()));
+    metrics.findings(cluster.findings().values().map(|finding| finding.severity));
     outcome.rollouts.send_replace(Arc::new(rollouts));
     outcome.garbage.send_replace(Garbage {
         findings: outdated(cluster.findings(), |finding| cluster.is_superseded(finding), now, retention),

@@ -44,7 +44,7 @@ impl PolicyKind for BeaconPolicy {
     }
 
     fn exceptions(&self) -> &[Exception] {
-        &self.spec.exceptions
+        &self.spec.rules.exceptions
     }
 
     fn status(&self) -> Option<&PolicyStatus> {
@@ -67,7 +67,7 @@ impl PolicyKind for ClusterBeaconPolicy {
     }
 
     fn exceptions(&self) -> &[Exception] {
-        &self.spec.exceptions
+        &self.spec.rules.exceptions
     }
 
     fn status(&self) -> Option<&PolicyStatus> {

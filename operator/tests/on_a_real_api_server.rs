@@ -8,6 +8,8 @@ mod api_server;
 use std::time::Duration;
 
 use api_server::{ApiServer, eventually};
+use beaconwatch_crds::beacon_finding::{Behavior, Severity, State};
+use beaconwatch_crds::policy_rules::Mode;
 use beaconwatch_crds::policy_status::PolicyStatus;
 use beaconwatch_crds::{BeaconFinding, BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
 use beaconwatch_operator::app::run_with;
@@ -310,7 +312,7 @@ async fn old_names_are_closed_and_removed(server: &ApiServer, mut old: Value) {
         findings.get("reports-0123456789").await.ok().filter(|old| old.metadata.deletion_timestamp.is_some())
     })
     .await;
-    assert_eq!(closed.spec.state, "Closed");
+    assert_eq!(closed.spec.state, State::Closed);
     let release = json!({ "metadata": { "finalizers": null } });
     let patch = kube::api::Patch::Merge(release);
     findings.patch("reports-0123456789", &kube::api::PatchParams::default(), &patch).await.unwrap();
@@ -323,7 +325,10 @@ async fn old_names_are_closed_and_removed(server: &ApiServer, mut old: Value) {
 async fn findings_are_aged_out(server: &ApiServer) {
     let finding = |name: &str, last: &str| {
         let mut finding = BeaconFinding::default();
-        finding.spec.severity = "High".into();
+        finding.spec.behavior = Behavior::Beacon.into();
+        finding.spec.state = State::Opened.into();
+        finding.spec.severity = Severity::High.into();
+        finding.spec.policy.mode = Mode::Alert.into();
         finding.spec.policy.name = "payments".into();
         finding.spec.policy.namespace = Some("payments".into());
         finding.spec.when.first.0 = "2020-01-01T00:00:00Z".into();

@@ -1,4 +1,5 @@
-//! `cargo xtask crds`: the CustomResourceDefinitions in `crds/*.yaml`, generated from the API types.
+//! `cargo xtask crds`: the CustomResourceDefinitions in `crds/*.yaml`, generated from the API types, and the chart's
+//! copy of them.
 
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,18 @@ use beaconwatch_crds::manifest;
 
 use crate::tidy::workspace_root;
 
+/// Where they are kept.
+const DIRECTORIES: [&str; 2] = ["crds", "charts/beaconwatch/crds"];
 /// Says where the file comes from, before the object.
 const HEADER: &str = "# Generated from crds/src by `cargo xtask crds`; do not edit.\n";
 
 /// Writes the definitions, or with `check` only compares them.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
-    let directory = workspace_root()?.join("crds");
-    let stale = stale(&directory)?;
+    let root = workspace_root()?;
+    let mut stale = Vec::new();
+    for directory in DIRECTORIES {
+        stale.extend(stale_in(&root.join(directory))?);
+    }
     if check && !stale.is_empty() {
         let names: Vec<_> = stale.iter().map(|(file, _)| file.display().to_string()).collect();
         bail!("not up to date: {}; run `cargo xtask crds`", names.join(", "));
@@ -25,7 +31,7 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
 }
 
 /// Files that differ from what the types say, with what they should be.
-fn stale(directory: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
+fn stale_in(directory: &Path) -> anyhow::Result<Vec<(PathBuf, String)>> {
     let mut stale = Vec::new();
     for (name, definition) in manifest::definitions() {
         let file = directory.join(name);

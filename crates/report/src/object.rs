@@ -4,14 +4,15 @@
 
 use beaconwatch_crds::ObjectMeta;
 use beaconwatch_crds::beacon_finding::{
-    BeaconFinding, BeaconFindingRecord, EvidenceItem, HowMuch, IDENTITIES_LABEL, JudgedBy, When, Where, Who,
+    BeaconFinding, BeaconFindingRecord, EvidenceItem, HowMuch, IDENTITIES_LABEL, JudgedBy, Origin, When,
+    Where, Who,
 };
+use beaconwatch_crds::one_of::OneOf;
+use beaconwatch_crds::policy_rules::Mode;
 use beaconwatch_crds::units::TimeText;
-use beaconwatch_engine::actor::{ExecutableOrigin, Process};
-use beaconwatch_engine::assess::finding::{Finding, FindingKind, FindingState, Rhythm, Severity};
-use beaconwatch_engine::assess::policy::Mode;
+use beaconwatch_engine::actor::Process;
+use beaconwatch_engine::assess::finding::{Finding, Rhythm};
 use beaconwatch_engine::identity;
-use beaconwatch_engine::observe::contact::NameSource;
 use beaconwatch_engine::observe::protocol::AppProtocol;
 
 use super::name;
@@ -39,9 +40,9 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
     let record = BeaconFindingRecord {
         summary: text(&finding.summary),
         finding_id: finding.id.to_string(),
-        behavior: behavior(finding.kind).to_owned(),
-        state: state(finding.state).to_owned(),
-        severity: severity(finding.severity).to_owned(),
+        behavior: finding.kind.into(),
+        state: finding.state.into(),
+        severity: finding.severity.into(),
         score: tenth(finding.score),
         score_text: format!("{:.1}", finding.score),
         who: who(finding, place),
@@ -59,10 +60,7 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
         policy: JudgedBy {
             namespace: finding.policy.namespace.as_deref().map(text),
             name: text(&finding.policy.name),
-            mode: match finding.mode {
-                Mode::Observe => "Observe".into(),
-                Mode::Alert => "Alert".into(),
-            },
+            mode: Mode::from(finding.mode).into(),
         },
     };
     let metadata = ObjectMeta {
@@ -72,40 +70,6 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
         ..ObjectMeta::default()
     };
     BeaconFinding { metadata, spec: record }
-}
-
-/// The word of a severity in objects.
-#[must_use]
-pub const fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Low => "Low",
-        Severity::Medium => "Medium",
-        Severity::High => "High",
-        Severity::Critical => "Critical",
-    }
-}
-
-/// The word of a state in objects.
-#[must_use]
-pub const fn state(state: FindingState) -> &'static str {
-    match state {
-        FindingState::Opened => "Opened",
-        FindingState::Updated => "Updated",
-        FindingState::Closed => "Closed",
-    }
-}
-
-const fn behavior(kind: FindingKind) -> &'static str {
-    match kind {
-        FindingKind::Beacon => "Beacon",
-        FindingKind::Unbalanced => "Unbalanced",
-        FindingKind::DnsBeacon => "DnsBeacon",
-        FindingKind::DnsTunnel => "DnsTunnel",
-        FindingKind::Irc => "Irc",
-        FindingKind::LongConnection => "LongConnection",
-        FindingKind::UnexpectedPort => "UnexpectedPort",
-        FindingKind::FailedRetries => "FailedRetries",
-    }
 }
 
 fn who(finding: &Finding, place: &Place) -> Who {
@@ -126,7 +90,7 @@ fn who(finding: &Finding, place: &Place) -> Who {
         node: Some(place.node.clone()),
         executable: known(|process| given(&process.executable)),
         digest: known(|process| process.digest.map(hex)),
-        origin: known(|process| origin(process.origin).map(str::to_owned)),
+        origin: process.and_then(|process| Origin::of_executable(process.origin)).map(OneOf::Known),
         arguments: process.map(|process| texts(&process.args)).unwrap_or_default(),
         pid: process.map(|process| i64::from(process.pid)).filter(|pid| *pid != 0),
         uid: process.and_then(|process| process.uid).map(i64::from),
@@ -151,12 +115,7 @@ fn destination(finding: &Finding) -> Where {
         protocol: Some(finding.protocol.as_str().to_owned())
             .filter(|_| finding.protocol != AppProtocol::Unknown),
         name: to.name.as_deref().map(text),
-        name_source: to.name_source.map(|source| match source {
-            NameSource::Dns => "Dns".into(),
-            NameSource::Sni => "Sni".into(),
-            NameSource::HttpHost => "HttpHost".into(),
-            NameSource::Proxy => "Proxy".into(),
-        }),
+        name_source: to.name_source.map(OneOf::Known),
         sni: finding.sni.as_deref().map(text),
         ja4: finding.ja4.as_deref().map(text),
     }
@@ -196,7 +155,7 @@ fn every(rhythm: &Rhythm) -> String {
 
 fn evidence(item: &beaconwatch_engine::assess::finding::Evidence) -> EvidenceItem {
     EvidenceItem {
-        term: item.term.as_str().to_owned(),
+        term: item.term.into(),
         level: item.level.to_owned(),
         bits: tenth(item.bits),
         sentence: text(&item.sentence),
@@ -262,17 +221,6 @@ fn policy(finding: &Finding) -> String {
     match &finding.policy.namespace {
         Some(namespace) => format!("BeaconPolicy {namespace}/{}", finding.policy.name),
         None => format!("ClusterBeaconPolicy {}", finding.policy.name),
-    }
-}
-
-fn origin(origin: ExecutableOrigin) -> Option<&'static str> {
-    match origin {
-        ExecutableOrigin::Unknown => None,
-        ExecutableOrigin::Image => Some("Image"),
-        ExecutableOrigin::Drift => Some("Drift"),
-        ExecutableOrigin::Writable => Some("Writable"),
-        ExecutableOrigin::Deleted => Some("Deleted"),
-        ExecutableOrigin::Memfd => Some("Memfd"),
     }
 }
 

@@ -39,7 +39,7 @@ pub fn about(object: &BeaconFinding, transition: Transition, place: &Place, now:
         // A finding ends at a time of its own; it is detected and raised once per first check-in and severity.
         Transition::Ended => name::of_event(&object_name, transition.reason(), "", &spec.when.last.0),
         Transition::Detected | Transition::Raised => {
-            name::of_event(&object_name, transition.reason(), &spec.severity, first)
+            name::of_event(&object_name, transition.reason(), spec.severity.as_str(), first)
         }
     };
     let type_ = if transition == Transition::Ended { "Normal" } else { "Warning" };

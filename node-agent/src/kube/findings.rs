@@ -298,11 +298,8 @@ impl FindingWriter {
     }
 
     fn put(&mut self, key: &str, outgoing: Outgoing) {
-        let worth = |outgoing: &Outgoing| {
-            let severities = ["Low", "Medium", "High", "Critical"];
-            let severity = severities.iter().position(|name| *name == outgoing.object.spec.severity);
-            severity.unwrap_or(0) as u64
-        };
+        let worth =
+            |outgoing: &Outgoing| outgoing.object.spec.severity.known().map_or(0, |severity| severity as u64);
         if let Err(error) = self.spool.put(key, outgoing, worth) {
             self.counters.spool_failures.inc();
             tracing::warn!(finding = key, %error, "a finding waits in memory only");

@@ -7,6 +7,8 @@
 use std::collections::BTreeMap;
 
 use beaconwatch_crds::BeaconFinding;
+use beaconwatch_crds::beacon_finding::{Severity, State};
+use beaconwatch_crds::policy_rules::Mode;
 use beaconwatch_crds::units::TimeText;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +64,7 @@ struct Totals {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Told {
     /// Highest severity told in this run of the behaviour.
-    severity: usize,
+    severity: Option<Severity>,
     /// The behaviour goes on.
     open: bool,
 }
@@ -87,9 +89,9 @@ impl Ledger {
             base: held.map(totals),
             told: held
                 .filter(|held| is_told(held))
-                .map(|held| Told { severity: rank(&held.spec.severity), open: held.spec.state != CLOSED }),
+                .map(|held| Told { severity: held.spec.severity.known(), open: is_open(held) }),
             totals: held.map(totals),
-            closed: held.is_some_and(|held| held.spec.state == CLOSED),
+            closed: held.is_some_and(|held| !is_open(held)),
             used: 0,
         };
         self.put(key, row);
@@ -98,7 +100,7 @@ impl Ledger {
     /// Adds what was before to a new state of a finding, and says what is to be told.
     pub fn enter(&mut self, key: &str, object: &mut BeaconFinding) -> Vec<Transition> {
         let mut row = self.rows.get(key).cloned().unwrap_or_default();
-        if object.spec.state == OPENED && row.closed {
+        if object.spec.state == State::Opened && row.closed {
             row.base = row.totals.take();
         }
         if let Some(base) = &row.base {
@@ -109,8 +111,8 @@ impl Ledger {
             spec.how_much.received_bytes = spec.how_much.received_bytes.saturating_add(base.received);
         }
         let transitions = transitions(row.told, object);
-        let severity = rank(&object.spec.severity);
-        let open = object.spec.state != CLOSED;
+        let severity = object.spec.severity.known();
+        let open = is_open(object);
         row.told = match row.told {
             Some(told) if told.open => Some(Told { severity: told.severity.max(severity), open }),
             _ if transitions.is_empty() => row.told,
@@ -135,18 +137,15 @@ impl Ledger {
     }
 }
 
-const OPENED: &str = "Opened";
-const CLOSED: &str = "Closed";
-const SEVERITIES: [&str; 4] = ["Low", "Medium", "High", "Critical"];
-/// Findings below are recorded, and no Event tells of them.
-const TOLD_FROM: usize = 1;
+/// Findings below are recorded, and no Event is made of them.
+const EVENTS_FROM: Severity = Severity::Medium;
 
-fn rank(severity: &str) -> usize {
-    SEVERITIES.iter().position(|name| *name == severity).unwrap_or(0)
+fn is_open(object: &BeaconFinding) -> bool {
+    object.spec.state != State::Closed
 }
 
 fn is_told(object: &BeaconFinding) -> bool {
-    object.spec.policy.mode == "Alert" && rank(&object.spec.severity) >= TOLD_FROM
+    object.spec.policy.mode == Mode::Alert && object.spec.severity.known() >= Some(EVENTS_FROM)
 }
 
 fn totals(object: &BeaconFinding) -> Totals {
@@ -159,12 +158,12 @@ fn totals(object: &BeaconFinding) -> Totals {
 }
 
 fn transitions(told: Option<Told>, object: &BeaconFinding) -> Vec<Transition> {
-    let open = object.spec.state != CLOSED;
+    let open = is_open(object);
     let mut transitions = Vec::new();
     match told.filter(|told| told.open) {
         None if is_told(object) => transitions.push(Transition::Detected),
         None => {}
-        Some(told) if is_told(object) && rank(&object.spec.severity) > told.severity => {
+        Some(told) if is_told(object) && object.spec.severity.known() > told.severity => {
             transitions.push(Transition::Raised);
         }
         Some(_) => {}
@@ -178,6 +177,8 @@ fn transitions(told: Option<Told>, object: &BeaconFinding) -> Vec<Transition> {
 
 #[cfg(test)]
 mod tests {
+    use beaconwatch_crds::one_of::ClosedSet;
+
     use super::*;
 
     /// `state severity first..last check_ins` of one finding; `restart` forgets all but the object.
@@ -192,11 +193,11 @@ mod tests {
             }
             let mut words = step.split(' ');
             let mut object = BeaconFinding::default();
-            object.spec.state = words.next().unwrap().into();
-            object.spec.severity = words.next().unwrap().into();
+            object.spec.state = State::of(words.next().unwrap()).unwrap().into();
+            object.spec.severity = Severity::of(words.next().unwrap()).unwrap().into();
             object.spec.when.first = TimeText(words.next().unwrap().into());
             object.spec.when.check_ins = words.next().unwrap().parse().unwrap();
-            object.spec.policy.mode = words.next().unwrap_or("Alert").into();
+            object.spec.policy.mode = Mode::of(words.next().unwrap_or("Alert")).unwrap().into();
             if !ledger.knows("key") {
                 ledger.learn("key", held.as_ref());
             }

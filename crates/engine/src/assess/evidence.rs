@@ -104,22 +104,22 @@ impl Term {
         Self::Period,
     ];
 
-    /// `who`, `ja4`, ...
+    /// `executable`, `ja4`, ...
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Executable => "who",
+            Self::Executable => "executable",
             Self::Ja4 => "ja4",
-            Self::NameResolution => "naming",
+            Self::NameResolution => "name-resolution",
             Self::Port => "port",
             Self::Destination => "destination",
             Self::Baseline => "baseline",
-            Self::Onset => "lag",
-            Self::ReplicaPrevalence => "population",
+            Self::Onset => "onset",
+            Self::ReplicaPrevalence => "replica-prevalence",
             Self::Timing => "timing",
             Self::Size => "size",
             Self::Balance => "balance",
-            Self::SuccessRate => "answer",
+            Self::SuccessRate => "success-rate",
             Self::DnsPayload => "dns-payload",
             Self::Reputation => "reputation",
             Self::Protocol => "protocol",

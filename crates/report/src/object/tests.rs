@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
-use beaconwatch_engine::actor::{Actor, Owner, Pod};
-use beaconwatch_engine::assess::finding::{Evidence, FindingId, ReplicaCount, RhythmKind, Term};
-use beaconwatch_engine::assess::policy::PolicyId;
-use beaconwatch_engine::observe::contact::{Bytes, Destination, Transport};
+use beaconwatch_engine::actor::{Actor, ExecutableOrigin, Owner, Pod};
+use beaconwatch_engine::assess::finding::{
+    Evidence, FindingId, FindingKind, FindingState, ReplicaCount, RhythmKind, Severity, Term,
+};
+use beaconwatch_engine::assess::policy::{self, PolicyId};
+use beaconwatch_engine::observe::contact::{Bytes, Destination, NameSource, Transport};
 use beaconwatch_engine::time::Timestamp;
 
 use super::*;
@@ -72,7 +74,7 @@ pub(crate) fn finding() -> Finding {
         }],
         recent: Vec::new(),
         policy: PolicyId { namespace: Some("payments".into()), name: "payments".into() },
-        mode: Mode::Alert,
+        mode: policy::Mode::Alert,
         lost: 0,
         replicas: Some(ReplicaCount { doing: 1, of: 6, at_least: false }),
     }
@@ -99,10 +101,10 @@ fn the_table_shows_what_people_read() {
         spec.who.workload.unwrap(),
         spec.who.executable.unwrap(),
         spec.destination.destination,
-        spec.behavior,
+        spec.behavior.to_string(),
         spec.when.every.unwrap(),
         spec.score_text,
-        spec.severity,
+        spec.severity.to_string(),
     ];
     let expect =
         ["Deployment/reports", "/tmp/.x/curl", "cdn-sync.example:443", "Beacon", "60s ±20%", "12.4", "High"];
