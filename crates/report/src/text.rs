@@ -27,7 +27,7 @@ impl Style {
 }
 
 /// Columns of the label before each picture.
-const LABEL: usize = 12;
+const LABEL: usize = 20;
 /// Widest picture.
 const PICTURE_MAX: usize = 72;
 /// Characters of the arguments that are shown; JSON lines have them all.
