@@ -148,7 +148,7 @@ pub struct Actor {
     pub cgroup: u64,
 }
 
-/// What keeps an actor's conversations apart from others': container (else source address) and executable.
+/// What separates an actor's conversations from others': container (else source address) and executable.
 /// Two processes of one executable in one container are one actor to the detectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorKey(pub Id);
@@ -161,7 +161,7 @@ impl Actor {
         ActorKey(identity::actor(self.alone(), executable))
     }
 
-    /// What tells it from others, whatever runs there: the best that is known without its pod.
+    /// What distinguishes it from others, whatever runs there: the best that is known without its pod.
     pub(crate) fn alone(&self) -> Alone<'_> {
         match (&self.container, self.cgroup) {
             (Some(container), _) => Alone::Container(container),

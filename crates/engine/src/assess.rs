@@ -1,6 +1,5 @@
 //! From what is tracked and known to a finding: gates, evidence, policy.
 
-pub(crate) mod aggregate;
 pub(crate) mod budget;
 pub(crate) mod circumstances;
 pub(crate) mod detector;

@@ -1,7 +1,7 @@
 //! State that survives a restart of the agent: conversations with their bets, and what was learned here.
 //!
 //! Sections of values ([`crate::codec`]), each under its name. The crate `beaconwatch-codec` makes a file of them and
-//! reads it back. Open findings are not in it: their conversations are, so each is told again under the same identity
+//! reads it back. Open findings are not in it: their conversations are, so each is published again under the same identity
 //! when it is judged next.
 
 use std::borrow::Cow;

@@ -29,7 +29,7 @@ pub enum BoundedTable {
     Workloads,
     /// Findings that are open.
     Findings,
-    /// Replicas that an open finding was told of.
+    /// Replicas that joined an open finding.
     FindingReplicas,
     /// Findings that an exception kept silent, so that each counts once.
     FindingsExcepted,
@@ -59,7 +59,7 @@ pub enum BoundedTable {
     Names,
     /// Workloads whose look-ups are seen.
     NamingWorkloads,
-    /// Network namespaces whose requests are remembered, to tell those that a mesh's proxy passes on.
+    /// Network namespaces whose requests are remembered, to recognise those that a mesh's proxy passes on.
     NetworkPlaces,
     /// Pods.
     Pods,

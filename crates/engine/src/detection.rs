@@ -17,7 +17,7 @@ pub use self::explain::{Candidate, Explanation, Outcome};
 pub use self::look_ahead::LOOK_AHEAD;
 use crate::bounded::{BoundedMap, FairTable};
 use crate::counters::{BoundedTable, Counters};
-use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_somebody};
+use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_unicast_peer};
 pub use crate::track::aliases::Alias;
 use crate::track::aliases::Aliases;
 use crate::track::begin;
@@ -71,7 +71,7 @@ pub struct Detection {
 
 /// Where a conversation lies, if it is still the same one.
 #[derive(Clone, Copy, Debug)]
-struct Home {
+struct SlotRef {
     slot: u32,
     key: ConversationKey,
 }
@@ -80,7 +80,7 @@ struct Home {
 #[derive(Clone, Copy, Debug)]
 struct OpenContact {
     /// Its conversation, and its aggregate; one of them at least.
-    homes: [Option<Home>; 2],
+    slots: [Option<SlotRef>; 2],
     start: Timestamp,
     /// What was counted of it already.
     counted: Option<Bytes>,
@@ -129,7 +129,7 @@ impl Detection {
         self.exceptions_used.iter().map(|((policy, name), at)| (policy, &**name, *at))
     }
 
-    /// Where policies with a budget of alarms tell from, as far as they have judged anything.
+    /// Alert thresholds in force under budgets of alarms, as far as their policies have judged anything.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
         self.know.facts().alert_thresholds()
     }
@@ -205,7 +205,7 @@ impl Detection {
     ) {
         let to = &contact.destination;
         let judged = match contact.kind {
-            ContactKind::DnsQuery(_) => is_somebody(to.address, to.transport),
+            ContactKind::DnsQuery(_) => is_unicast_peer(to.address, to.transport),
             ContactKind::Connect { .. } | ContactKind::Burst => {
                 is_judged(to.address, to.port, to.transport, contact.protocol)
             }
@@ -220,7 +220,7 @@ impl Detection {
         }
         self.watch(now);
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
-        // The node turns to pods that it runs itself: the kubelet's probes.
+        // The node contacts pods that it runs itself: nearly always the kubelet's probes.
         let to_own_pod = |address| participant.is_node && w.has_address(address);
         if contact.destination.address.is_some_and(|to| to_own_pod(to) || participant.has_address(to)) {
             self.unjudged += 1;
@@ -230,26 +230,27 @@ impl Detection {
         let (tenant, lost) = (participant.tenant, self.lost);
         let admitted = self.table.admit(key, tenant, now, || begin::begin(key, tenant, &contact, lost));
         let own = match admitted {
-            Admission::Slot(slot) => Some(Home { slot, key }),
+            Admission::Slot(slot) => Some(SlotRef { slot, key }),
             Admission::Refused => None,
         };
-        if let Some(conversation) = own.and_then(|home| self.table.get_mut(home.slot)) {
+        if let Some(conversation) = own.and_then(|slot_ref| self.table.get_mut(slot_ref.slot)) {
             core::hint::black_box(conversation.fetch());
             conversation.contact(&contact);
             if conversation.contacts.is_power_of_two() {
                 self.know.observe(Sighting::Contact(sighting(conversation, participant)));
-                self.set_apart(own, &contact, w);
+                self.review_exclusion(own, &contact, w);
             }
         }
         let aggregate = self.count_in_aggregate(now, own, &contact, w);
         if let Some(aliases) = &mut self.aliases {
-            [own, aggregate].into_iter().flatten().for_each(|home| aliases.see(home.key, &contact));
+            [own, aggregate].into_iter().flatten().for_each(|slot_ref| aliases.see(slot_ref.key, &contact));
         }
         if contact.id != 0 {
             self.expect_end([own, aggregate], tenant, &contact);
         }
-        let unlisted = own.and_then(|home| self.count_unlisted(now, home.slot, &contact, w));
-        let concerned = [own.map(|home| home.slot), unlisted, aggregate.map(|home| home.slot)];
+        let unlisted = own.and_then(|slot_ref| self.count_unlisted(now, slot_ref.slot, &contact, w));
+        let concerned =
+            [own.map(|slot_ref| slot_ref.slot), unlisted, aggregate.map(|slot_ref| slot_ref.slot)];
         for slot in concerned.into_iter().flatten() {
             self.consider(slot, now, w, out);
         }
@@ -272,8 +273,9 @@ impl Detection {
         } else {
             self.open.remove(&end.id);
         }
-        for home in open.homes.into_iter().flatten() {
-            let Some(conversation) = self.table.get_mut(home.slot).filter(|c| c.key == home.key) else {
+        for slot_ref in open.slots.into_iter().flatten() {
+            let Some(conversation) = self.table.get_mut(slot_ref.slot).filter(|c| c.key == slot_ref.key)
+            else {
                 continue;
             };
             match open.counted {
@@ -287,7 +289,7 @@ impl Detection {
             if open.connect {
                 conversation.answer(end.established);
             }
-            self.consider(home.slot, now, w, out);
+            self.consider(slot_ref.slot, now, w, out);
         }
     }
 
@@ -364,12 +366,12 @@ impl Detection {
         }
     }
 
-    fn expect_end(&mut self, homes: [Option<Home>; 2], tenant: Tenant, contact: &Contact) {
-        if homes.iter().all(Option::is_none) {
+    fn expect_end(&mut self, slots: [Option<SlotRef>; 2], tenant: Tenant, contact: &Contact) {
+        if slots.iter().all(Option::is_none) {
             return;
         }
         let connect = matches!(contact.kind, ContactKind::Connect { established: None });
-        let open = OpenContact { homes, start: contact.start, counted: contact.bytes, connect };
+        let open = OpenContact { slots, start: contact.start, counted: contact.bytes, connect };
         self.open.insert(contact.id, tenant.0.bits(), open);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::codec::newtype;
 
-/// Tells up to some 3,200 different things apart; there it saturates.
+/// Distinguishes up to some 3,200 different things; there it saturates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DistinctCount([u64; 8]);
 newtype!(DistinctCount);

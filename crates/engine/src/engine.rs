@@ -192,7 +192,7 @@ impl Engine {
         self.detection.exceptions_used()
     }
 
-    /// Where policies with a budget of alarms tell from, as far as they have judged anything.
+    /// Alert thresholds in force under budgets of alarms, as far as their policies have judged anything.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
         self.detection.alert_thresholds()
     }
@@ -235,7 +235,7 @@ impl Engine {
         self.detection.merge(delta);
     }
 
-    /// What all saw, as far as deltas have told it, this engine's own included; `None` without an exchange.
+    /// What all saw, as far as deltas have said it, this engine's own included; `None` without an exchange.
     #[must_use]
     pub fn merged(&self) -> Option<&Merged> {
         self.detection.merged()

@@ -134,7 +134,7 @@ pub(crate) fn destination(asked_for: bool, name: Option<&str>, address: Option<I
     shared(&message)
 }
 
-/// What a baseline knows: this workload's executable turns to destinations of this class.
+/// What a baseline knows: this workload's executable contacts destinations of this class.
 pub(crate) fn signature(workload: Id, executable: Option<Id>, class: Class<'_>) -> Id {
     let mut message = Message::of(domain::SIGNATURE);
     message.identity(Some(workload));
@@ -185,7 +185,7 @@ pub fn event(object: &str, change: &str, severity: &str, first_seen: &str) -> Id
     shared(&message)
 }
 
-/// What keeps an actor's conversations apart from others'.
+/// What separates an actor's conversations from others'.
 pub(crate) fn scope_of_actor(secret: Secret, actor: Id) -> Id {
     let mut message = Message::of(domain::SCOPE);
     message.identity(Some(Id::from_bytes(secret.0)));

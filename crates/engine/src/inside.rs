@@ -79,7 +79,7 @@ const fn bits(address: IpAddr) -> u8 {
     }
 }
 
-/// Networks that count; a range of pods is hardly told by more.
+/// Networks that count; a range of pods is rarely named by more.
 const NETWORKS_MAX: usize = 1024;
 /// What a pod's public address shows: the smallest network that is routed on the Internet, or one link.
 const SHOWN_BY_POD: (u8, u8) = (24, 64);

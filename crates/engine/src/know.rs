@@ -126,7 +126,7 @@ impl Know {
         }
     }
 
-    /// What all saw, as far as deltas have told it; `None` without an exchange.
+    /// What all saw, as far as deltas have said it; `None` without an exchange.
     pub(crate) fn merged(&self) -> Option<&Merged> {
         self.exchange.as_ref().map(|exchange| &exchange.merged)
     }

@@ -9,7 +9,7 @@ use crate::codec::fields;
 pub struct Limits {
     /// Conversations in all.
     pub conversations_max: usize,
-    /// Conversations of one workload (container, or source address). Of the rest, what turns to destinations outside
+    /// Conversations of one workload (container, or source address). Of the rest, what contacts destinations outside
     /// is counted in the aggregate of its executable.
     pub conversations_per_workload_max: usize,
     /// Conversations that nothing was heard of for this long are forgotten.
@@ -107,7 +107,7 @@ impl Limits {
         self.findings_open_max
     }
 
-    /// Replicas that one open finding is told of.
+    /// Replicas that join one open finding.
     pub(crate) const fn finding_replicas_max(&self) -> usize {
         if self.findings_open_max < 1024 { self.findings_open_max } else { 1024 }
     }

@@ -1,6 +1,6 @@
 //! The few special functions that detection needs, in single precision.
 //!
-//! Accuracy is a few parts in a million, which is far below what the bets can tell apart.
+//! Accuracy is a few parts in a million, which is far below what the bets can distinguish.
 
 /// e to the x, to seven digits, in a few operations that a compiler can do on many numbers at once.
 #[must_use]

@@ -24,7 +24,7 @@ pub enum Step {
 
 /// Runs until the source ends, then closes every open finding. Returns the time of the end.
 ///
-/// `next` is asked for the next step and is told when the engine wants to be called at the latest. `tap` sees
+/// `next` is asked for the next step and learns when the engine wants to be called at the latest. `tap` sees
 /// each input before the engine takes it, with the time that the engine will give it: what a recording stores.
 /// `found` gets every finding state, and the engine is shown to `look` after each step (for metrics and
 /// checkpoints).

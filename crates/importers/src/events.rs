@@ -174,7 +174,8 @@ fn contact(
     // A log that does not know names at all has no server names either.
     let nameless = protocol == AppProtocol::Tls && sni.is_none() && server_name.is_some();
     let indicated = Indicated { sni: sni.as_ref(), nameless, ..Indicated::default() };
-    let (mut destination, mut naming) = naming::told(to, &indicated, server_name.as_ref(), row.has_naming());
+    let (mut destination, mut naming) =
+        naming::name_from_log(to, &indicated, server_name.as_ref(), row.has_naming());
     let kind = match row.get(Field::Event) {
         Some(b"connect") => {
             ContactKind::Connect { established: row.get(Field::Established).and_then(boolean) }

@@ -109,7 +109,7 @@ impl HubbleReader {
         let actor = self.actor(source, &flow.source);
         let name = flow.destination_names.first().and_then(|name| value::host_name(name.as_bytes()));
         let target = nameless(Some(destination), port, transport);
-        let (target, naming) = naming::told(target, &Indicated::default(), name.as_ref(), false);
+        let (target, naming) = naming::name_from_log(target, &Indicated::default(), name.as_ref(), false);
         let established = (flow.verdict == "DROPPED").then_some(false);
         let mut contact = bare_contact(time, actor, target, ContactKind::Connect { established });
         contact.naming = naming;

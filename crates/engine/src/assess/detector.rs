@@ -1,6 +1,7 @@
 //! The detectors, in order. Each says whether its gate is open for a conversation; the first that is decides
 //! the kind of the finding. Whether a finding is made is decided by the evidence, under the policy.
 
+pub(crate) mod aggregate;
 pub(crate) mod balance;
 pub(crate) mod beacon;
 pub(crate) mod dns;
@@ -9,7 +10,6 @@ pub(crate) mod irc;
 pub(crate) mod long_connection;
 pub(crate) mod ports;
 pub(crate) mod retries;
-pub(crate) mod spread;
 
 use core::time::Duration;
 
@@ -58,8 +58,8 @@ pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option
     if c.dns.is_some() {
         return dns();
     }
-    if let Some(moving) = &c.spread {
-        let knobs = on.beacon.as_ref().filter(|knobs| spread::gate(c, moving, knobs, lasting));
+    if let Some(moving) = &c.aggregate {
+        let knobs = on.beacon.as_ref().filter(|knobs| aggregate::gate(c, moving, knobs, lasting));
         return knobs.map(|_| FindingKind::Beacon);
     }
     irc().or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)

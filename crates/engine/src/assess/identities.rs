@@ -23,7 +23,7 @@ pub(crate) fn sighting(c: &Conversation, participant: &Participant) -> Seen {
         workload: participant.workload,
         replica: participant.replica,
         signature,
-        destination: match c.spread {
+        destination: match c.aggregate {
             // Nobody else's.
             Some(_) => DestinationKey(signature.0),
             None => destination(c),
@@ -37,7 +37,7 @@ fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
     let port = if c.dns.is_some() { DNS_PORT } else { to.port };
     let inside = participant.in_cluster.then_some(&*participant.inside);
     let place = Place { port, transport: to.transport, inside };
-    let class = match c.spread {
+    let class = match c.aggregate {
         Some(_) => Class::Aggregate,
         None => destination_class(to.name.as_deref(), to.address, place),
     };

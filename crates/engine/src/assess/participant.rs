@@ -30,7 +30,7 @@ pub(crate) struct Participant {
     pub(crate) executable: Option<ExecutableKey>,
     /// Belongs to a job.
     pub(crate) is_job: bool,
-    /// What keeps its conversations apart: the actor, or workload and executable for jobs.
+    /// What separates its conversations from others': the actor, or workload and executable for jobs.
     pub(crate) scope: Id,
     /// Of the aggregate of its executable.
     pub(crate) aggregate: ConversationKey,
@@ -73,7 +73,7 @@ impl Participants {
         self.known.usage()
     }
 
-    /// The secret that keeps conversations apart.
+    /// The secret that separates conversations.
     pub(crate) fn secret(&self) -> Secret {
         self.secret
     }

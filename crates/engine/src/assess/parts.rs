@@ -1,7 +1,7 @@
 //! Conversations that are judged with others: look-ups with the connections that they are made for, an aggregate by its
 //! parts.
 
-use crate::assess::aggregate::is_explained;
+use crate::assess::detector::aggregate::is_explained;
 use crate::assess::finding::FindingKind;
 use crate::assess::participant::{Participant, tenant_of};
 use crate::track::conversation::Conversation;
@@ -12,7 +12,7 @@ const PART_MORE: u32 = 8;
 
 /// Whether conversations of which the gate of this kind is open may be judged with others.
 pub(crate) fn may_be_part_of_others(c: &Conversation, kind: FindingKind) -> bool {
-    kind == FindingKind::DnsBeacon || c.spread.is_some()
+    kind == FindingKind::DnsBeacon || c.aggregate.is_some()
 }
 
 /// Up to how many contacts what `c` shows is judged elsewhere, if it is: look-ups with the connections that they are
@@ -27,7 +27,7 @@ pub(crate) fn part_of_others_until(
     let exactly = if kind == FindingKind::DnsBeacon {
         Some(explained_until(table, c, participant)).filter(|until| c.contacts <= *until)
     } else {
-        (c.spread.is_some() && is_explained(table, c, participant)).then_some(c.contacts)
+        (c.aggregate.is_some() && is_explained(table, c, participant)).then_some(c.contacts)
     };
     exactly.map(|until| until.max(c.contacts.saturating_add(c.contacts / PART_MORE)))
 }

@@ -1,9 +1,9 @@
 //! The aggregate of an executable: one conversation for all its connections to destinations outside that are not
 //! known here, and for those that its share of the table has no room for.
 
-use super::{Detection, Home};
-use crate::assess::aggregate::is_counted;
-use crate::assess::detector::spread;
+use super::{Detection, SlotRef};
+use crate::assess::detector::aggregate;
+use crate::assess::detector::aggregate::is_counted;
 use crate::assess::identities::sighting;
 use crate::know::{BaselineState, Sighting};
 use crate::observe::contact::{Contact, ContactKind};
@@ -14,36 +14,36 @@ use crate::track::table::Admission;
 
 impl Detection {
     /// Looks again whether the contacts of a conversation are counted in its aggregate.
-    pub(super) fn set_apart(&mut self, own: Option<Home>, contact: &Contact, w: &Workloads) {
+    pub(super) fn review_exclusion(&mut self, own: Option<SlotRef>, contact: &Contact, w: &Workloads) {
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let Some((own, c)) = own.and_then(|own| Some((own, self.table.get(own.slot)?))) else { return };
         let aggregate = || {
             let slot = self.table.slot_of(participant.aggregate)?;
             self.table.get(slot)
         };
-        let apart = c.dns.is_some()
+        let excluded = c.dns.is_some()
             || !is_counted(contact, participant)
             || self.know.facts().baseline(&sighting(c, participant)) == BaselineState::Known
-            || spread::goes_its_own_way(c, aggregate());
+            || aggregate::is_excluded(c, aggregate());
         if let Some(c) = self.table.get_mut(own.slot) {
-            c.apart = apart;
-            if c.contacts == 1 && !apart {
+            c.excluded = excluded;
+            if c.contacts == 1 && !excluded {
                 self.participants.count_destination(contact.actor_key);
             }
         }
     }
 
-    /// Counts a connection in the aggregate of its executable, unless its own conversation stands apart. Returns where
+    /// Counts a connection in the aggregate of its executable, unless its own conversation is excluded from it. Returns where
     /// the aggregate lies.
     pub(super) fn count_in_aggregate(
         &mut self,
         now: Timestamp,
-        own: Option<Home>,
+        own: Option<SlotRef>,
         contact: &Contact,
         w: &Workloads,
-    ) -> Option<Home> {
-        let own = own.and_then(|home| self.table.get(home.slot));
-        if own.is_some_and(|c| c.apart) || !matches!(contact.kind, ContactKind::Connect { .. }) {
+    ) -> Option<SlotRef> {
+        let own = own.and_then(|slot_ref| self.table.get(slot_ref.slot));
+        if own.is_some_and(|c| c.excluded) || !matches!(contact.kind, ContactKind::Connect { .. }) {
             return None;
         }
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
@@ -51,9 +51,9 @@ impl Detection {
             return None;
         }
         let key = participant.aggregate;
-        // Most executables turn to one or two: they need none. What a job does, each of its pods has only begun.
+        // Most executables contact one or two: they need none. What a job does, each of its pods has only begun.
         let many =
-            participant.destinations >= spread::DESTINATIONS_MIN || participant.is_job || own.is_none();
+            participant.destinations >= aggregate::DESTINATIONS_MIN || participant.is_job || own.is_none();
         if !many && self.table.slot_of(key).is_none() {
             return None;
         }
@@ -65,6 +65,6 @@ impl Detection {
         if c.contacts.is_power_of_two() {
             self.know.observe(Sighting::Contact(sighting(c, participant)));
         }
-        Some(Home { slot, key })
+        Some(SlotRef { slot, key })
     }
 }

@@ -79,7 +79,7 @@ fn container_name(c: &Conversation, pod: Option<&Pod>) -> Option<Box<str>> {
 pub(super) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
     let c = about.conversation;
     let destination = match (kind, &c.destination.name) {
-        _ if let Some(spread) = &c.spread => detector::spread::destinations_text(spread),
+        _ if let Some(spread) = &c.aggregate => detector::aggregate::destinations_text(spread),
         (FindingKind::DnsBeacon | FindingKind::DnsTunnel, Some(name)) => name.to_string(),
         (FindingKind::DnsBeacon | FindingKind::DnsTunnel, None) => {
             format!("no registered domain (of {})", detector::destination_text(&c.destination))

@@ -42,15 +42,15 @@ impl Detection {
     /// Something changed about a conversation: profiles and judges it if it is time.
     pub(super) fn consider(&mut self, slot: u32, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         let Some(c) = self.table.get(slot) else { return };
-        let judged = &c.judged;
-        let doubled = c.contacts >= PROFILE_CONTACTS && c.contacts >= judged.profiled_at.saturating_mul(2);
-        if doubled || (judged.profiled_at > 0 && now.secs_since(judged.profiled) >= PROFILE_SECS) {
+        let last = &c.last_assessment;
+        let doubled = c.contacts >= PROFILE_CONTACTS && c.contacts >= last.profiled_at.saturating_mul(2);
+        if doubled || (last.profiled_at > 0 && now.secs_since(last.profiled) >= PROFILE_SECS) {
             self.profile(slot, now, w);
         }
         let Some(c) = self.table.get(slot) else { return };
-        let far = c.judged.finding.is_none() && c.judged.score < FAR_BELOW;
+        let far = c.last_assessment.finding.is_none() && c.last_assessment.score < FAR_BELOW;
         let pause = if far { JUDGE_FAR_SECS } else { JUDGE_SECS };
-        if c.judged.at.is_none_or(|at| now.secs_since(at) >= pause) {
+        if c.last_assessment.at.is_none_or(|at| now.secs_since(at) >= pause) {
             self.judge(slot, now, None, w, out);
         }
     }
@@ -58,8 +58,8 @@ impl Detection {
     /// Counts a conversation among what the cluster does.
     fn profile(&mut self, slot: u32, now: Timestamp, w: &Workloads) {
         let Some(c) = self.table.get_mut(slot) else { return };
-        c.judged.profiled_at = c.contacts;
-        c.judged.profiled = now;
+        c.last_assessment.profiled_at = c.contacts;
+        c.last_assessment.profiled = now;
         let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
         let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
         let seen = sighting(c, participant);
@@ -79,7 +79,7 @@ impl Detection {
             workload: seen.workload,
             signature: seen.signature,
             // An aggregate counts what its parts have counted.
-            profile: about.conversation.spread.is_none().then(|| levels.profile(scope)),
+            profile: about.conversation.aggregate.is_none().then(|| levels.profile(scope)),
             score_without_novelty: assessment.score_without_novelty,
         };
         self.know.observe(Sighting::Profile(profiled));
@@ -100,7 +100,7 @@ impl Detection {
         let Some(policy) = participant.policy.and_then(|index| self.policies.policies.get(index)) else {
             return;
         };
-        let open = c.judged.finding;
+        let open = c.last_assessment.finding;
         let kind = open.and_then(|id| self.findings.get_mut(id)).map_or(gate, |open| open.told.kind);
         let seen = sighting(c, participant);
         let watched_since = self.watched.map_or(now, |(first, _)| first);
@@ -113,9 +113,9 @@ impl Detection {
         let about = surroundings.about(c, participant, Some(policy), &seen, Some(kind));
         let rates = surroundings.facts.usual(seen.signature);
         let mut assessment = weigh(Levels::of(&about), about.scope, rates);
-        let mean = match c.judged.at {
+        let mean = match c.last_assessment.at {
             None => assessment.score,
-            Some(_) => c.judged.mean + MEMORY * (assessment.score - c.judged.mean),
+            Some(_) => c.last_assessment.mean + MEMORY * (assessment.score - c.last_assessment.mean),
         };
         assessment.score = assessment.score.min(mean);
         let id = open.unwrap_or_else(|| finding_id(c, participant, kind));
@@ -148,9 +148,9 @@ impl Detection {
             (excepted, compose(&about, &composition, self.limits.finding_check_ins_max))
         });
         if let Some(c) = self.table.get_mut(slot) {
-            c.judged.at = Some(now);
-            c.judged.score = assessment.score;
-            c.judged.mean = mean;
+            c.last_assessment.at = Some(now);
+            c.last_assessment.score = assessment.score;
+            c.last_assessment.mean = mean;
         }
         match finding {
             Some((Some(exception), _)) => {
@@ -172,11 +172,11 @@ impl Detection {
         if !may_be_part_of_others(c, gate) {
             return Some(gate);
         }
-        if input_secs.is_none() && c.contacts <= c.judged.explained_until {
+        if input_secs.is_none() && c.contacts <= c.last_assessment.explained_until {
             return None;
         }
         let Some(until) = part_of_others_until(&self.table, c, gate, participant) else { return Some(gate) };
-        self.table.get_mut(slot)?.judged.explained_until = until;
+        self.table.get_mut(slot)?.last_assessment.explained_until = until;
         None
     }
 
@@ -187,7 +187,7 @@ impl Detection {
         let idle_secs = self.limits.finding_idle.as_secs_f64().max(10.0 * f64::from(beacon::period(c)));
         let joins = self.findings.join(id, replica);
         if let Some(open) = self.findings.get_mut(id) {
-            if c.judged.finding.replace(id).is_none() {
+            if c.last_assessment.finding.replace(id).is_none() {
                 open.slots.insert(slot, ());
             }
             open.last = open.last.max(c.last);
@@ -212,7 +212,7 @@ impl Detection {
         open.slots.insert(slot, ());
         let due = c.last + core::time::Duration::from_secs_f64(idle_secs);
         if self.findings.open(id, open) {
-            c.judged.finding = Some(id);
+            c.last_assessment.finding = Some(id);
             self.findings.join(id, replica);
             self.timers.set(due.max(now), Deadline::FindingIdle(id));
             self.put(finding, out);
@@ -229,7 +229,7 @@ impl Detection {
         out: &mut VecDeque<Finding>,
     ) {
         if let Some(c) = self.table.get_mut(slot) {
-            c.judged.finding = None;
+            c.last_assessment.finding = None;
         }
         self.findings.except(id);
         self.close(id, now, w, out);
@@ -261,15 +261,15 @@ impl Detection {
             let closed = self.closed(open, now, w);
             self.put(closed, out);
         }
-        self.table.iter_mut().for_each(|c| c.judged.finding = None);
+        self.table.iter_mut().for_each(|c| c.last_assessment.finding = None);
     }
 
     fn close(&mut self, id: FindingId, now: Timestamp, w: &Workloads, out: &mut VecDeque<Finding>) {
         let Some(open) = self.findings.close(id) else { return };
         self.timers.cancel(Deadline::FindingIdle(id));
         for slot in open.slots.keys() {
-            if let Some(c) = self.table.get_mut(*slot).filter(|c| c.judged.finding == Some(id)) {
-                c.judged.finding = None;
+            if let Some(c) = self.table.get_mut(*slot).filter(|c| c.last_assessment.finding == Some(id)) {
+                c.last_assessment.finding = None;
             }
         }
         let closed = self.closed(open, now, w);

@@ -31,7 +31,7 @@ impl Detection {
     }
 
     /// Reads them into a detection that has seen nothing yet. What finds no room within the bounds in force is left
-    /// out, as is what this version no longer has: both are told.
+    /// out, as is what this version no longer has: both are reported.
     pub(crate) fn restore(&mut self, from: &Checkpoint) -> Result<Dropped, CheckpointError> {
         let mut dropped = Dropped::default();
         if let Some(secret) = from.read(SECRET, &mut dropped, Coded::take)? {
@@ -57,9 +57,9 @@ impl Detection {
         let written = conversations.len();
         for mut conversation in conversations {
             let (key, tenant, last) = (conversation.key, conversation.tenant, conversation.last);
-            conversation.judged.finding = None;
-            // What was open is told anew: the pause of what showed little would keep it silent for minutes.
-            conversation.judged.at = conversation.judged.at.map(|_| Timestamp::ZERO);
+            conversation.last_assessment.finding = None;
+            // What was open is published again: the pause of what showed little would keep it silent for minutes.
+            conversation.last_assessment.at = conversation.last_assessment.at.map(|_| Timestamp::ZERO);
             conversation.lost_before = self.lost;
             match self.table.admit(key, tenant, last, || conversation) {
                 Admission::Slot(_) | Admission::Refused => {}

@@ -19,10 +19,12 @@ impl Detection {
         self.timers.set(now + EVERY, Deadline::Sweep);
         let mut long: Vec<u32> = Vec::new();
         for open in self.open.values().filter(|open| open.counted.is_none()) {
-            for home in open.homes.into_iter().flatten() {
-                if let Some(conversation) = self.table.get_mut(home.slot).filter(|c| c.key == home.key) {
+            for slot_ref in open.slots.into_iter().flatten() {
+                if let Some(conversation) =
+                    self.table.get_mut(slot_ref.slot).filter(|c| c.key == slot_ref.key)
+                {
                     conversation.longest = conversation.longest.max(now.since(open.start).as_secs_f32());
-                    long.push(home.slot);
+                    long.push(slot_ref.slot);
                 }
             }
         }
@@ -39,14 +41,14 @@ impl Detection {
         let day = now.as_nanos() / (86_400 * 1_000_000_000);
         if day != self.day {
             self.day = day;
-            self.table.iter_mut().for_each(Conversation::forgive);
+            self.table.iter_mut().for_each(Conversation::decay_restarts);
             let policies = &self.policies.policies;
             self.know.forget(now, |id| policies.iter().any(|policy| policy.id == *id));
         }
     }
 
     fn is_idle(&self, conversation: &Conversation, now: Timestamp) -> bool {
-        if conversation.judged.finding.is_some() {
+        if conversation.last_assessment.finding.is_some() {
             return false;
         }
         let quiet = now.secs_since(conversation.last);

@@ -92,7 +92,7 @@ impl Full {
         self.detection.table.iter().any(|(_, c)| {
             let lasting = Lasting { span_secs: c.span_secs(), input_secs: None };
             c.contacts >= contacts
-                && c.spread.is_some() == aggregate
+                && c.aggregate.is_some() == aggregate
                 && detector::gate(c, &policy.detectors, lasting) == Some(kind)
         })
     }

@@ -1,7 +1,7 @@
 //! How many workloads contact a destination.
 //!
 //! What only one workload contacts is in that workload's share, so that its flood costs itself only. What several
-//! contact is kept apart: nobody's share pays for it, and nobody's flood makes it forgotten.
+//! contact is kept separately: nobody's share pays for it, and nobody's flood makes it forgotten.
 
 use core::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::keys::ReplicaKey;
 /// Replicas of today and yesterday.
 ///
 /// Of more than [`ReplicaSet::MAX`] those with the lowest keys are kept. Keys are hashes, so they are a fair sample of
-/// all; and whoever is told of the same replicas, in whatever order and however often, keeps the same ones, so that
+/// all; and whoever hears of the same replicas, in whatever order and however often, keeps the same ones, so that
 /// two sets can be merged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplicaSet {
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!((set.at_least(), known), (ReplicaSet::MAX, ReplicaSet::MAX));
         assert!((0..500).all(|n| set.does(key(n)) != Some(false)));
         let others: Vec<_> = (500..1000).filter_map(|n| set.does(key(n))).collect();
-        assert!(!others.is_empty() && others.iter().all(|does| !does), "the sample tells them apart");
+        assert!(!others.is_empty() && others.iter().all(|does| !does), "the sample distinguishes them");
     }
 
     #[test]

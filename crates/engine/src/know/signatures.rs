@@ -261,7 +261,7 @@ impl Signatures {
                 learned.dropped.note("destinations", 1);
             }
         }
-        // Counted anew: of what was left out or is damaged, less may be held than was written.
+        // Counted again: of what was left out or is damaged, less may be held than was written.
         let mut held: Map<WorkloadKey, (u32, u32)> = Map::default();
         for signature in self.signatures.values() {
             let (signatures, known) = held.entry(signature.workload).or_default();

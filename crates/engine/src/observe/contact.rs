@@ -1,4 +1,4 @@
-//! A contact: one time that an actor turned to a destination. The unit that detectors count.
+//! A contact: one time that an actor contacted a destination. The unit that detectors count.
 //!
 //! Live and pcap contacts are made by [`crate::observe::session`] from socket events and payload; log importers (Zeek,
 //! flow logs, recorded events) make them directly, since their rows are already understood.
@@ -92,15 +92,15 @@ pub struct DnsQuestion {
 #[must_use]
 pub fn is_judged(address: Option<IpAddr>, port: u16, transport: Transport, protocol: AppProtocol) -> bool {
     let resolver = protocol == AppProtocol::Dns && port == 53;
-    is_somebody(address, transport) && !resolver
+    is_unicast_peer(address, transport) && !resolver
 }
 
 /// Whether there can be somebody who answers. Multicast, broadcast and unspecified destinations are nobody's home, and
 /// ICMP is no call: an address that is "called" in a message about unreachable ports is not.
-pub(crate) fn is_somebody(address: Option<IpAddr>, transport: Transport) -> bool {
+pub(crate) fn is_unicast_peer(address: Option<IpAddr>, transport: Transport) -> bool {
     let nobody = match address {
         Some(IpAddr::V4(v4)) => {
-            // In private networks the last address is, as good as always, everybody.
+            // In private networks the last address is, nearly always, everybody.
             let everybody = transport == Transport::Udp
                 && (v4.is_private() || v4.is_link_local())
                 && v4.octets().last() == Some(&255);

@@ -54,7 +54,7 @@ pub enum Event {
         /// Which.
         pid: u32,
     },
-    /// A socket turned to a peer (connect, or the first datagram to it), or was accepted.
+    /// A socket was connected to a peer (by connect, or by the first datagram to it), or was accepted.
     SocketOpened(Box<SocketOpened>),
     /// Payload was seen on a socket: the first packets of each direction.
     Payload(Payload),
@@ -122,7 +122,7 @@ pub struct ProcessStarted {
     pub snapshot: bool,
 }
 
-/// A socket turned to a peer.
+/// A socket with its peer.
 #[derive(Clone, Debug)]
 pub struct SocketOpened {
     /// Which.

@@ -9,4 +9,4 @@ mod look_ups;
 mod rule;
 
 pub use look_ups::{Client, ClientKey, LookUps};
-pub use rule::{Asked, Indicated, told};
+pub use rule::{Asked, Indicated, name_from_log};

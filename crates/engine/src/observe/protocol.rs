@@ -63,7 +63,7 @@ pub enum Detail {
     Full,
 }
 
-/// An application protocol, as far as it was told apart.
+/// An application protocol, as far as it was recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum AppProtocol {
     /// Nothing recognised (yet).

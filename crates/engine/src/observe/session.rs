@@ -10,14 +10,14 @@
 //! (unless [`Limits::loopback_contacts`]; questions to a resolver on loopback are), and sockets that were open before
 //! the start (their bursts are). Nor are those of a proxy that passes on what a program of its pod asked for.
 //!
-//! No detection here: what leaves is who turned to whom, when, under which name, and how much was moved.
+//! No detection here: what leaves is who contacted whom, when, under which name, and how much was moved.
 
 mod attribution;
 pub mod cgroup;
 mod cgroups;
-mod clues;
 mod context;
 mod flow;
+mod flow_metadata;
 mod origin;
 mod originator;
 mod output;

@@ -2,15 +2,15 @@
 //!
 //! It only accumulates. What it means is judged elsewhere.
 
+mod aggregate;
 mod fetch;
-mod judged;
-mod spread;
+mod last_assessment;
 mod trackers;
 
 use std::sync::Arc;
 
-pub(crate) use judged::Judged;
-pub(crate) use spread::Spread;
+pub(crate) use aggregate::Aggregate;
+pub(crate) use last_assessment::LastAssessment;
 use trackers::TrackerKind;
 
 use crate::actor::{Actor, ActorKey};
@@ -52,7 +52,7 @@ pub(crate) struct Conversation {
     naming_votes: u8,
     pub(crate) ja4_odd: Option<bool>,
     /// Its contacts are not counted in the aggregate of its executable.
-    pub(crate) apart: bool,
+    pub(crate) excluded: bool,
     /// Of the destination only a name is known so far.
     address_wanted: bool,
     pub(crate) size: SizeBet,
@@ -61,11 +61,11 @@ pub(crate) struct Conversation {
     /// Longest connection, seconds.
     pub(crate) longest: f32,
     /// The last judgement.
-    pub(crate) judged: Judged,
+    pub(crate) last_assessment: LastAssessment,
     /// Only with DNS questions.
     pub(crate) dns: Option<Box<DnsVolume>>,
     /// Only of an aggregate: where its check-ins go.
-    pub(crate) spread: Option<Box<Spread>>,
+    pub(crate) aggregate: Option<Box<Aggregate>>,
     pub(crate) sessions: Tracker,
     pub(crate) visits: Tracker,
     /// Only once it differs from that of the sessions, and had an event.
@@ -97,15 +97,15 @@ fields!(Conversation {
     naming,
     naming_votes,
     ja4_odd,
-    apart,
+    excluded,
     address_wanted,
     size,
     sent_class,
     received_class,
     longest,
-    judged,
+    last_assessment,
     dns,
-    spread,
+    aggregate,
     sessions,
     visits,
     modal,
@@ -138,15 +138,15 @@ impl Conversation {
             naming: Naming::Unknown,
             naming_votes: 0,
             ja4_odd: None,
-            apart: false,
+            excluded: false,
             address_wanted: contact.destination.address.is_none(),
             size: SizeBet::default(),
             sent_class: Modal::default(),
             received_class: Modal::default(),
             longest: 0.0,
-            judged: Judged::default(),
+            last_assessment: LastAssessment::default(),
             dns: None,
-            spread: None,
+            aggregate: None,
             sessions: Tracker::default(),
             visits: Tracker::default(),
             modal: None,
@@ -171,18 +171,18 @@ impl Conversation {
         aggregate.destination.address = None;
         aggregate.destination.name = None;
         aggregate.destination.name_source = None;
-        aggregate.spread = Some(Box::new(Spread::begin(contact)));
+        aggregate.aggregate = Some(Box::new(Aggregate::begin(contact)));
         aggregate
     }
 
     /// Where it went last.
     pub(crate) fn latest_destination(&self) -> &Destination {
-        self.spread.as_ref().map_or(&self.destination, |spread| &spread.latest)
+        self.aggregate.as_ref().map_or(&self.destination, |aggregate| &aggregate.latest)
     }
 
     /// How many destinations: 1, unless it is an aggregate.
     pub(crate) fn destinations(&self) -> u32 {
-        self.spread.as_ref().map_or(1, |spread| spread.destinations().max(1))
+        self.aggregate.as_ref().map_or(1, |aggregate| aggregate.destinations().max(1))
     }
 
     /// Takes a contact.
@@ -195,8 +195,8 @@ impl Conversation {
             self.actor = Arc::clone(&contact.actor);
         }
         // A name may stand for many addresses: the first one stays, so that a finding does not wander.
-        if let Some(spread) = &mut self.spread {
-            spread.contact(self.key, contact);
+        if let Some(aggregate) = &mut self.aggregate {
+            aggregate.contact(self.key, contact);
             if self.destination.port != contact.destination.port {
                 self.destination.port = 0;
             }
@@ -285,8 +285,8 @@ impl Conversation {
     /// How much it would cost to forget this, for eviction: evidence in bits.
     pub(crate) fn worth(&self) -> f32 {
         let dns = self.dns.as_ref().map_or(0.0, |dns| (dns.information(self.last) / 100.0).min(64.0));
-        let finding = if self.judged.finding.is_some() { 1000.0 } else { 0.0 };
-        let aggregate = if self.spread.is_some() { 4.0 } else { 0.0 };
+        let finding = if self.last_assessment.finding.is_some() { 1000.0 } else { 0.0 };
+        let aggregate = if self.aggregate.is_some() { 4.0 } else { 0.0 };
         self.rhythm_bits.max(self.size.evidence()).max(dns).max(aggregate) + finding
     }
 

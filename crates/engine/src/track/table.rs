@@ -1,7 +1,7 @@
 //! The bounded table of conversations.
 //!
 //! Each tenant has a share of it. At its share a newcomer may only push out a conversation of the same
-//! tenant, the one with the least evidence, and only after it was turned to more often than that one: a
+//! tenant, the one with the least evidence, and only after it was contacted more often than that one: a
 //! flood of destinations that are used once changes nothing. When the whole table is full, the tenant that
 //! holds most gives way. So nobody can push out what another one does.
 
@@ -37,7 +37,7 @@ pub(crate) struct Table {
     /// Who holds most.
     ranking: Ranking<Tenant>,
     /// Where the search for idle conversations goes on.
-    hand: Slot,
+    clock_hand: Slot,
     evicted: u64,
     refused: u64,
 }
@@ -47,25 +47,25 @@ pub(crate) struct Table {
 struct Share {
     slots: Vec<Slot>,
     /// Where the next search for what gives way begins, among the slots.
-    hand: usize,
+    clock_hand: usize,
     /// How often refused keys came, by hash; halved now and then. Only made when the share is full.
-    knocks: Option<Box<Knocks>>,
+    attempts: Option<Box<AdmissionSketch>>,
 }
 
 /// A count-min sketch of two rows.
 #[derive(Debug)]
-struct Knocks {
+struct AdmissionSketch {
     rows: [[u8; Self::ROW]; 2],
     total: u16,
 }
 
-impl Knocks {
+impl AdmissionSketch {
     const ROW: usize = 512;
-    /// Everything is halved after this many knocks.
+    /// Everything is halved after this many attempts.
     const MEMORY: u16 = 256;
 
-    /// Counts one more knock of a key and returns how many there were.
-    fn knock(&mut self, key: ConversationKey) -> u32 {
+    /// Counts one more attempt of a key and returns how many there were.
+    fn attempt(&mut self, key: ConversationKey) -> u32 {
         self.total += 1;
         if self.total > Self::MEMORY {
             self.total = 0;
@@ -96,7 +96,7 @@ impl Table {
             by_key: Places::default(),
             shares: Index::default(),
             ranking: Ranking::default(),
-            hand: 0,
+            clock_hand: 0,
             evicted: 0,
             refused: 0,
         }
@@ -200,21 +200,22 @@ impl Table {
             return self.evict_idle(now);
         }
         let Some(share) = self.shares.get_mut(&tenant) else { return false };
-        let knocks =
-            share.knocks.get_or_insert_with(|| Box::new(Knocks { rows: [[0; Knocks::ROW]; 2], total: 0 }));
-        let knocks = knocks.knock(key);
-        knocks > 1 && self.evict_least(tenant, knocks, now)
+        let attempts = share.attempts.get_or_insert_with(|| {
+            Box::new(AdmissionSketch { rows: [[0; AdmissionSketch::ROW]; 2], total: 0 })
+        });
+        let attempts = attempts.attempt(key);
+        attempts > 1 && self.evict_least(tenant, attempts, now)
     }
 
     /// Of the conversations of `tenant` (of a large share: the next [`SAMPLE`]), evicts the one with the least
-    /// evidence, then fewest contacts, then the oldest, if it was turned to less often than `knocks` (or is idle) and
+    /// evidence, then fewest contacts, then the oldest, if it was contacted less often than `attempts` (or is idle) and
     /// nothing stands on it.
-    fn evict_least(&mut self, tenant: Tenant, knocks: u32, now: Timestamp) -> bool {
+    fn evict_least(&mut self, tenant: Tenant, attempts: u32, now: Timestamp) -> bool {
         let Some(share) = self.shares.get_mut(&tenant) else { return false };
         let held = share.slots.len();
         let looked_at = if held <= WHOLE_SHARE { held } else { SAMPLE };
-        let from = share.hand % held.max(1);
-        share.hand = from + looked_at;
+        let from = share.clock_hand % held.max(1);
+        share.clock_hand = from + looked_at;
         let Some(share) = self.shares.get(&tenant) else { return false };
         let next = share.slots.iter().cycle().skip(from).take(looked_at);
         let held = next.filter_map(|slot| self.get(*slot).map(|c| (*slot, c)));
@@ -223,7 +224,7 @@ impl Table {
             .min_by(|a, b| a.1.total_cmp(&b.1).then((a.2, a.3, a.4).cmp(&(b.2, b.3, b.4))))
             .map(|(slot, worth, contacts, ..)| (slot, worth, contacts));
         match least {
-            Some((slot, worth, contacts)) if contacts < knocks && worth < WORTH_KEEPING => {
+            Some((slot, worth, contacts)) if contacts < attempts && worth < WORTH_KEEPING => {
                 self.evict(slot);
                 true
             }
@@ -234,10 +235,12 @@ impl Table {
     /// Looks at the next few places for a conversation that is idle and shows nothing.
     fn evict_idle(&mut self, now: Timestamp) -> bool {
         for _ in 0..16 {
-            self.hand = if index(self.hand) + 1 < self.slots.len() { self.hand + 1 } else { 0 };
-            let idle = self.get(self.hand).is_some_and(|c| c.worth() < 4.0 && live_contacts(c, now) == 0);
+            self.clock_hand =
+                if index(self.clock_hand) + 1 < self.slots.len() { self.clock_hand + 1 } else { 0 };
+            let idle =
+                self.get(self.clock_hand).is_some_and(|c| c.worth() < 4.0 && live_contacts(c, now) == 0);
             if idle {
-                self.evict(self.hand);
+                self.evict(self.clock_hand);
                 return true;
             }
         }

@@ -27,7 +27,7 @@ impl TermLevel for Destination {
 
     fn decide(about: &Circumstances<'_>) -> Option<Self> {
         // Who else contacts what an aggregate went to is told of each destination alone.
-        if about.conversation.spread.is_some() {
+        if about.conversation.aggregate.is_some() {
             return None;
         }
         match (about.scope, about.prevalence.workloads) {

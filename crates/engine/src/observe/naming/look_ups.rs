@@ -25,10 +25,10 @@ const NAMES_PER_ADDRESS_MAX: usize = 8;
 const GRACE: Duration = Duration::from_secs(3600);
 /// A look-up without a use stands for at most this long, however long its record lives.
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 3600);
-/// What is used often is not put anew into its table each time.
+/// What is used often is not put again into its table each time.
 const RENEWED_BEFORE: Duration = Duration::from_secs(1800);
 
-/// A client as the tables tell it apart.
+/// A client as the tables distinguish it.
 pub type ClientKey = u64;
 
 /// Whose look-ups name a destination.
@@ -148,7 +148,7 @@ impl LookUps {
         }
     }
 
-    /// Names a destination that a client turned to at `start`, and remembers that it is in use.
+    /// Names a destination that a client contacted at `start`, and remembers that it is in use.
     pub fn name(
         &mut self,
         (now, start): (Timestamp, Timestamp),

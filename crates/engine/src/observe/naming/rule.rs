@@ -103,7 +103,7 @@ impl<'a> LookedUp<'a> {
 /// Names a destination of which a log says itself what was looked up for it. `all_seen`: it sees every look-up of the
 /// client.
 #[must_use]
-pub fn told(
+pub fn name_from_log(
     to: Destination,
     indicated: &Indicated<'_>,
     looked_up: Option<&Arc<str>>,

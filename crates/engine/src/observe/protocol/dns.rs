@@ -251,7 +251,7 @@ pub(crate) fn probe_stream(bytes: &[u8]) -> Probe {
     }
 }
 
-/// The begin of a message: its header and, as soon as that is there, its question.
+/// The start of a message: its header and, as soon as that is there, its question.
 fn probe_cut(message: &[u8]) -> Probe {
     let mut reader = Reader::over(message);
     let sane = Header::read(&mut reader).is_some_and(|h| {

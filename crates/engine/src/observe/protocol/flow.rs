@@ -55,7 +55,7 @@ enum State {
     Over,
 }
 
-/// First bytes that did not suffice to tell.
+/// First bytes that did not suffice to decide.
 #[derive(Debug, Default)]
 struct Pending {
     originator: Vec<u8>,

@@ -104,7 +104,7 @@ pub struct TlsCertificate {
     pub issuer: Text,
     /// Whether issuer and subject are the same name.
     pub self_signed: bool,
-    /// Begin of validity, seconds since 1970.
+    /// Start of validity, seconds since 1970.
     pub not_before_s: i64,
     /// End of validity, seconds since 1970.
     pub not_after_s: i64,

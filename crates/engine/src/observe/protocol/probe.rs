@@ -1,4 +1,4 @@
-//! How much bytes look like the begin of a protocol.
+//! How much bytes look like the start of a protocol.
 
 /// The answer of a protocol's probe to the first bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

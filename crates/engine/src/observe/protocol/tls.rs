@@ -177,7 +177,7 @@ impl Half {
         !self.over && self.record_left > 0
     }
 
-    /// The bytes that follow are missing: the message under way is cut, and the next push begins anew.
+    /// The bytes that follow are missing: the message under way is cut, and the next push begins again.
     fn lose(&mut self, detail: Detail, seen: &mut Vec<Observation>) {
         self.handshake.lose(detail, seen);
         self.header_len = 0;

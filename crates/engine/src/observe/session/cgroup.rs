@@ -1,6 +1,6 @@
 //! What a cgroup path says: container, pod, runtime, quality of service. A pure function of the path.
 //!
-//! Kubelet's systemd and cgroupfs layouts under containerd, CRI-O, Docker (cri-dockerd) and Podman are told apart by
+//! Kubelet's systemd and cgroupfs layouts under containerd, CRI-O, Docker (cri-dockerd) and Podman are distinguished by
 //! the names that runtimes give their cgroups; what matches none of them is a plain host service.
 //!
 //! Whoever may create cgroups inside a container can choose names there, also those of another pod. So the place in
@@ -18,7 +18,7 @@ pub struct CgroupIdentity {
     pub container: Option<ContainerId>,
     /// Uid of the pod, lower case with dashes. For static pods the kubelet puts its configuration hash here.
     pub pod_uid: Option<Arc<str>>,
-    /// Runtime, as far as the path tells.
+    /// Runtime, as far as the path shows it.
     pub runtime: Option<Runtime>,
     /// Quality of service class, if below `kubepods`.
     pub qos: Option<Qos>,

@@ -1,4 +1,4 @@
-//! One flow: an actor's socket turned to one peer. It waits for a name, becomes a contact, then a burst for each time
+//! One flow: what an actor's socket exchanges with one peer. It waits for a name, becomes a contact, then a burst for each time
 //! it wakes up, and has its bytes shared out among them.
 
 mod share;
@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use share::{Ending, Share};
 
-use super::clues::Clues;
 use super::context::FlowContext;
+use super::flow_metadata::FlowMetadata;
 use super::originator::Originator;
 use super::output::SessionOutput;
 use super::query::{Answer, Queries, Query, share};
@@ -41,8 +41,8 @@ pub(super) struct Flow {
     questions_only: bool,
     parser: Option<Box<FlowParser>>,
     pushes: u16,
-    clues: Clues,
-    /// The name that was looked up for it, once a contact was told of: a connection goes on to where it was opened to.
+    metadata: FlowMetadata,
+    /// The name that was looked up for it, once a contact was delivered: a connection stays with where it was opened to.
     looked_up: Option<Arc<str>>,
     queries: Queries,
     /// The contact that what is moved now belongs to.
@@ -87,7 +87,7 @@ impl Flow {
             questions_only,
             parser: None,
             pushes: 0,
-            clues: Clues::default(),
+            metadata: FlowMetadata::default(),
             looked_up: None,
             queries: Queries::default(),
             current: Share { id: 0, start: now, base: Bytes::default() },
@@ -154,7 +154,7 @@ impl Flow {
         let missing = (payload.bytes.len() as u64) < u64::from(payload.wire_len);
         parser.push(direction, &payload.bytes, missing, &mut seen);
         let mut done = !parser.wants_more();
-        self.clues.protocol = parser.protocol();
+        self.metadata.protocol = parser.protocol();
         if done {
             self.parser = None;
         }
@@ -163,7 +163,7 @@ impl Flow {
         if done && self.stage == Stage::Waiting {
             self.deliver(now, context);
         }
-        let idle = self.stage == Stage::Delivered && self.clues.protocol != AppProtocol::Dns;
+        let idle = self.stage == Stage::Delivered && self.metadata.protocol != AppProtocol::Dns;
         if (idle && done) || self.pushes >= PUSHES_MAX && self.stage != Stage::Dns {
             self.parser = None;
         }
@@ -184,7 +184,7 @@ impl Flow {
             if let Observation::Dns(message) = &observation {
                 asked |= self.dns(now, direction, message, context);
             }
-            named |= self.clues.take(&observation);
+            named |= self.metadata.take(&observation);
         }
         *context.scratch = seen;
         (asked, named)
@@ -237,7 +237,7 @@ impl Flow {
         let Some(parser) = &mut self.parser else { return };
         let mut seen = core::mem::take(context.scratch);
         parser.cut_hello(&mut seen);
-        self.clues.protocol = parser.protocol();
+        self.metadata.protocol = parser.protocol();
         self.read(now, Direction::Sent, seen, context);
     }
 
@@ -252,12 +252,12 @@ impl Flow {
         }
     }
 
-    /// The flow woke up. `totals`: what was moved before, if known from elsewhere. The same waking may be told twice
+    /// The flow woke up. `totals`: what was moved before, if known from elsewhere. The same waking may be reported twice
     /// (by the datagram's address and by the pause before it).
     pub(super) fn burst(&mut self, now: Timestamp, totals: Option<Bytes>, context: &mut FlowContext<'_>) {
         self.last_sent = now;
-        let told = now.since(self.current.start) < BURST_PAUSE;
-        if told || self.stage == Stage::Dns || self.questions_only || self.is_closed() {
+        let reported = now.since(self.current.start) < BURST_PAUSE;
+        if reported || self.stage == Stage::Dns || self.questions_only || self.is_closed() {
             return;
         }
         if self.stage == Stage::Waiting {
@@ -279,8 +279,8 @@ impl Flow {
         self.current = Share { id: 0, start: now, base: totals };
     }
 
-    /// The program turned to the same peer again: a burst, if it had paused.
-    pub(super) fn turned_again(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
+    /// The program sent to the same peer again: a burst, if it had paused.
+    pub(super) fn sent_again(&mut self, now: Timestamp, context: &mut FlowContext<'_>) {
         if now.since(self.last_sent) >= BURST_PAUSE {
             self.burst(now, None, context);
         } else {
@@ -326,7 +326,7 @@ impl Flow {
         let Some(mut parser) = self.parser.take() else { return };
         let mut seen = core::mem::take(context.scratch);
         parser.finish(&mut seen);
-        self.clues.protocol = parser.protocol();
+        self.metadata.protocol = parser.protocol();
         self.read(now, Direction::Sent, seen, context);
     }
 
@@ -367,12 +367,12 @@ impl Flow {
             actor_key: self.from.key,
             destination,
             kind,
-            protocol: self.clues.indicated().protocol(self.clues.protocol),
+            protocol: self.metadata.indicated().protocol(self.metadata.protocol),
             naming,
-            sni: self.clues.sni.clone(),
-            ja4: self.clues.ja4.clone(),
+            sni: self.metadata.sni.clone(),
+            ja4: self.metadata.ja4.clone(),
             ja4_odd: None,
-            user_agent: self.clues.user_agent.clone(),
+            user_agent: self.metadata.user_agent.clone(),
             bytes: None,
             duration: None,
         }
@@ -381,13 +381,13 @@ impl Flow {
     fn name(&mut self, now: Timestamp, context: &mut FlowContext<'_>) -> (Destination, Naming) {
         let (address, port, transport) = (Some(self.remote.ip()), self.remote.port(), self.transport);
         let to = Destination { address, port, transport, name: None, name_source: None };
-        let indicated = self.clues.indicated();
+        let indicated = self.metadata.indicated();
         let named = context.look_ups.name((now, self.start), self.from.client, to.clone(), &indicated);
         let is_looked_up = named.0.name_source == Some(NameSource::Dns);
         let says_nothing = !is_looked_up || indicated.sni.is_none() && indicated.host.is_none();
         match &self.looked_up {
             Some(name) if says_nothing && indicated.proxy.is_none() => {
-                naming::told(to, &indicated, Some(name), false)
+                naming::name_from_log(to, &indicated, Some(name), false)
             }
             Some(_) | None => {
                 self.looked_up = named.0.name.clone().filter(|_| is_looked_up);

@@ -237,7 +237,7 @@ impl Processes {
         names.into()
     }
 
-    /// Every process that runs this file is looked at anew.
+    /// Every process that runs this file is looked at again.
     pub(super) fn digest_known(&mut self, file: FileId) -> Option<Timestamp> {
         let mut changed = None;
         for record in self.by_pid.values_mut() {

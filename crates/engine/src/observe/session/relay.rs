@@ -4,7 +4,7 @@
 //! to the same destination; inside the cluster it may choose a backend or another proxy instead. The program's own
 //! connection is a contact. The proxy's is not: it would be the same check-in again, under the name of the proxy.
 //!
-//! What is passed on is told by what happens in one network namespace, which is a pod: a connection arrived on
+//! What is passed on is recognised by what happens in one network namespace, which is a pod: a connection arrived on
 //! loopback that nobody asked loopback for, so rules led it there; and the process that took it connects to what
 //! another process asked for just before. Nothing else is left out, so whatever a proxy passes on is judged under the
 //! name of who asked for it. Names of well-known proxies add what behaviour alone cannot show: that another address

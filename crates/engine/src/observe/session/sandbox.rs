@@ -1,5 +1,5 @@
 //! Sandboxed runtimes: what runs inside a guest or behind an own network stack is not seen by the hooks of this kernel.
-//! Which pods that concerns is told by the programs that serve them, a fact, and by the name of a pod's RuntimeClass
+//! Which pods that concerns is known from the programs that serve them, a fact, and by the name of a pod's RuntimeClass
 //! while no such program is seen.
 
 use std::sync::Arc;
@@ -46,7 +46,7 @@ impl SandboxRuntime {
 pub struct Sandbox {
     /// What it is.
     pub runtime: SandboxRuntime,
-    /// Uid of its pod, if its cgroup tells.
+    /// Uid of its pod, if its cgroup names it.
     pub pod_uid: Option<Arc<str>>,
     /// The container, or the sandbox itself as its runtime names it.
     pub container: Option<ContainerId>,

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 /// Peers of one UDP socket that are tracked at once.
 const FLOWS_PER_SOCKET_MAX: usize = 32;
-/// Peers of one UDP socket that are remembered to have turned to it first.
+/// Peers of one UDP socket that are remembered to have sent first.
 const CALLERS_MAX: usize = 16;
 const DNS_PORT: u16 = 53;
 
@@ -85,7 +85,7 @@ impl Sockets {
             && !snapshot
             && context.relays(now, (&source, netns), outbound, remote);
         if outbound && !self.answers(socket, remote) {
-            self.turn_to(now, socket, remote, snapshot || relayed, context);
+            self.contact_peer(now, socket, remote, snapshot || relayed, context);
         }
     }
 
@@ -108,7 +108,7 @@ impl Sockets {
                 socket.callers.push_front(remote);
             }
             if sent && !translated && !self.answers(payload.socket, remote) {
-                self.turn_to(now, payload.socket, remote, false, context);
+                self.contact_peer(now, payload.socket, remote, false, context);
             }
         }
         let Some(socket) = self.by_id.get_mut(&payload.socket) else { return };
@@ -245,7 +245,7 @@ impl Sockets {
             return false;
         }
         self.put(now, payload.socket, Socket::of(source, 0, payload.transport), context);
-        self.turn_to(now, payload.socket, remote, false, context);
+        self.contact_peer(now, payload.socket, remote, false, context);
         true
     }
 
@@ -262,7 +262,7 @@ impl Sockets {
         port != 0 && port < remote.port() && self.listening.get(&key).is_some()
     }
 
-    fn turn_to(
+    fn contact_peer(
         &mut self,
         now: Timestamp,
         id: SocketId,
@@ -277,11 +277,11 @@ impl Sockets {
         let Some(socket) = self.by_id.get_mut(&id) else { return };
         if let Some(at) = socket.flows.iter().position(|flow| flow.remote == remote) {
             if socket.transport == Transport::Udp {
-                // The flow turned to last is the last.
+                // The flow that was used last is the last.
                 let flow = socket.flows.remove(at);
                 socket.flows.push(flow);
                 if let Some(flow) = socket.flows.last_mut() {
-                    flow.turned_again(now, &mut context.flow);
+                    flow.sent_again(now, &mut context.flow);
                 }
             }
             return;
@@ -335,7 +335,7 @@ impl Socket {
     }
 
     /// The flow that payload belongs to. Packets may carry another address than the one the program asked for (NAT of
-    /// a Service): what is sent then belongs to the flow turned to last, what is received to the only one.
+    /// a Service): what is sent then belongs to the flow that was used last, what is received to the only one.
     fn flow_with(&mut self, remote: Option<SocketAddr>, direction: Direction) -> Option<&mut Flow> {
         let at = remote.and_then(|remote| self.flows.iter().position(|flow| flow.remote == remote));
         match at {

@@ -9,12 +9,16 @@ impl Conversation {
     /// after the other.
     #[inline]
     pub(crate) fn fetch(&self) -> u32 {
-        let words =
-            [self.contacts, self.bits[2].to_bits(), self.judged.score.to_bits(), self.sessions.fetch()];
+        let words = [
+            self.contacts,
+            self.bits[2].to_bits(),
+            self.last_assessment.score.to_bits(),
+            self.sessions.fetch(),
+        ];
         words.iter().fold(0, |all, word| all ^ word)
     }
 
-    /// The same of what only some contacts need; which those are is told by what [`Self::fetch`] read.
+    /// The same of what only some contacts need; which those are depends on what [`Self::fetch`] read.
     #[inline]
     pub(crate) fn fetch_rest(&self, start: Timestamp) -> u32 {
         let visit = start.secs_since(self.last) > f64::from(TrackerKind::Visits.dead_time());

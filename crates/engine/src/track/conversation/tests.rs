@@ -52,8 +52,8 @@ fn the_modal_tracker_is_the_same_whenever_it_is_made() {
             }
             c.contact(&contact(at, bytes));
             if n % 40 == 39 {
-                c.forgive();
-                kept.forgive();
+                c.decay_restarts();
+                kept.decay_restarts();
             }
             let modal =
                 if c.modal_is_sessions { &c.sessions } else { c.modal.get_or_insert_default().tracker() };

@@ -58,11 +58,11 @@ impl Conversation {
     }
 
     /// A day passed: restarts of the bets cost less.
-    pub(crate) fn forgive(&mut self) {
-        self.sessions.forgive();
-        self.visits.forgive();
+    pub(crate) fn decay_restarts(&mut self) {
+        self.sessions.decay_restarts();
+        self.visits.decay_restarts();
         if let Some(modal) = &mut self.modal {
-            modal.forgive();
+            modal.decay_restarts();
         }
         let modal = self.modal.as_ref().map_or(0.0, |modal| modal.tracker().evidence());
         self.bits = [self.sessions.evidence(), self.visits.evidence(), modal];

@@ -67,7 +67,7 @@ pub(crate) struct Tracker {
     session_start: Timestamp,
     /// Of the three experts since their last restart, bits: on the window, on the wide band and on the narrow one.
     wealth: [f32; 3],
-    /// How often each began anew; paid for with `2 log2(restarts)` bits.
+    /// How often each began again; paid for with `2 log2(restarts)` bits.
     restarts: [u8; 3],
     head: u8,
     len: u8,
@@ -174,7 +174,7 @@ impl Tracker {
     }
 
     /// One day passed: what restarts cost is halved.
-    pub(crate) fn forgive(&mut self) {
+    pub(crate) fn decay_restarts(&mut self) {
         self.restarts = self.restarts.map(|restarts| restarts / 2);
     }
 
@@ -280,8 +280,8 @@ impl Train {
     }
 
     /// One day passed.
-    pub(crate) fn forgive(&mut self) {
-        self.tracker.forgive();
+    pub(crate) fn decay_restarts(&mut self) {
+        self.tracker.decay_restarts();
     }
 }
 

@@ -114,7 +114,7 @@ fn what_was_in_use_before_all_look_ups_were_seen_is_not_told_as_not_looked_up() 
         let named = connect(&mut all, secs, older, "192.0.2.1", "kept.example");
         assert_eq!(named, is("kept.example", Naming::Unknown), "{secs}");
     }
-    // Of a bare address it cannot be told what was looked up for it, nor of one that comes later.
+    // Of a bare address it is not known what was looked up for it, nor of one that comes later.
     assert_eq!(connect(&mut all, 60, older, "192.0.2.2", ""), is("", Naming::Unknown));
     assert_eq!(connect(&mut all, HOUR, older, "192.0.2.2", ""), is("", Naming::NoLookup));
     assert_eq!(

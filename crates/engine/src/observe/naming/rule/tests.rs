@@ -147,7 +147,7 @@ fn what_a_log_tells_of_look_ups_is_judged_by_the_same_rule() {
         (None, None, false, Naming::SniMissing),
     ] {
         assert_eq!(
-            told(to("192.0.2.1"), &hello(sni), looked_up, all_seen).1,
+            name_from_log(to("192.0.2.1"), &hello(sni), looked_up, all_seen).1,
             expect,
             "{looked_up:?} {sni:?}"
         );

@@ -9,7 +9,7 @@ use crate::observe::protocol::{AppProtocol, Direction, dns, http, http2, lines, 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Is(AppProtocol),
-    /// More bytes may tell.
+    /// More bytes may decide.
     Open,
     No,
 }
@@ -78,7 +78,7 @@ const ORDER: [Ask; 6] = [
 ];
 
 /// What may begin in the middle of a flow: TLS after a greeting (STARTTLS and its like), and HTTP where the
-/// begin of the flow was not seen.
+/// start of the flow was not seen.
 pub(super) fn late(bytes: &[u8]) -> Option<AppProtocol> {
     if tls::probe(bytes) == Probe::Yes {
         Some(AppProtocol::Tls)

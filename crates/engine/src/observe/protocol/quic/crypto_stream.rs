@@ -8,7 +8,7 @@ const STREAM_BYTES_MAX: usize = 32 << 10;
 /// Separate pieces that wait for what lies between them. Clients shuffle a ClientHello into dozens.
 const PIECES_MAX: usize = 128;
 
-/// The begin of one direction's handshake bytes.
+/// The start of one direction's handshake bytes.
 #[derive(Debug, Default)]
 pub(crate) struct CryptoStream {
     bytes: Vec<u8>,
@@ -90,7 +90,7 @@ impl CryptoStream {
         Some(message)
     }
 
-    /// What there is of the begin of the first message.
+    /// What there is of the start of the first message.
     pub(crate) fn take_begin(&mut self) -> Option<Vec<u8>> {
         let begin = self.ready().to_vec();
         *self = Self::default();

@@ -141,7 +141,7 @@ fn a_flood_from_one_container_leaves_the_others_alone() {
         scene.open(u64::from(1000 + n), 1000 + n, 600, (Transport::Tcp, "198.51.100.1:443"));
     }
     let flooded = scene.contacts.len();
-    assert!(flooded >= 19_000, "what is evicted while it waits is told first: {flooded}");
+    assert!(flooded >= 19_000, "what is evicted while it waits is delivered first: {flooded}");
     scene.wait_ms(1000);
     scene.burst(1, 100, 100);
     let burst = scene.contacts.last().unwrap();

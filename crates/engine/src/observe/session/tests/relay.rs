@@ -53,7 +53,7 @@ fn redirect(scene: &mut Scene, number: u64) {
     accept(scene, number, "127.0.0.1:15001", "10.0.0.7:40000");
 }
 
-/// Who turned to whom, and how often something was passed on.
+/// Who contacted whom, and how often something was passed on.
 fn end(mut scene: Scene) -> (Vec<String>, u64) {
     scene.finish();
     let say = |contact: &crate::observe::contact::Contact| {

@@ -8,16 +8,16 @@ use crate::observe::contact::{Contact, Destination};
 
 /// The destinations of an aggregate.
 #[derive(Clone, Debug)]
-pub(crate) struct Spread {
+pub(crate) struct Aggregate {
     /// How many different ones.
     places: DistinctCount,
     /// The last one.
     pub(crate) latest: Destination,
 }
 
-fields!(Spread { places, latest });
+fields!(Aggregate { places, latest });
 
-impl Spread {
+impl Aggregate {
     /// Of a first contact.
     pub(super) fn begin(contact: &Contact) -> Self {
         Self { places: DistinctCount::default(), latest: contact.destination.clone() }

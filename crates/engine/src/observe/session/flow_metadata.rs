@@ -6,9 +6,9 @@ use crate::observe::naming::domain::host_name;
 use crate::observe::naming::{Asked, Indicated};
 use crate::observe::protocol::{AppProtocol, Observation, ProxyKind};
 
-/// Clues of one flow.
+/// What one flow said of itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Clues {
+pub(super) struct FlowMetadata {
     pub(super) protocol: AppProtocol,
     pub(super) sni: Option<Arc<str>>,
     pub(super) ja4: Option<Arc<str>>,
@@ -23,7 +23,7 @@ pub(super) struct Clues {
     ech: Option<bool>,
 }
 
-impl Clues {
+impl FlowMetadata {
     /// Takes an observation. Returns whether nothing better is to be expected soon.
     pub(super) fn take(&mut self, seen: &Observation) -> bool {
         match seen {

@@ -6,7 +6,7 @@ use crate::time::Timestamp;
 
 /// When and how a conversation was judged last.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Judged {
+pub(crate) struct LastAssessment {
     pub(crate) at: Option<Timestamp>,
     pub(crate) score: f32,
     /// Running mean of the scores, so that a fluke of one minute does not count for all times.
@@ -21,4 +21,4 @@ pub(crate) struct Judged {
     pub(crate) finding: Option<FindingId>,
 }
 
-fields!(Judged { at, score, mean, explained_until, profiled_at, profiled, finding });
+fields!(LastAssessment { at, score, mean, explained_until, profiled_at, profiled, finding });
