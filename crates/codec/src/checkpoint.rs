@@ -27,7 +27,7 @@ pub enum CheckpointFileError {
     NotACheckpoint,
     /// Written by an agent whose identities were not made to last.
     #[error(
-        "it was written by an older agent, whose identities meant something to that version only: baselines start anew, \
+        "it was written by an older agent, whose identities meant something to that version only: baselines start again, \
          this once"
     )]
     BeforeIdentities,
@@ -176,7 +176,7 @@ mod tests {
         let said = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
         assert!(said(b"").contains("no checkpoint"));
         assert!(said(b"BWREC\r\n\x1a").contains("no checkpoint"));
-        assert!(said(b"BWCP\x05\0\0\0rest").contains("baselines start anew"));
+        assert!(said(b"BWCP\x05\0\0\0rest").contains("baselines start again"));
         let mut newer = written(&checkpoint());
         newer[8] = 9;
         assert!(said(&newer).contains("version 9"), "{}", said(&newer));

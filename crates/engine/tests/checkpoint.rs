@@ -33,9 +33,9 @@ fn a_restart_from_a_checkpoint_goes_on_where_it_was() {
     assert_eq!(second.opened().len(), 1, "{:?}", second.findings);
     assert!(second.opened()[0].check_ins > 40);
 
-    let mut anew = Scene::with_policy(policy());
-    anew.play(traffic.from(600.0).lasting(400.0));
-    assert!(anew.findings.is_empty());
+    let mut again = Scene::with_policy(policy());
+    again.play(traffic.from(600.0).lasting(400.0));
+    assert!(again.findings.is_empty());
 }
 
 /// Also one with few bits, which nobody would look at again for five minutes.

@@ -181,7 +181,7 @@ fn name(look_ups: &mut LookUps, contact: &mut Contact, about: &About) {
     let to = contact.destination.clone();
     (contact.destination, contact.naming) = match &contact.destination.name {
         // The row says itself what was looked up.
-        Some(name) => naming::told(to, &indicated, Some(name), false),
+        Some(name) => naming::name_from_log(to, &indicated, Some(name), false),
         None => {
             let client = Client::of_address(contact.actor.address);
             look_ups.name((contact.start, contact.start), client, to, &indicated)

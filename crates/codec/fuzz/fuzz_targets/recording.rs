@@ -14,7 +14,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         let (again, dropped) = decode(VERSION, &encode(&input)).expect("what was written can be read");
         assert!(dropped.is_empty());
         match (&input, &again) {
-            // The tables are built anew: what no entry needs is not in them, and the order may be another.
+            // The tables are built again: what no entry needs is not in them, and the order may be another.
             (Input::Reputation(list), Input::Reputation(again)) => assert_eq!(list.len(), again.len()),
             _ => assert_eq!(format!("{again:?}"), format!("{input:?}")),
         }

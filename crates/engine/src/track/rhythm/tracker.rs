@@ -261,7 +261,7 @@ pub(crate) struct Train {
 }
 
 impl Train {
-    /// Goes its own way from here on, after the same events as `tracker`, the latest of them at `last`.
+    /// Begins after the same events as `tracker`, the latest of them at `last`.
     pub(crate) fn begin(tracker: &Tracker, last: Timestamp) -> Self {
         Self { tracker: tracker.clone(), last: Some(last) }
     }
