@@ -4,16 +4,15 @@
 //! and renamed over it; a disk that does not keep up gets the latest checkpoint once it is free. The format is
 //! [`beaconwatch_codec::checkpoint`]'s.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use beaconwatch_codec::checkpoint::{self, CheckpointFileError};
 use beaconwatch_engine::checkpoint::Checkpoint;
+
+use crate::replace_file::replace_file;
 
 /// Why there is nothing to take up.
 #[derive(Debug, thiserror::Error)]
@@ -174,31 +173,9 @@ impl Desk {
     }
 }
 
-/// Writes a checkpoint in place of the one before: after a loss of power one of the two is there, whole.
+/// Writes a checkpoint in place of the one before.
 fn write(path: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
-    let beside = beside(path);
-    let written = write_beside(&beside, checkpoint).and_then(|()| std::fs::rename(&beside, path));
-    if written.is_err() {
-        // What is half written takes room that the disk may lack.
-        let _ = std::fs::remove_file(&beside);
-        return written;
-    }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn write_beside(beside: &Path, checkpoint: &Checkpoint) -> io::Result<()> {
-    // Readable by its owner only: it holds arguments of processes.
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(beside)?;
-    checkpoint::write(checkpoint, &mut file)?;
-    file.sync_all()
-}
-
-/// The name under which it is written first.
-fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
-    name.push(".new");
-    path.with_file_name(name)
+    replace_file(path, |file| checkpoint::write(checkpoint, file).map(drop))
 }
 
 #[cfg(test)]
@@ -284,7 +261,7 @@ mod tests {
         let path = directory.join("learned.bwck");
         write(&path, &numbered(1)).unwrap();
         // A directory in the way of the file beside it.
-        std::fs::create_dir(beside(&path)).unwrap();
+        std::fs::create_dir(crate::replace_file::beside(&path)).unwrap();
         let writer = CheckpointWriter::start(path.clone()).unwrap();
         let desk = Arc::clone(&writer.desk);
         writer.put(numbered(2));

@@ -19,6 +19,7 @@ pub mod delay;
 pub mod events;
 pub mod findings;
 pub mod ledger;
+pub mod listing;
 pub mod node_status;
 pub mod owners;
 pub mod pods;
@@ -257,7 +258,7 @@ fn open_spool(directory: Option<&std::path::Path>, counters: &KubeCounters) -> S
 
 /// Reports the node for ever: now and then, and soon after the policies changed.
 async fn report(client: Client, node: String, interval: Duration, parts: KubeParts, shared: Shared) {
-    let mut delay = Delay::seeded(&node);
+    let mut delay = Delay::default();
     let mut reporter = NodeReporter::for_node(client, node);
     loop {
         let mut status = (parts.status)();

@@ -9,6 +9,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backon::ExponentialBuilder;
 use beaconwatch_crds::{BeaconFinding, BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
 use beaconwatch_engine::time::Timestamp;
 use futures::stream::{BoxStream, SelectAll, StreamExt};
@@ -16,8 +17,7 @@ use futures::{Stream, future};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, store};
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{self, Config, Event};
+use kube::runtime::watcher::{self, Config, Event, ExponentialBackoff};
 use kube::runtime::{WatchStreamExt, watcher as watch_objects};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
@@ -232,26 +232,13 @@ where
     watch_objects(Api::<K>::all(client.clone()), Config::default())
 }
 
-/// Delays between tries of a watch: doubling from half a second to ten seconds.
-#[derive(Clone, Copy, Debug, Default)]
-struct Delays {
-    tries: u32,
-}
-
-impl Iterator for Delays {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        let delay = Duration::from_millis(500) * 2_u32.saturating_pow(self.tries.min(8));
-        self.tries = self.tries.saturating_add(1);
-        Some(delay.min(Duration::from_secs(10)))
-    }
-}
-
-impl Backoff for Delays {
-    fn reset(&mut self) {
-        self.tries = 0;
-    }
+/// Pauses between tries of a watch: doubling from half a second to ten seconds.
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(500))
+        .with_max_delay(Duration::from_secs(10))
+        .without_max_times()
+        .into()
 }
 
 /// Events of a watch that is tried again when it fails.
@@ -259,7 +246,7 @@ fn steady<K: 'static>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
     (metrics, resource): (Arc<Metrics>, &'static str),
 ) -> impl Stream<Item = Event<K>> {
-    events.backoff(Delays::default()).filter_map(move |event| {
+    events.backoff(pauses()).filter_map(move |event| {
         if let Err(error) = &event {
             metrics.watch_failed(resource);
             tracing::warn!(resource, %error, "a watch failed and is tried again");

@@ -19,6 +19,7 @@ mod inputs;
 mod pcapng;
 mod read_buffer;
 mod refused;
+mod stored_record;
 
 pub use capture::{Capture, CaptureError, Packet};
 pub use flows::{

@@ -82,7 +82,7 @@ impl FindingWriter {
                 ledger.learn(key, Some(&outgoing.object));
             }
         }
-        let pause = Delay::seeded(&place.node);
+        let pause = Delay::default();
         let (budget, later) = (EventBudget::default(), BTreeMap::new());
         Self { client, place, clock, counters, spool, ledger, budget, pause, later }
     }
@@ -168,7 +168,7 @@ impl FindingWriter {
                     self.pause.reset();
                 }
                 Answer::TryObjectLater => {
-                    let delay = self.later.entry(key).or_insert_with(|| Delay::seeded(&self.place.node));
+                    let delay = self.later.entry(key).or_default();
                     delay.grow();
                     next = next.min(delay.until());
                 }

@@ -18,6 +18,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::runtime::watcher::Event;
 
+use super::listing::Listing;
 use super::owners::{OwnerRef, Owners, TopOwner};
 
 /// Labels, sorted by key.
@@ -26,12 +27,10 @@ pub type Labels = Arc<[(Box<str>, Box<str>)]>;
 /// What is known of this node's pods, and what is to be told. No client and no await in here.
 #[derive(Debug, Default)]
 pub struct PodIndex {
-    pods: BTreeMap<String, core::Pod>,
-    listed: Option<BTreeMap<String, core::Pod>>,
+    pods: Listing<String, core::Pod>,
     namespaces: BTreeMap<String, Labels>,
     owners: Owners,
     outputs: Vec<Input>,
-    synced: bool,
 }
 
 impl PodIndex {
@@ -41,21 +40,24 @@ impl PodIndex {
             Event::Apply(pod) => {
                 let Some(uid) = pod.metadata.uid.clone() else { return };
                 self.announce(&pod);
-                self.pods.insert(uid, pod);
+                self.pods.apply(uid, pod);
             }
             Event::Delete(pod) => {
-                if let Some(uid) = pod.metadata.uid.as_deref() {
-                    self.pods.remove(uid);
-                    self.outputs.push(deleted(uid));
+                if let Some(uid) = pod.metadata.uid {
+                    self.pods.delete(&uid);
+                    self.outputs.push(deleted(&uid));
                 }
             }
-            Event::Init => self.listed = Some(BTreeMap::new()),
+            Event::Init => self.pods.begin(),
             Event::InitApply(pod) => {
-                if let (Some(uid), Some(listed)) = (pod.metadata.uid.clone(), self.listed.as_mut()) {
-                    listed.insert(uid, pod);
+                if let Some(uid) = pod.metadata.uid.clone() {
+                    self.pods.list(uid, pod);
                 }
             }
-            Event::InitDone => self.replace(),
+            Event::InitDone => {
+                self.outputs.extend(self.pods.finish().keys().map(|uid| deleted(uid)));
+                self.announce_where(|_| true);
+            }
         }
     }
 
@@ -88,7 +90,7 @@ impl PodIndex {
 
     /// Owners are to be asked for again, since their replicas change.
     pub fn ask_owners_again(&mut self) {
-        let used = self.pods.values().filter_map(OwnerRef::of_pod).collect();
+        let used = self.pods.held().values().filter_map(OwnerRef::of_pod).collect();
         self.owners.ask_again(&used);
     }
 
@@ -105,34 +107,24 @@ impl PodIndex {
     /// The pods were listed at least once.
     #[must_use]
     pub const fn is_synced(&self) -> bool {
-        self.synced
+        self.pods.is_complete()
     }
 
     /// Number of pods of this node.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pods.len()
+        self.pods.held().len()
     }
 
     /// No pods.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pods.is_empty()
-    }
-
-    fn replace(&mut self) {
-        let Some(listed) = self.listed.take() else { return };
-        for uid in self.pods.keys().filter(|uid| !listed.contains_key(*uid)) {
-            self.outputs.push(deleted(uid));
-        }
-        self.pods = listed;
-        self.synced = true;
-        self.announce_where(|_| true);
+        self.pods.held().is_empty()
     }
 
     fn announce_where(&mut self, select: impl Fn(&core::Pod) -> bool) {
         let pods = std::mem::take(&mut self.pods);
-        for pod in pods.values().filter(|pod| select(pod)) {
+        for pod in pods.held().values().filter(|pod| select(pod)) {
             self.announce(pod);
         }
         self.pods = pods;

@@ -16,6 +16,8 @@ use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
+use super::listing::Listing;
+
 /// A kind of policy.
 pub trait PolicyObject: Resource {
     /// Compiles one.
@@ -49,11 +51,7 @@ struct Held {
 
 /// All policies of one kind.
 #[derive(Debug, Default)]
-struct Kind {
-    held: BTreeMap<PolicyId, Held>,
-    listing: Option<BTreeMap<PolicyId, Held>>,
-    listed: bool,
-}
+struct Kind(Listing<PolicyId, Held>);
 
 /// All policies. No client and no await in here.
 #[derive(Debug, Default)]
@@ -78,7 +76,8 @@ impl PolicyIndex {
 
     /// An exception was used.
     pub fn exception_used(&mut self, policy: &PolicyId, exception: &str, at: Timestamp) {
-        let known = self.namespaced.held.contains_key(policy) || self.cluster.held.contains_key(policy);
+        let known =
+            self.namespaced.0.held().contains_key(policy) || self.cluster.0.held().contains_key(policy);
         if known {
             self.used.entry(policy.clone()).or_default().insert(exception.to_owned(), at);
         }
@@ -92,15 +91,15 @@ impl PolicyIndex {
     /// The policies in force; `None` before both kinds were listed, so that the engine never runs with half.
     #[must_use]
     pub fn in_force(&self) -> Option<Arc<PolicySet>> {
-        let complete = self.namespaced.listed && self.cluster.listed;
-        let all = self.namespaced.held.values().chain(self.cluster.held.values());
+        let complete = self.namespaced.0.is_complete() && self.cluster.0.is_complete();
+        let all = self.namespaced.0.held().values().chain(self.cluster.0.held().values());
         complete.then(|| Arc::new(PolicySet { policies: all.filter_map(|held| held.good.clone()).collect() }))
     }
 
     /// What the node's report says of the policies.
     #[must_use]
     pub fn report(&self) -> Vec<PolicyOnNode> {
-        let all = self.namespaced.held.iter().chain(&self.cluster.held);
+        let all = self.namespaced.0.held().iter().chain(self.cluster.0.held());
         all.map(|(id, held)| PolicyOnNode {
             namespace: id.namespace.as_deref().map(str::to_owned),
             name: id.name.to_string(),
@@ -115,7 +114,7 @@ impl PolicyIndex {
     /// Policies that cannot be run as they are.
     #[must_use]
     pub fn refused(&self) -> usize {
-        let all = self.namespaced.held.values().chain(self.cluster.held.values());
+        let all = self.namespaced.0.held().values().chain(self.cluster.0.held().values());
         all.filter(|held| held.error.is_some()).count()
     }
 
@@ -147,25 +146,20 @@ impl Kind {
         match event {
             Event::Apply(object) => {
                 let (id, held) = self.hold(&object);
-                self.held.insert(id, held);
+                self.0.apply(id, held);
             }
-            Event::Delete(object) => {
-                self.held.remove(&id_of(&object));
-            }
+            Event::Delete(object) => self.0.delete(&id_of(&object)),
             Event::Init => {
-                self.listing = Some(BTreeMap::new());
+                self.0.begin();
                 return false;
             }
             Event::InitApply(object) => {
                 let (id, held) = self.hold(&object);
-                if let Some(listing) = self.listing.as_mut() {
-                    listing.insert(id, held);
-                }
+                self.0.list(id, held);
                 return false;
             }
             Event::InitDone => {
-                self.held = self.listing.take().unwrap_or_default();
-                self.listed = true;
+                self.0.finish();
             }
         }
         true
@@ -173,7 +167,7 @@ impl Kind {
 
     fn hold<K: PolicyObject>(&self, object: &DeserializeGuard<K>) -> (PolicyId, Held) {
         let id = id_of(object);
-        let before = self.held.get(&id).and_then(|held| held.good.clone());
+        let before = self.0.held().get(&id).and_then(|held| held.good.clone());
         let compiled = match &object.0 {
             Ok(policy) => policy.compile().map_err(|error| error.to_string()),
             Err(invalid) => Err(format!("the policy cannot be read: {}", invalid.error)),

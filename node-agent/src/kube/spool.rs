@@ -1,7 +1,7 @@
 //! Findings on their way to the API server, kept on disk until it has taken them: they survive the agent's
 //! restart and an outage of the API server.
 //!
-//! One file per finding, replaced whole by rename: what has to arrive is the last state, so a later one takes
+//! One file per finding, replaced whole: what has to arrive is the last state, so a later one takes
 //! the earlier one's place and the spool grows with findings, not with time. No client in here. The directory
 //! may be an `emptyDir`: a pod cannot be replaced while there is no API server to do it.
 
@@ -11,6 +11,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+use crate::replace_file::replace_file;
 
 /// Ending of complete files; others are left-overs of a write that was cut short.
 const ENDING: &str = "json";
@@ -181,14 +183,8 @@ impl<T: Clone + Serialize + for<'de> Deserialize<'de>> Spool<T> {
         if bytes.len() > self.limits.entry_bytes_max {
             return Err(SpoolError::TooLarge { bytes: bytes.len() });
         }
-        let part = path.with_extension("part");
-        let write = || {
-            let mut file = fs::File::create(&part)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, &path)
-        };
-        write().map_err(|source| SpoolError::Write { path, source })
+        replace_file(&path, |file| file.write_all(&bytes))
+            .map_err(|source| SpoolError::Write { path, source })
     }
 }
 

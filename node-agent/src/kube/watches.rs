@@ -44,7 +44,7 @@ pub async fn run(client: Client, node: String, parts: KubeParts, shared: Shared)
     let mut streams = streams(&client, &node, &shared.counters);
     let mut index = PodIndex::default();
     let mut asking = FuturesUnordered::new();
-    let mut delay = Delay::seeded(&node);
+    let mut delay = Delay::default();
     let mut again = tokio::time::interval(OWNERS_AGAIN);
     loop {
         while asking.len() < OWNERS_AT_ONCE
@@ -96,32 +96,28 @@ fn streams(
     let own_pods = Config::default().fields(&format!("spec.nodeName={node}"));
     let mut streams = SelectAll::new();
     let policies = watch_objects(Api::all(client.clone()), all());
-    streams
-        .push(steady(policies, node, "beaconpolicies", counters).map(|e| Observed::Policy(e.into())).boxed());
+    streams.push(steady(policies, "beaconpolicies", counters).map(|e| Observed::Policy(e.into())).boxed());
     let policies = watch_objects(Api::all(client.clone()), all());
     streams.push(
-        steady(policies, node, "clusterbeaconpolicies", counters)
+        steady(policies, "clusterbeaconpolicies", counters)
             .map(|event| Observed::ClusterPolicy(event.into()))
             .boxed(),
     );
     let namespaces = watch_objects(Api::all(client.clone()), all());
-    streams.push(
-        steady(namespaces, node, "namespaces", counters).map(|e| Observed::Namespace(e.into())).boxed(),
-    );
+    streams.push(steady(namespaces, "namespaces", counters).map(|e| Observed::Namespace(e.into())).boxed());
     let pods = watch_objects(Api::all(client.clone()), own_pods);
-    streams.push(steady(pods, node, "pods", counters).map(|event| Observed::Pod(event.into())).boxed());
+    streams.push(steady(pods, "pods", counters).map(|event| Observed::Pod(event.into())).boxed());
     streams
 }
 
 /// Events of a watch that is tried again when it fails.
 fn steady<K: 'static, S: Stream<Item = Result<Event<K>, watcher::Error>>>(
     events: S,
-    node: &str,
     resource: &'static str,
     counters: &Arc<KubeCounters>,
 ) -> impl Stream<Item = Event<K>> + use<K, S> {
     let counters = Arc::clone(counters);
-    events.backoff(Delay::seeded(node)).filter_map(move |event| {
+    events.backoff(Delay::default()).filter_map(move |event| {
         if let Err(error) = &event {
             counters.watch_failures.inc();
             tracing::warn!(resource, %error, "a watch failed and is tried again");

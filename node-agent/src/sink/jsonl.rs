@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::queue::{Queue, Taken};
+use crate::pauses::Pauses;
 use beaconwatch_report::fields;
 
 /// Findings written at once.
 const BATCH_MAX: usize = 64;
 /// How long a wait for findings lasts before it is begun again.
 const WAIT: Duration = Duration::from_secs(3600);
-/// Between two tries after a failure (a full disk), at first ...
+/// Bounds of the pauses after failures (a full disk).
 const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// ... and at most.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// The file.
 #[derive(Debug)]
@@ -70,14 +70,14 @@ pub(super) fn run(queue: &Queue, mut lines: Lines) {
             text.extend_from_slice(fields::json_line(finding).as_bytes());
             text.push(b'\n');
         }
-        let mut pause = PAUSE_MIN;
+        let (mut pauses, mut warned) = (Pauses::between(PAUSE_MIN, PAUSE_MAX), false);
         while let Err(error) = lines.append(&text) {
-            if pause == PAUSE_MIN {
+            if !warned {
                 tracing::warn!("cannot write findings to {}, trying again: {error}", lines.path.display());
             }
+            warned = true;
             queue.failed();
-            queue.wait_until_closed(pause);
-            pause = if queue.is_closed() { PAUSE_MIN } else { (pause * 2).min(PAUSE_MAX) };
+            queue.wait_until_closed(pauses.pause());
         }
         queue.delivered(findings.len());
     }

@@ -14,15 +14,15 @@ use std::time::Duration;
 use beaconwatch_engine::assess::finding::Finding;
 
 use super::queue::{Queue, Taken};
+use crate::pauses::Pauses;
 pub use connection::{Exporter, Outcome};
 pub use settings::{Protocol, Settings, SettingsError, Tls};
 
 /// Findings in one request: with long arguments and all, about a megabyte.
 const BATCH_MAX: usize = 64;
-/// Between two tries, at first ...
-const PAUSE_MIN: Duration = Duration::from_millis(500);
-/// ... and at most.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Bounds of the pauses between tries; each is by chance up to twice as long.
+const PAUSE_MIN: Duration = Duration::from_millis(400);
+const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Between two tries once the agent stops.
 const PAUSE_CLOSED: Duration = Duration::from_millis(100);
 
@@ -39,7 +39,7 @@ pub(super) async fn run(queue: Arc<Queue>, mut exporter: Exporter) {
 
 /// Tries until the collector takes or refuses the findings.
 async fn deliver(queue: &Queue, exporter: &mut Exporter, findings: &[Arc<Finding>]) {
-    let mut pause = PAUSE_MIN;
+    let mut pauses = Pauses::between(PAUSE_MIN, PAUSE_MAX);
     let mut silent = false;
     loop {
         match exporter.export(findings).await {
@@ -75,8 +75,9 @@ async fn deliver(queue: &Queue, exporter: &mut Exporter, findings: &[Arc<Finding
                     silent = true;
                     tracing::warn!("findings are not delivered to the collector, trying again: {why}");
                 }
-                rest(queue, wait.unwrap_or(pause)).await;
-                pause = (pause * 2).min(PAUSE_MAX);
+                // What the collector asks for holds for every node, and is spread as well.
+                let asked = wait.map(|wait| Pauses::between(wait, wait).pause());
+                rest(queue, asked.unwrap_or_else(|| pauses.pause())).await;
             }
         }
     }
@@ -84,22 +85,12 @@ async fn deliver(queue: &Queue, exporter: &mut Exporter, findings: &[Arc<Finding
 
 /// The pause between two tries; short when somebody waits for the end.
 async fn rest(queue: &Queue, pause: Duration) {
-    // Nodes that lost the same collector should not all come back in the same moment.
-    let spread = pause.mul_f64(0.75 + 0.5 * fraction());
     if queue.is_closed() {
         tokio::time::sleep(PAUSE_CLOSED).await;
         return;
     }
     tokio::select! {
-        () = tokio::time::sleep(spread) => {}
+        () = tokio::time::sleep(pause) => {}
         () = queue.closed() => {}
     }
-}
-
-/// Something between 0 and 1 that differs from call to call and from node to node.
-fn fraction() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-
-    let bits = RandomState::new().hash_one(0_u8);
-    f64::from(u32::try_from(bits >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }

@@ -11,12 +11,11 @@ use beaconwatch_engine::time::Timestamp;
 use super::CaptureCounters;
 use super::pcapng::Pcapng;
 use super::read_buffer::ReadBuffer;
+use super::stored_record::{PACKET_BYTES_MAX, StoredRecord, u32_at};
 use crate::PacketReason;
 use crate::sniff::{self, Looks};
 use crate::stored::Stored;
 
-/// Largest packet that is believed; a longer record is damage.
-pub(super) const PACKET_BYTES_MAX: usize = 256 << 10;
 /// The time of a packet this much later than all before is damaged, unless the next one is of that time too. Time never
 /// goes back, so it would be the time of all that follow.
 const LEAP_NS: u64 = 366 * 86_400 * 1_000_000_000;
@@ -97,18 +96,6 @@ struct RecordHeader {
     fraction: u32,
     data_len: usize,
     wire_len: usize,
-}
-
-/// A record, before it is borrowed: where its data are and what else is known of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Record {
-    pub(super) time: Timestamp,
-    pub(super) link: u16,
-    pub(super) wire_len: usize,
-    /// Bytes from the begin of the record to its data, length of the data, and of the whole record.
-    pub(super) data_at: usize,
-    pub(super) data_len: usize,
-    pub(super) record_len: usize,
 }
 
 impl Capture {
@@ -230,7 +217,7 @@ impl Pcap {
         &mut self,
         input: &mut ReadBuffer,
         counters: &mut CaptureCounters,
-    ) -> io::Result<Option<Record>> {
+    ) -> io::Result<Option<StoredRecord>> {
         loop {
             let held = input.held(self.record_header_len)?;
             let (held_len, header) = (held.len(), self.header(held));
@@ -249,7 +236,7 @@ impl Pcap {
             }
             self.last_s = Some(seconds);
             let nanos = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * self.fraction_ns;
-            return Ok(Some(Record {
+            return Ok(Some(StoredRecord {
                 time: Timestamp::from_nanos(nanos),
                 link: self.link,
                 wire_len: wire_len.max(data_len),
@@ -301,20 +288,6 @@ impl Pcap {
             && wire_len >= data_len;
         makes_sense.then_some(self.record_header_len + data_len)
     }
-}
-
-/// A 32-bit field of the file's byte order.
-#[inline]
-pub(super) fn u32_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u32> {
-    let field = *bytes.get(at..)?.first_chunk::<4>()?;
-    Some(if big_endian { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
-}
-
-/// A 16-bit field of the file's byte order.
-#[inline]
-pub(super) fn u16_at(bytes: &[u8], at: usize, big_endian: bool) -> Option<u16> {
-    let field = *bytes.get(at..)?.first_chunk::<2>()?;
-    Some(if big_endian { u16::from_be_bytes(field) } else { u16::from_le_bytes(field) })
 }
 
 #[cfg(test)]

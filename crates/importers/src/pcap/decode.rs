@@ -3,6 +3,9 @@
 //! Lengths come from the headers as far as they are believable, and what the file does not hold is a number
 //! beside what it does. Checksums are not verified: captures of a sender hold packets before the network card
 //! computed them.
+//!
+//! The modules below call each other in a circle, and have to: a link holds a network, a network a transport, a
+//! transport may be a tunnel, and a tunnel holds a link or a network again ([`LAYERS_MAX`] ends it).
 
 mod link;
 mod mpls;
@@ -13,7 +16,6 @@ mod transport;
 mod tunnel;
 mod wireless;
 
-use super::fragments::{FragmentKey, FragmentPlace};
 use crate::PacketReason;
 pub(super) use plain::plain;
 pub(super) use transport::sctp_data;
@@ -52,6 +54,22 @@ pub(super) struct Segment<'a> {
 pub(super) enum Addresses {
     V4 { source: u32, destination: u32 },
     V6 { source: u128, destination: u128 },
+}
+
+/// Which packet a fragment is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FragmentKey {
+    pub(super) addresses: Addresses,
+    pub(super) id: u32,
+    pub(super) protocol: u8,
+}
+
+/// Where a fragment lies in its packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FragmentPlace {
+    pub(super) id: u32,
+    pub(super) offset: usize,
+    pub(super) more: bool,
 }
 
 /// The transport, with what of its header matters.

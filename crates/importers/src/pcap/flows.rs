@@ -14,8 +14,10 @@ use beaconwatch_engine::time::Timestamp;
 
 use super::CaptureCounters;
 use super::capture::Packet;
-use super::decode::{self, ACK, Decoded, FIN, RST, SYN, Segment, SegmentTransport};
-use super::fragments::{FragmentKey, FragmentPlace, Fragments};
+use super::decode::{
+    self, ACK, Decoded, FIN, FragmentKey, FragmentPlace, RST, SYN, Segment, SegmentTransport,
+};
+use super::fragments::Fragments;
 use super::refused::Refused;
 use crate::PacketReason;
 pub use event::{

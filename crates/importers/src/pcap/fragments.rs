@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::decode::Addresses;
+use super::decode::{FragmentKey, FragmentPlace};
 
 /// Packets under way at once; the oldest gives way.
 const PACKETS_MAX: usize = 64;
@@ -10,22 +10,6 @@ const PACKETS_MAX: usize = 64;
 const FRAGMENTS_MAX: usize = 64;
 /// Largest payload of an IP packet.
 const PAYLOAD_BYTES_MAX: usize = 65535;
-
-/// Which packet a fragment is part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FragmentKey {
-    pub(super) addresses: Addresses,
-    pub(super) id: u32,
-    pub(super) protocol: u8,
-}
-
-/// Where a fragment lies in its packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FragmentPlace {
-    pub(super) id: u32,
-    pub(super) offset: usize,
-    pub(super) more: bool,
-}
 
 /// Packets of which not all fragments came yet.
 #[derive(Debug, Default)]
@@ -120,6 +104,7 @@ impl Partial {
 
 #[cfg(test)]
 mod tests {
+    use super::super::decode::Addresses;
     use super::*;
 
     fn key(id: u32) -> FragmentKey {

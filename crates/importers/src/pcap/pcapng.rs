@@ -5,8 +5,8 @@ use std::io;
 use beaconwatch_engine::time::Timestamp;
 
 use super::CaptureCounters;
-use super::capture::{PACKET_BYTES_MAX, Record, u16_at, u32_at};
 use super::read_buffer::ReadBuffer;
+use super::stored_record::{PACKET_BYTES_MAX, StoredRecord, u16_at, u32_at};
 
 const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
@@ -89,7 +89,7 @@ impl Pcapng {
         &mut self,
         input: &mut ReadBuffer,
         counters: &mut CaptureCounters,
-    ) -> io::Result<Option<Record>> {
+    ) -> io::Result<Option<StoredRecord>> {
         loop {
             let head = input.peek(HEAD_BYTES)?;
             if head.is_empty() {
@@ -179,7 +179,7 @@ impl Pcapng {
         }
     }
 
-    fn read_packet(&mut self, kind: u32, block: &[u8]) -> Option<Record> {
+    fn read_packet(&mut self, kind: u32, block: &[u8]) -> Option<StoredRecord> {
         let field = |at| u32_at(block, at, self.big_endian);
         let size = |at| field(at).and_then(|len| usize::try_from(len).ok());
         let (interface, data_at, data_len, wire_len) = match kind {
@@ -199,7 +199,7 @@ impl Pcapng {
         if kind != SIMPLE_PACKET {
             self.last = interface.time(u64::from(field(12)?) << 32 | u64::from(field(16)?));
         }
-        Some(Record {
+        Some(StoredRecord {
             time: self.last,
             link: interface.link,
             wire_len: wire_len.max(data_len),

@@ -7,8 +7,8 @@ use beaconwatch_engine::observe::contact::NameSource;
 use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
 
-use super::Value::{Evidence, Flag, Number, Text, Texts, Whole, Wholes};
-use super::{EvidenceValue, Field, Value};
+use super::value::Value::{Evidence, Flag, Number, Text, Texts, Whole, Wholes};
+use super::value::{EvidenceValue, Field, Value};
 use crate::sanitize;
 
 /// A field whose name is ours.

@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use super::FIELDS;
+use super::list::FIELDS;
 
 /// Before the table.
 const HEAD: &str = "\
