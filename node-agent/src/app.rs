@@ -14,7 +14,7 @@ mod live;
 mod log;
 mod outputs;
 mod policies;
-mod watch;
+mod status_publisher;
 
 use crate::args::{Args, Command, PolicyCommand};
 use crate::clock::NodeClock;

@@ -11,7 +11,7 @@ pub use otlp::OtlpArgs;
 pub use policy::{CheckArgs, PolicyArgs, PolicyCommand, SuggestArgs};
 pub use run::{DoctorArgs, OutputFormat, RunArgs};
 
-/// Finds processes that call home: beacon timing, balance, protocol, destination and identity, with evidence.
+/// Finds processes that beacon: timing, balance, protocol, destination and identity, with evidence.
 #[derive(Debug, Parser)]
 #[command(name = "beaconwatch-agent", version = crate::VERSION, propagate_version = true)]
 pub struct Args {
@@ -23,7 +23,7 @@ pub struct Args {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Watch this machine (or, with --kubernetes, this node) and report what calls home.
+    /// Watch this machine (or, with --kubernetes, this node) and report what beacons.
     Run(Box<RunArgs>),
     /// Judge recorded traffic with the same engine: captures, Zeek logs, flow logs, recordings.
     Replay(Box<ReplayArgs>),

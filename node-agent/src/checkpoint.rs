@@ -51,12 +51,12 @@ pub struct CheckpointCounters {
 /// The thread that writes checkpoints.
 #[derive(Debug)]
 pub struct CheckpointWriter {
-    desk: Arc<Desk>,
+    mailbox: Arc<Mailbox>,
 }
 
 /// Where a checkpoint waits for the thread.
 #[derive(Debug, Default)]
-struct Desk {
+struct Mailbox {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -101,36 +101,36 @@ impl CheckpointWriter {
     }
 
     fn start_with(write: impl FnMut(&Checkpoint) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
-        let desk = Arc::<Desk>::default();
-        let theirs = Arc::clone(&desk);
+        let mailbox = Arc::<Mailbox>::default();
+        let theirs = Arc::clone(&mailbox);
         std::thread::Builder::new().name("checkpoint".to_owned()).spawn(move || theirs.run(write))?;
-        Ok(Self { desk })
+        Ok(Self { mailbox })
     }
 
     /// Hands a checkpoint over; one that still waits gives way to it. Never waits.
     pub fn put(&self, checkpoint: Checkpoint) {
-        let mut state = self.desk.lock();
+        let mut state = self.mailbox.lock();
         if state.waiting.replace(checkpoint).is_some() {
             state.counters.replaced += 1;
         }
         drop(state);
-        self.desk.changed.notify_all();
+        self.mailbox.changed.notify_all();
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> CheckpointCounters {
-        self.desk.lock().counters
+        self.mailbox.lock().counters
     }
 
     /// Waits until what was handed over is written, for at most `limit`. False: the disk did not keep up, and the
     /// checkpoint before stays in its place.
     pub fn finish(self, limit: Duration) -> bool {
-        let mut state = self.desk.lock();
+        let mut state = self.mailbox.lock();
         state.closed = true;
-        self.desk.changed.notify_all();
+        self.mailbox.changed.notify_all();
         let busy = |state: &mut State| state.waiting.is_some() || state.writing;
-        let waited = self.desk.changed.wait_timeout_while(state, limit, busy);
+        let waited = self.mailbox.changed.wait_timeout_while(state, limit, busy);
         let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         state.waiting.is_none() && !state.writing
     }
@@ -139,12 +139,12 @@ impl CheckpointWriter {
 impl Drop for CheckpointWriter {
     /// The thread ends once nothing waits.
     fn drop(&mut self) {
-        self.desk.lock().closed = true;
-        self.desk.changed.notify_all();
+        self.mailbox.lock().closed = true;
+        self.mailbox.changed.notify_all();
     }
 }
 
-impl Desk {
+impl Mailbox {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -242,9 +242,9 @@ mod tests {
         answer.send(Ok(())).unwrap();
         assert_eq!(begins.recv_timeout(PATIENCE), Ok(9));
         answer.send(Ok(())).unwrap();
-        let desk = Arc::clone(&writer.desk);
+        let mailbox = Arc::clone(&writer.mailbox);
         assert!(writer.finish(PATIENCE));
-        assert_eq!(desk.lock().counters, CheckpointCounters { written: 2, failed: 0, replaced: 7 });
+        assert_eq!(mailbox.lock().counters, CheckpointCounters { written: 2, failed: 0, replaced: 7 });
     }
 
     #[test]
@@ -263,10 +263,10 @@ mod tests {
         // A directory in the way of the file beside it.
         std::fs::create_dir(crate::replace_file::beside(&path)).unwrap();
         let writer = CheckpointWriter::start(path.clone()).unwrap();
-        let desk = Arc::clone(&writer.desk);
+        let mailbox = Arc::clone(&writer.mailbox);
         writer.put(numbered(2));
         assert!(writer.finish(PATIENCE));
-        assert_eq!(desk.lock().counters, CheckpointCounters { written: 0, failed: 1, replaced: 0 });
+        assert_eq!(mailbox.lock().counters, CheckpointCounters { written: 0, failed: 1, replaced: 0 });
         assert_eq!(read(&path).unwrap(), Some(numbered(1)));
         std::fs::remove_dir_all(&directory).unwrap();
     }
@@ -277,7 +277,7 @@ mod tests {
         let path = directory.join("learned.bwck");
         std::fs::write(&path, b"BWCP\x05\0\0\0").unwrap();
         let said = crate::chain::chain(&read(&path).unwrap_err());
-        assert!(said.contains("learned.bwck") && said.contains("baselines start anew"), "{said}");
+        assert!(said.contains("learned.bwck") && said.contains("baselines start again"), "{said}");
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

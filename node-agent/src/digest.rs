@@ -208,7 +208,7 @@ fn through_process(proc: &Path, request: &Request) -> Result<[u8; 32], DigestErr
     let directory = proc.join(request.pid.to_string());
     let file = File::open(directory.join("exe")).map_err(DigestError::Unreachable)?;
     // Opened first, then asked: the process that has this id now is the one whose file is open, unless the id was
-    // given anew in between, which the inode shows.
+    // given again in between, which the inode shows.
     if !started_at(&directory, request.start_ns) {
         return Err(DigestError::ProcessGone);
     }

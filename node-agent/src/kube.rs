@@ -48,7 +48,7 @@ use self::node_status::NodeReporter;
 use self::policies::PolicyIndex;
 use self::spool::{Spool, SpoolLimits};
 use crate::queue::InputSender;
-use beaconwatch_report::object::Place;
+use beaconwatch_report::object::Reporter;
 
 /// The clock of the inputs.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -167,10 +167,15 @@ pub async fn run(
     stop: watch::Receiver<Option<Instant>>,
 ) {
     let namespace = options.namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-    let place = Place { node: options.node.clone(), namespace };
+    let reporter = Reporter { node: options.node.clone(), namespace };
     let spool = open_spool(options.spool.as_deref(), &shared.counters);
-    let writer =
-        FindingWriter::with_spool(client.clone(), place, parts.clock.clone(), shared.counters.clone(), spool);
+    let writer = FindingWriter::with_spool(
+        client.clone(),
+        reporter,
+        parts.clock.clone(),
+        shared.counters.clone(),
+        spool,
+    );
     let writing = writer.run(findings, stop.clone());
     let watching = watches::run(client.clone(), options.node.clone(), parts.clone(), shared.clone());
     let reporting = report(client, options.node, options.report_interval, parts, shared);
@@ -201,9 +206,9 @@ impl KubeHandle {
     }
 
     /// Where the policies with a budget tell from now, bits; reported with the policies.
-    pub fn told_from(&self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
+    pub fn alert_thresholds(&self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
         if let Ok(mut policies) = self.shared.policies.lock() {
-            policies.told_from(thresholds);
+            policies.alert_thresholds(thresholds);
         }
     }
 

@@ -50,7 +50,7 @@ impl SinkName {
 pub struct SinkOptions {
     /// How findings are written to standard output, if at all.
     pub stdout: Option<Format>,
-    /// File for JSON lines; it is appended to, and made anew when it was moved away.
+    /// File for JSON lines; it is appended to, and created again when it was moved away.
     pub file: Option<PathBuf>,
     /// Where OpenTelemetry logs go, if anywhere.
     pub otlp: Option<otlp::Settings>,

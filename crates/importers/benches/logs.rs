@@ -17,7 +17,7 @@ use beaconwatch_importers::stored::Stored;
 use beaconwatch_importers::suricata::SuricataReader;
 use beaconwatch_importers::vpc_flow::VpcFlowReader;
 use beaconwatch_importers::zeek::ZeekReader;
-use beaconwatch_importers::{Reader, Refusals};
+use beaconwatch_importers::{Reader, RejectedRows};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -69,13 +69,13 @@ fn measure(
     group.bench_function(name, |bencher| {
         bencher.iter(|| {
             let mut reader = open(Lines::from_bytes(name, text.as_bytes().to_vec()));
-            let mut refusals = Refusals::default();
+            let mut rejected = RejectedRows::default();
             let mut records = 0_u32;
-            while let Some(record) = reader.next(&mut refusals) {
+            while let Some(record) = reader.next(&mut rejected) {
                 black_box(record);
                 records += 1;
             }
-            assert!(records >= ROWS, "{name}: {records} of {ROWS}, {refusals:?}");
+            assert!(records >= ROWS, "{name}: {records} of {ROWS}, {rejected:?}");
         });
     });
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use beaconwatch_engine::actor::{Actor, ActorKey};
 use beaconwatch_engine::collections::Map;
 
-/// Actors remembered at once; beyond, all are forgotten and made anew when they come again, which changes
+/// Actors remembered at once; beyond, all are forgotten and made again when they come again, which changes
 /// nothing but the time it takes.
 const ACTORS_MAX: usize = 1 << 16;
 

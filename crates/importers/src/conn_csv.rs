@@ -11,7 +11,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Connection, Record};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 /// Which column a field belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +77,10 @@ impl ConnCsvReader {
 }
 
 impl Reader for ConnCsvReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             let line = self.lines.line() + 1;
-            let text = self.lines.next(refusals)?;
+            let text = self.lines.next(rejected)?;
             if text.is_empty() {
                 continue;
             }
@@ -92,7 +92,7 @@ impl Reader for ConnCsvReader {
             self.rows += 1;
             match record(text, columns, &mut self.actors) {
                 Ok(record) => return Some(record),
-                Err(reason) => refusals.add(reason, self.lines.name(), line),
+                Err(reason) => rejected.add(reason, self.lines.name(), line),
             }
         }
     }
@@ -182,22 +182,22 @@ pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+    fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
         let mut reader = ConnCsvReader::over(Lines::from_bytes("test.csv", text.as_bytes().to_vec()));
-        let mut refusals = Refusals::default();
+        let mut rejected = RejectedRows::default();
         let mut records = Vec::new();
-        while let Some(record) = reader.next(&mut refusals) {
+        while let Some(record) = reader.next(&mut rejected) {
             records.push(record);
         }
-        (records, refusals)
+        (records, rejected)
     }
 
     const HEAD: &str = "ts,duration,src,sport,dst,dport,proto,service,orig_bytes,resp_bytes\n";
 
     #[test]
     fn a_row_with_a_quoted_list_and_unknown_fields_is_read() {
-        let (records, refusals) = read(&format!("{HEAD}1.5,,10.0.0.1,5,10.0.0.2,3128,tcp,\"http,ssl\",,\n"));
-        assert_eq!(refusals.total(), 0);
+        let (records, rejected) = read(&format!("{HEAD}1.5,,10.0.0.1,5,10.0.0.2,3128,tcp,\"http,ssl\",,\n"));
+        assert_eq!(rejected.total(), 0);
         let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
         assert_eq!(connection.protocol, beaconwatch_engine::observe::protocol::AppProtocol::Tls);
         assert_eq!((connection.bytes, connection.duration), (None, None));
@@ -206,9 +206,9 @@ mod tests {
 
     #[test]
     fn damaged_rows_cost_only_themselves() {
-        let (records, refusals) = read(&format!(
+        let (records, rejected) = read(&format!(
             "{HEAD}x,,10.0.0.1,5,10.0.0.2,80,tcp,,,\n1,2\n1,,10.0.0.1,5,,80,tcp,,,\n1,,10.0.0.1,5,10.0.0.2,80000,tcp,,,\n2,,10.0.0.1,5,10.0.0.2,80,tcp,,,\n"
         ));
-        assert_eq!((records.len(), refusals.total()), (1, 4));
+        assert_eq!((records.len(), rejected.total()), (1, 4));
     }
 }

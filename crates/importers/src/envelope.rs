@@ -25,7 +25,7 @@ pub struct Opened<'a> {
 
 /// Where a row may be, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+enum Wrapping {
     /// `event.original`: the row as it was, whatever became of it since.
     Original,
     /// `message` of Filebeat, Logstash and Vector.
@@ -41,7 +41,7 @@ enum Place {
 /// Takes the outermost envelope off. `None`: there is none that is known.
 #[must_use]
 pub fn open(line: &[u8]) -> Option<Opened<'_>> {
-    let mut best: Option<(Place, Value<'_>)> = None;
+    let mut best: Option<(Wrapping, Value<'_>)> = None;
     let mut path = None;
     let mut elastic = elastic::Fields::default();
     flat_json::scan(line, |key, value| {
@@ -64,29 +64,29 @@ pub fn open(line: &[u8]) -> Option<Opened<'_>> {
 }
 
 /// What may be the row, or hold it.
-fn candidate<'a>(key: &[u8], value: Value<'a>) -> Option<(Place, Value<'a>)> {
+fn candidate<'a>(key: &[u8], value: Value<'a>) -> Option<(Wrapping, Value<'a>)> {
     match value {
         Value::Text(text) => {
             let place = match key {
-                b"event.original" => Place::Original,
-                b"message" => Place::Message,
-                b"log" => Place::Log,
-                b"line" | b"_raw" | b"raw" | b"event" | b"msg" | b"MESSAGE" | b"body" => Place::Text,
+                b"event.original" => Wrapping::Original,
+                b"message" => Wrapping::Message,
+                b"log" => Wrapping::Log,
+                b"line" | b"_raw" | b"raw" | b"event" | b"msg" | b"MESSAGE" | b"body" => Wrapping::Text,
                 _ => return None,
             };
             begins_object(text).then_some((place, value))
         }
         Value::Nested(object) => match key {
             b"_source" | b"jsonPayload" | b"result" | b"json" | b"parsed" | b"data" | b"body" => {
-                Some((Place::Object, value))
+                Some((Wrapping::Object, value))
             }
             b"event" => match member(object, b"original") {
                 Some(original @ Value::Text(text)) if begins_object(text) => {
-                    Some((Place::Original, original))
+                    Some((Wrapping::Original, original))
                 }
-                Some(_) | None => is_row(object).then_some((Place::Object, value)),
+                Some(_) | None => is_row(object).then_some((Wrapping::Object, value)),
             },
-            b"message" | b"log" => is_row(object).then_some((Place::Object, value)),
+            b"message" | b"log" => is_row(object).then_some((Wrapping::Object, value)),
             _ => None,
         },
         Value::Bare(_) => None,

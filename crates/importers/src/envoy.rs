@@ -16,7 +16,7 @@ use super::actors::{Actors, Address};
 use super::flat_json;
 use super::lines::Lines;
 use super::record::{Record, bare_contact};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 /// Port on which nobody speaks HTTP without TLS.
 const HTTPS: u16 = 443;
@@ -47,10 +47,10 @@ impl EnvoyReader {
 }
 
 impl Reader for EnvoyReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             let place = self.lines.line() + 1;
-            let line = self.lines.next(refusals)?;
+            let line = self.lines.next(rejected)?;
             if line.is_empty() {
                 continue;
             }
@@ -58,7 +58,7 @@ impl Reader for EnvoyReader {
             let row = if line.first() == Some(&b'{') { Row::of_json(line) } else { Row::of_text(line) };
             match row.and_then(|row| record(&row, &mut self.actors)) {
                 Ok(record) => return Some(record),
-                Err(reason) => refusals.add(reason, self.lines.name(), place),
+                Err(reason) => rejected.add(reason, self.lines.name(), place),
             }
         }
     }
@@ -228,18 +228,18 @@ fn spoken(protocol: &[u8], tls: bool, port: u16) -> AppProtocol {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+    fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
         let mut reader = EnvoyReader::over(Lines::from_bytes("access.log", text.as_bytes().to_vec()));
-        let mut refusals = Refusals::default();
-        (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
+        let mut rejected = RejectedRows::default();
+        (core::iter::from_fn(|| reader.next(&mut rejected)).collect(), rejected)
     }
 
     #[test]
     fn the_default_text_format_is_read() {
-        let (records, refusals) = read(
+        let (records, rejected) = read(
             "[2026-04-15T20:17:00.310Z] \"POST /api/v1/locations HTTP/2\" 204 - 154 0 226 100 \"10.0.35.28\" \"nsq2http\" \"cc21d9b0\" \"locations.example:8080\" \"tcp://10.0.2.1:80\"\n",
         );
-        assert_eq!(refusals.total(), 0);
+        assert_eq!(rejected.total(), 0);
         let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
         assert_eq!(contact.actor.address, "10.0.35.28".parse().ok());
         assert_eq!(contact.destination.name.as_deref(), Some("locations.example"));
@@ -250,13 +250,13 @@ mod tests {
 
     #[test]
     fn json_and_the_longer_text_format_say_the_same() {
-        let (records, refusals) = read(concat!(
+        let (records, rejected) = read(concat!(
             r#"{"start_time":"2026-04-15T20:17:00.310Z","method":null,"protocol":null,"response_code":0,"response_flags":"UF","bytes_received":5,"bytes_sent":6,"duration":7,"authority":null,"upstream_host":"192.0.2.7:443","downstream_local_address":"192.0.2.7:443","downstream_remote_address":"10.0.0.5:41000","requested_server_name":"a.example"}"#,
             "\n",
             r#"[2026-04-15T20:17:00.310Z] "- - -" 0 UF - - "-" 5 6 7 - "-" "-" "-" "-" "192.0.2.7:443" outbound - 192.0.2.7:443 10.0.0.5:41000 a.example -"#,
             "\n"
         ));
-        assert_eq!(refusals.total(), 0);
+        assert_eq!(rejected.total(), 0);
         assert_eq!(records.len(), 2);
         for (_, record) in &records {
             let Record::Contact(contact) = record else { panic!("{record:?}") };
@@ -268,11 +268,11 @@ mod tests {
 
     #[test]
     fn keys_that_are_named_as_headers_are_read() {
-        let (records, refusals) = read(concat!(
+        let (records, rejected) = read(concat!(
             r#"{"start_time":"2026-02-01T10:00:00.250Z","method":"POST","x-envoy-origin-path":"/v1","protocol":"HTTP/2","response_code":"204","response_flags":"-","bytes_received":"96","bytes_sent":"0","duration":"31","x-forwarded-for":"10.8.0.3,10.0.0.1","user-agent":"sync\/2.4","":"",":authority":"api.partner.example","upstream_host":"198.51.100.20:443","downstream_local_address":"127.0.0.1:10443","downstream_remote_address":"10.8.0.3:40110","requested_server_name":"-"}"#,
             "\n"
         ));
-        assert_eq!(refusals.total(), 0);
+        assert_eq!(rejected.total(), 0);
         let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
         assert_eq!(contact.actor.address, "10.8.0.3".parse().ok());
         assert_eq!(contact.destination.name.as_deref(), Some("api.partner.example"));
@@ -303,10 +303,10 @@ mod tests {
 
     #[test]
     fn a_row_that_does_not_say_who_called_is_refused() {
-        let (records, refusals) = read(
+        let (records, rejected) = read(
             "[2026-04-15T20:17:00Z] \"GET / HTTP/1.1\" 200 - 0 1 2 3 \"-\" \"-\" \"-\" \"a\" \"10.0.0.1:80\"\nnonsense\n{\n",
         );
         assert_eq!(records.len(), 0);
-        assert_eq!(refusals.total(), 3);
+        assert_eq!(rejected.total(), 3);
     }
 }

@@ -1,7 +1,7 @@
 //! Events as JSON lines: our import format, so that any flow log can be converted. Described field by field in
 //! `docs/import-format.md`.
 //!
-//! With it come two further files: pods (who runs what) and a baseline (what was known before the begin).
+//! With it come two further files: pods (who runs what) and a baseline (what was known before the start).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, SeededHash};
 use super::lines::Lines;
 use super::record::{Record, nameless};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 mod actor;
 mod row;
@@ -74,19 +74,19 @@ impl EventsReader {
 }
 
 impl Reader for EventsReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         if let Some(waiting) = self.waiting.take() {
             return Some(waiting);
         }
         loop {
             let line = self.lines.line() + 1;
-            let text = self.lines.next(refusals)?;
+            let text = self.lines.next(rejected)?;
             if text.is_empty() {
                 continue;
             }
             self.rows += 1;
             let Some(row) = Row::parse(text) else {
-                refusals.add(Reason::NotJson, self.lines.name(), line);
+                rejected.add(Reason::NotJson, self.lines.name(), line);
                 continue;
             };
             let mut texts = Texts { names: &mut self.names, domains: &mut self.domains };
@@ -104,7 +104,7 @@ impl Reader for EventsReader {
                     self.waiting = Some(event);
                     return Some(announcement);
                 }
-                Err(reason) => refusals.add(reason, self.lines.name(), line),
+                Err(reason) => rejected.add(reason, self.lines.name(), line),
             }
         }
     }

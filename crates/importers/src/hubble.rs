@@ -20,7 +20,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::Actors;
 use super::lines::Lines;
 use super::record::{Answers, Record, bare_contact, nameless};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 mod flow;
 
@@ -177,13 +177,13 @@ impl HubbleReader {
 }
 
 impl Reader for HubbleReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         if let Some(waiting) = self.waiting.take() {
             return Some(waiting);
         }
         loop {
             let place = self.lines.line() + 1;
-            let line = self.lines.next(refusals)?;
+            let line = self.lines.next(rejected)?;
             if line.is_empty() {
                 continue;
             }
@@ -201,7 +201,7 @@ impl Reader for HubbleReader {
             match made {
                 Ok(Some(record)) => return Some(record),
                 Ok(None) => {}
-                Err(reason) => refusals.add(reason, self.lines.name(), place),
+                Err(reason) => rejected.add(reason, self.lines.name(), place),
             }
         }
     }
@@ -221,19 +221,19 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+    fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
         let mut reader = HubbleReader::over(Lines::from_bytes("flows.json", text.as_bytes().to_vec()));
-        let mut refusals = Refusals::default();
-        (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
+        let mut rejected = RejectedRows::default();
+        (core::iter::from_fn(|| reader.next(&mut rejected)).collect(), rejected)
     }
 
     const SYN: &str = r#"{"flow":{"time":"2026-01-05T00:00:01.5Z","verdict":"FORWARDED","IP":{"source":"10.0.0.5","destination":"192.0.2.7","ipVersion":"IPv4"},"l4":{"TCP":{"source_port":41000,"destination_port":443,"flags":{"SYN":true}}},"source":{"namespace":"shop","pod_name":"web-1","workloads":[{"name":"web","kind":"Deployment"}]},"destination":{"labels":["reserved:world"]},"Type":"L3_L4","destination_names":["a.example"],"traffic_direction":"EGRESS","is_reply":false},"node_name":"n1","time":"2026-01-05T00:00:01.5Z"}"#;
 
     #[test]
     fn a_connection_is_counted_once_and_its_pod_is_announced() {
-        let (records, refusals) =
+        let (records, rejected) =
             read(&format!("{SYN}\n{SYN}\n{}\n", SYN.replace(r#""SYN":true"#, r#""ACK":true"#)));
-        assert_eq!(refusals.total(), 0);
+        assert_eq!(rejected.total(), 0);
         let [(_, Record::Workload(WorkloadChange::Applied(pod))), (_, Record::Contact(contact))] =
             records.as_slice()
         else {
@@ -258,13 +258,13 @@ mod tests {
 
     #[test]
     fn damaged_and_foreign_lines_cost_only_themselves() {
-        let (records, refusals) = read(&format!(
+        let (records, rejected) = read(&format!(
             "{{\n{}\n{}\n{SYN}\n",
             r#"{"node_status":{},"node_name":"n1","time":"2026-01-05T00:00:01Z"}"#,
             r#"{"lost_events":{"num_events_lost":7},"time":"2026-01-05T00:00:01Z"}
 {"flow":{"time":"2026-01-05T00:00:01Z","verdict":"DROPPED","drop_reason":154,"ethernet":{"source":"0a:0b:0c:0d:0e:0f","destination":"0a:0b:0c:0d:0e:10"},"source":{"ID":7,"identity":7},"destination":{},"Type":"L3_L4","node_name":"n1","event_type":{"type":1,"sub_type":154},"drop_reason_desc":"UNSUPPORTED_L2_PROTOCOL","Summary":"Ethernet"},"node_name":"n1","time":"2026-01-05T00:00:01Z"}"#
         ));
         assert_eq!(records.len(), 3);
-        assert_eq!(refusals.total(), 1);
+        assert_eq!(rejected.total(), 1);
     }
 }

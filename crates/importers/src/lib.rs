@@ -15,7 +15,7 @@ pub mod lines;
 pub mod pcap;
 pub mod reader;
 pub mod record;
-pub mod refusals;
+pub mod rejected;
 pub mod reputation;
 pub mod sniff;
 pub mod squid;
@@ -27,4 +27,4 @@ pub mod zeek;
 
 pub use reader::{OrderedSource, Reader};
 pub use record::{About, Record, Uid};
-pub use refusals::{Effect, PacketReason, Place, Reason, Refusals, Unit};
+pub use rejected::{Effect, Location, PacketReason, Reason, RejectedRows, Unit};

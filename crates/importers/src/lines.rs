@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::refusals::{Reason, Refusals};
+use super::rejected::{Reason, RejectedRows};
 use super::stored::Stored;
 
 /// Longest line that is read; a longer one is refused.
@@ -75,14 +75,14 @@ impl Lines {
     }
 
     /// The next line without its end; `None` at the end of the file.
-    pub fn next(&mut self, refusals: &mut Refusals) -> Option<&[u8]> {
-        let (from, to) = self.advance(refusals)?;
+    pub fn next(&mut self, rejected: &mut RejectedRows) -> Option<&[u8]> {
+        let (from, to) = self.advance(rejected)?;
         let line = self.buffer.get(from..to)?;
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// Finds the next line: its range in the buffer.
-    fn advance(&mut self, refusals: &mut Refusals) -> Option<(usize, usize)> {
+    fn advance(&mut self, rejected: &mut RejectedRows) -> Option<(usize, usize)> {
         let mut searched = 0;
         let mut skipping = false;
         loop {
@@ -93,7 +93,7 @@ impl Lines {
                 self.start = to + 1;
                 self.line += 1;
                 if skipping {
-                    refusals.add(Reason::LineTooLong, &self.name, self.line);
+                    rejected.add(Reason::LineTooLong, &self.name, self.line);
                     return Some((to, to));
                 }
                 return Some((from, to));
@@ -102,13 +102,13 @@ impl Lines {
             if searched > LINE_BYTES_MAX {
                 (skipping, self.start, searched) = (true, self.end, 0);
             }
-            if self.at_end || !self.fill(refusals) {
+            if self.at_end || !self.fill(rejected) {
                 self.at_end = true;
                 let (from, to) = (self.start, self.end);
                 self.start = self.end;
                 if skipping {
                     self.line += 1;
-                    refusals.add(Reason::LineTooLong, &self.name, self.line);
+                    rejected.add(Reason::LineTooLong, &self.name, self.line);
                     return None;
                 }
                 if from == to {
@@ -121,7 +121,7 @@ impl Lines {
     }
 
     /// Reads more behind what is held; false at the end.
-    fn fill(&mut self, refusals: &mut Refusals) -> bool {
+    fn fill(&mut self, rejected: &mut RejectedRows) -> bool {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -142,7 +142,7 @@ impl Lines {
                 Err(error) => {
                     let cut = error.kind() == std::io::ErrorKind::UnexpectedEof;
                     let reason = if cut { Reason::Cut } else { Reason::Unreadable };
-                    refusals.add(reason, &self.name, self.line + 1);
+                    rejected.add(reason, &self.name, self.line + 1);
                     return false;
                 }
             }
@@ -154,15 +154,15 @@ impl Lines {
 mod tests {
     use super::*;
 
-    fn check(input: &[u8], expect: &[&str]) -> Refusals {
-        let mut refusals = Refusals::default();
+    fn check(input: &[u8], expect: &[&str]) -> RejectedRows {
+        let mut rejected = RejectedRows::default();
         let mut lines = Lines::from_bytes("test", input.to_vec());
         let mut seen = Vec::new();
-        while let Some(line) = lines.next(&mut refusals) {
+        while let Some(line) = lines.next(&mut rejected) {
             seen.push(String::from_utf8_lossy(line).into_owned());
         }
         assert_eq!(seen, expect);
-        refusals
+        rejected
     }
 
     #[test]
@@ -181,8 +181,8 @@ mod tests {
     #[test]
     fn a_line_beyond_the_bound_is_refused_and_comes_empty() {
         let long = "x".repeat(LINE_BYTES_MAX * 3);
-        let refusals = check(format!("a\n{long}\nb\n").as_bytes(), &["a", "", "b"]);
-        let all: Vec<_> = refusals.iter().map(|(r, n, place)| (r, n, place.line)).collect();
+        let rejected = check(format!("a\n{long}\nb\n").as_bytes(), &["a", "", "b"]);
+        let all: Vec<_> = rejected.iter().map(|(r, n, place)| (r, n, place.line)).collect();
         assert_eq!(all, [(Reason::LineTooLong, 1, 2)]);
         check(format!("a\n{long}").as_bytes(), &["a"]);
     }

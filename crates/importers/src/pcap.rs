@@ -18,7 +18,7 @@ mod fragments;
 mod inputs;
 mod pcapng;
 mod read_buffer;
-mod refused;
+mod rejected;
 mod stored_record;
 
 pub use capture::{Capture, CaptureError, Packet};
@@ -27,7 +27,7 @@ pub use flows::{
     PayloadLimit,
 };
 pub use inputs::{NextCapture, PcapInputs};
-pub use refused::Refused;
+pub use rejected::RejectedPackets;
 
 /// What was read, and what became of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub struct CaptureCounters {
     pub captured_bytes: u64,
     /// Bytes that the packets had on the wire.
     pub wire_bytes: u64,
-    /// Packets of which the file holds only the begin.
+    /// Packets of which the file holds only the start.
     pub snapped: u64,
-    /// Packets that are part of a flow. Each of the others is refused for a reason ([`Refused`]).
+    /// Packets that are part of a flow. Each of the others is refused for a reason ([`RejectedPackets`]).
     pub used: u64,
     /// Places where the file is damaged, and blocks of packets that name no interface.
     pub damaged: u64,

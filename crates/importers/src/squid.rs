@@ -17,7 +17,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, bare_contact};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 mod bumped;
 
@@ -50,13 +50,13 @@ impl SquidReader {
 }
 
 impl Reader for SquidReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             if let Some(contact) = self.announced.overdue() {
                 return Some((contact.start, Record::Contact(contact)));
             }
             let place = self.lines.line() + 1;
-            let Some(line) = self.lines.next(refusals) else {
+            let Some(line) = self.lines.next(rejected) else {
                 return self.announced.last().map(|contact| (contact.start, Record::Contact(contact)));
             };
             if line.is_empty() || line.starts_with(b"#") {
@@ -69,7 +69,7 @@ impl Reader for SquidReader {
                         return Some((contact.start, Record::Contact(contact)));
                     }
                 }
-                Err(reason) => refusals.add(reason, self.lines.name(), place),
+                Err(reason) => rejected.add(reason, self.lines.name(), place),
             }
         }
     }

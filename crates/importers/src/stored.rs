@@ -19,7 +19,7 @@ const MAGIC_BYTES: usize = 6;
 /// Bytes of a packed file that are read at once.
 const PACKED_BYTES: usize = 64 << 10;
 
-/// A file that is read from its begin to its end.
+/// A file that is read from start to end.
 pub struct Stored {
     /// What it holds, unpacked.
     pub reader: Box<dyn Read + Send>,

@@ -1,7 +1,7 @@
 //! Suricata's EVE log: flow, dns, tls, http, quic, ssh and smtp events, one JSON object a line, plain or in a
 //! shipper's envelope.
 //!
-//! A flow event is a connection, written at its end with the time of its begin. What the events of application
+//! A flow event is a connection, written at its end with the time of its start. What the events of application
 //! protocols say is joined to it by `flow_id`. A look-up has two events or more (the question, and the answer or one
 //! event for each record of it), which are put together ([`pending`]). Events of other types are counted by type.
 
@@ -14,7 +14,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::Record;
-use super::{Reader, Reason, Refusals, envelope};
+use super::{Reader, Reason, RejectedRows, envelope};
 
 mod application;
 mod dns;
@@ -68,13 +68,13 @@ impl SuricataReader {
 }
 
 impl Reader for SuricataReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             if let Some(ready) = self.joined.lookups.ready() {
                 return Some(ready);
             }
             let place = self.lines.line() + 1;
-            let Some(line) = self.lines.next(refusals) else { return self.joined.lookups.last() };
+            let Some(line) = self.lines.next(rejected) else { return self.joined.lookups.last() };
             let line = without_cookie(line);
             if line.is_empty() {
                 continue;
@@ -83,7 +83,7 @@ impl Reader for SuricataReader {
             match self.joined.read(line, envelope::ENVELOPES_MAX) {
                 Ok(Made::Record(time, record)) => return Some((time, record)),
                 Ok(Made::Waits) => {}
-                Err(reason) => refusals.add(reason, self.lines.name(), place),
+                Err(reason) => rejected.add(reason, self.lines.name(), place),
             }
         }
     }

@@ -19,7 +19,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, bare_contact, nameless};
-use super::{Reader, Reason, Refusals, value};
+use super::{Reader, Reason, RejectedRows, value};
 
 /// A flow that goes on within this time after its last record is the same connection: twice the longest
 /// aggregation interval.
@@ -139,10 +139,10 @@ impl VpcFlowReader {
 }
 
 impl Reader for VpcFlowReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             let place = self.lines.line() + 1;
-            let line = self.lines.next(refusals)?;
+            let line = self.lines.next(rejected)?;
             if line.is_empty() {
                 continue;
             }
@@ -154,7 +154,7 @@ impl Reader for VpcFlowReader {
             self.rows += 1;
             let line = without_delivery_time(line);
             if !self.header_seen && line.split(|b| *b == b' ').next() != Some(b"2") {
-                refusals.add(Reason::NoHeader, self.lines.name(), place);
+                rejected.add(Reason::NoHeader, self.lines.name(), place);
                 continue;
             }
             let flow = match parse(line, &self.columns) {
@@ -162,7 +162,7 @@ impl Reader for VpcFlowReader {
                 Ok(Parsed::Lost(time)) => return Some((time, Record::Lost(1))),
                 Ok(Parsed::Nothing) => continue,
                 Err(reason) => {
-                    refusals.add(reason, self.lines.name(), place);
+                    rejected.add(reason, self.lines.name(), place);
                     continue;
                 }
             };
@@ -280,22 +280,22 @@ fn parse(line: &[u8], columns: &[Option<Field>]) -> Result<Parsed, Reason> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+    fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
         let mut reader = VpcFlowReader::over(Lines::from_bytes("flow.log", text.as_bytes().to_vec()));
-        let mut refusals = Refusals::default();
-        (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
+        let mut rejected = RejectedRows::default();
+        (core::iter::from_fn(|| reader.next(&mut rejected)).collect(), rejected)
     }
 
     #[test]
     fn a_call_counts_and_its_answer_does_not() {
-        let (records, refusals) = read(
+        let (records, rejected) = read(
             "2 1 eni-1 10.0.0.5 192.0.2.7 41000 443 6 10 840 1600000000 1600000050 ACCEPT OK\n\
 2 1 eni-1 192.0.2.7 10.0.0.5 443 41000 6 10 840 1600000000 1600000050 ACCEPT OK\n\
 2 1 eni-1 10.0.0.5 192.0.2.8 41001 443 6 1 40 1600000060 1600000070 REJECT OK\n\
 2 1 eni-1 - - - - - - - 1600000060 1600000070 - NODATA\n\
 2 1 eni-1 - - - - - - - 1600000060 1600000070 - SKIPDATA\n",
         );
-        assert_eq!(refusals.total(), 0);
+        assert_eq!(rejected.total(), 0);
         let [(_, Record::Contact(first)), (_, Record::Contact(second)), (_, Record::Lost(1))] =
             records.as_slice()
         else {
@@ -341,31 +341,31 @@ mod tests {
     #[test]
     fn what_no_header_describes_is_refused_as_such() {
         let row = "3 eni-1 10.0.0.5 192.0.2.7 41000 443 6 2 1600000000 1600000050 ACCEPT OK\n";
-        let (records, refusals) = read(&row.repeat(3));
-        assert_eq!((records.len(), refusals.of(Reason::NoHeader)), (0, 3));
+        let (records, rejected) = read(&row.repeat(3));
+        assert_eq!((records.len(), rejected.of(Reason::NoHeader)), (0, 3));
         let format = "${version} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${tcp-flags} \
                       ${start} ${end} ${action} ${log-status}\n";
-        let (records, refusals) = read(&format!("{format}{row}"));
-        assert_eq!((records.len(), refusals.total()), (1, 0));
+        let (records, rejected) = read(&format!("{format}{row}"));
+        assert_eq!((records.len(), rejected.total()), (1, 0));
     }
 
     #[test]
     fn an_export_from_cloudwatch_has_the_time_of_delivery_before_each_line() {
-        let (records, refusals) = read(
+        let (records, rejected) = read(
             "2020-09-13T12:27:02.000Z 2 1 eni-1 10.0.0.5 192.0.2.7 41000 443 6 10 840 1600000000 1600000050 ACCEPT OK\n",
         );
-        assert_eq!((records.len(), refusals.total()), (1, 0));
+        assert_eq!((records.len(), rejected.total()), (1, 0));
     }
 
     #[test]
     fn a_header_gives_the_order_and_flags_say_who_called() {
-        let (records, refusals) = read(
+        let (records, rejected) = read(
             "version srcaddr dstaddr srcport dstport protocol tcp-flags start end action log-status\n\
 5 10.0.0.5 192.0.2.7 400 50000 6 2 1600000000 1600000050 ACCEPT OK\n\
 5 192.0.2.7 10.0.0.5 50000 400 6 18 1600000000 1600000050 ACCEPT OK\n\
 5 10.0.0.5\n5 10.0.0.5 192.0.2.7 x 50000 6 2 1600000000 1600000050 ACCEPT OK\n",
         );
         assert_eq!(records.len(), 1);
-        assert_eq!(refusals.total(), 2);
+        assert_eq!(rejected.total(), 2);
     }
 }

@@ -13,7 +13,7 @@ use beaconwatch_engine::time::Timestamp;
 use super::actors::{Actors, Address};
 use super::lines::Lines;
 use super::record::{Record, Uid};
-use super::{Reader, Reason, Refusals, envelope};
+use super::{Reader, Reason, RejectedRows, envelope};
 
 mod application;
 mod column;
@@ -123,10 +123,10 @@ impl ZeekReader {
 }
 
 impl Reader for ZeekReader {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         loop {
             let place = self.lines.line() + 1;
-            let line = self.lines.next(refusals)?;
+            let line = self.lines.next(rejected)?;
             if let [b'#', directive @ ..] = line {
                 self.header.directive(directive);
                 continue;
@@ -147,7 +147,7 @@ impl Reader for ZeekReader {
             match made {
                 Ok(Some(record)) => return Some(record),
                 Ok(None) => self.other_rows += 1,
-                Err(reason) => refusals.add(reason, self.lines.name(), place),
+                Err(reason) => rejected.add(reason, self.lines.name(), place),
             }
         }
     }

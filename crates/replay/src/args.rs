@@ -50,7 +50,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub pods: Vec<PathBuf>,
 
-    /// What was known before the begin, as JSON lines: a warm start.
+    /// What was known before the start, as JSON lines: a warm start.
     #[arg(long = "baseline", value_name = "FILE")]
     pub baselines: Vec<PathBuf>,
 

@@ -14,7 +14,7 @@ use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::time::Timestamp;
 
 use beaconwatch_importers::pcap::{Capture, CaptureError, PayloadLimit, PcapInputs};
-use beaconwatch_importers::{OrderedSource, Reason, Refusals, Unit};
+use beaconwatch_importers::{OrderedSource, Reason, RejectedRows, Unit};
 
 /// Flows of one capture before the numbers of the next begin.
 const FLOWS_SHIFT: u32 = 48;
@@ -47,12 +47,12 @@ struct Running {
 }
 
 impl Captures {
-    /// Looks at the begin of each. The order of `paths` makes no difference; what is no capture is refused.
+    /// Looks at the start of each. The order of `paths` makes no difference; what is no capture is refused.
     ///
     /// # Errors
     ///
     /// When one cannot be opened.
-    pub fn of(paths: &[PathBuf], refusals: &mut Refusals) -> Result<Self, CaptureError> {
+    pub fn of(paths: &[PathBuf], rejected: &mut RejectedRows) -> Result<Self, CaptureError> {
         let mut paths = paths.to_vec();
         paths.sort();
         paths.dedup();
@@ -61,9 +61,9 @@ impl Captures {
             match Pending::look(&path) {
                 Ok(capture) => pending.push(capture),
                 Err(error @ CaptureError::Open { .. }) => return Err(error),
-                Err(CaptureError::Read(_)) => refusals.add(Reason::Unreadable, &name_of(&path), 0),
+                Err(CaptureError::Read(_)) => rejected.add(Reason::Unreadable, &name_of(&path), 0),
                 Err(CaptureError::Format { looks }) => {
-                    refusals.add(Reason::WrongFormat(looks), &name_of(&path), 0);
+                    rejected.add(Reason::WrongFormat(looks), &name_of(&path), 0);
                 }
             }
         }
@@ -73,26 +73,26 @@ impl Captures {
     }
 
     /// Begins with every capture whose time has come.
-    fn begin(&mut self, refusals: &mut Refusals) {
+    fn begin(&mut self, rejected: &mut RejectedRows) {
         loop {
             let earliest = self.running.iter().map(|running| running.head.0).min();
             let mut pending = self.pending.borrow_mut();
             let due = |next: &Pending| earliest.is_none_or(|earliest| next.first < earliest);
             let Some(next) = pending.pop_front_if(|next| due(next)) else { return };
             drop(pending);
-            let Some((capture, name)) = next.open(refusals) else { continue };
+            let Some((capture, name)) = next.open(rejected) else { continue };
             let waiting = Rc::clone(&self.pending);
-            let following = move |end: Timestamp, refusals: &mut Refusals| {
+            let following = move |end: Timestamp, rejected: &mut RejectedRows| {
                 let goes_on = |next: &Pending| next.first >= end && next.first.since(end) <= PAUSE_MAX;
                 let mut waiting = waiting.borrow_mut();
                 let at = waiting.iter().position(goes_on)?;
-                waiting.remove(at)?.open(refusals)
+                waiting.remove(at)?.open(rejected)
             };
             let mut inputs =
                 PcapInputs::over(capture, &name, PayloadLimit::LIVE).followed_by(Box::new(following));
             let base = self.begun << FLOWS_SHIFT;
             self.begun += 1;
-            match inputs.next(refusals) {
+            match inputs.next(rejected) {
                 Some(head) => self.running.push(Running { inputs, base, head }),
                 None => self.count_ended(&inputs),
             }
@@ -116,23 +116,23 @@ impl Pending {
         Ok(Self { path, first, open: None })
     }
 
-    fn open(self, refusals: &mut Refusals) -> Option<(Capture, Arc<str>)> {
+    fn open(self, rejected: &mut RejectedRows) -> Option<(Capture, Arc<str>)> {
         let name = name_of(&self.path);
         let capture = self.open.map_or_else(|| Capture::open(&self.path), Ok);
-        let capture = capture.inspect_err(|_| refusals.add(Reason::Unreadable, &name, 0)).ok()?;
+        let capture = capture.inspect_err(|_| rejected.add(Reason::Unreadable, &name, 0)).ok()?;
         Some((capture, name))
     }
 }
 
 impl OrderedSource for Captures {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
-        self.begin(refusals);
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Input)> {
+        self.begin(rejected);
         let earliest =
             self.running.iter().enumerate().min_by_key(|(index, running)| (running.head.0, *index));
         let at = earliest?.0;
         let running = self.running.get_mut(at)?;
         let base = running.base;
-        let (time, mut input) = match running.inputs.next(refusals) {
+        let (time, mut input) = match running.inputs.next(rejected) {
             Some(next) => core::mem::replace(&mut running.head, next),
             None => {
                 let ended = self.running.remove(at);

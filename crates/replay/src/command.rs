@@ -55,7 +55,7 @@ fn observe(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
     let Streams { mut out, err } = streams;
     let mut whole = true;
     for capture in inputs::captures(&args.pcap)? {
-        let Observed { json: _, counters, refusals } =
+        let Observed { json: _, counters, rejected } =
             observations::write_observations(&capture, &mut out)
                 .with_context(|| format!("observing {}", capture.display()))?;
         let coverage = Coverage {
@@ -63,7 +63,7 @@ fn observe(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
             rows: 0,
             contacts: counters.used,
             unjudged: 0,
-            refusals: &refusals,
+            rejected: &rejected,
         };
         write!(err, "{coverage}")?;
         whole &= coverage.shortfall().is_none();

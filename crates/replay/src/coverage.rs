@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use beaconwatch_importers::{Effect, Reason, Refusals, Unit};
+use beaconwatch_importers::{Effect, Reason, RejectedRows, Unit};
 use beaconwatch_report::figure;
 
 /// Reasons that are named in one sentence.
@@ -17,10 +17,10 @@ pub(super) struct Coverage<'a> {
     pub(super) rows: u64,
     /// Contacts that were judged.
     pub(super) contacts: u64,
-    /// Contacts that nobody judges.
+    /// Connections that are not judged.
     pub(super) unjudged: u64,
     /// What was not used.
-    pub(super) refusals: &'a Refusals,
+    pub(super) rejected: &'a RejectedRows,
 }
 
 /// Why the answer of a replay says less than it seems.
@@ -38,7 +38,7 @@ impl Coverage<'_> {
         if self.contacts == 0 {
             return Some(Shortfall::Nothing);
         }
-        let mostly = |unit: &Unit| self.refusals.count(*unit, Effect::NotUnderstood) * 2 > self.read(*unit);
+        let mostly = |unit: &Unit| self.rejected.count(*unit, Effect::NotUnderstood) * 2 > self.read(*unit);
         [Unit::Packet, Unit::Row].into_iter().find(mostly).map(Shortfall::Mostly)
     }
 
@@ -57,7 +57,7 @@ impl Coverage<'_> {
         match self.shortfall() {
             None => Ok(()),
             Some(Shortfall::Mostly(unit)) => {
-                let refused = self.refusals.count(unit, Effect::NotUnderstood);
+                let refused = self.rejected.count(unit, Effect::NotUnderstood);
                 let of = count_of(self.read(unit), noun(unit));
                 let because =
                     self.reasons(|reason| reason.unit() == unit && reason.effect() == Effect::NotUnderstood);
@@ -74,17 +74,17 @@ impl Coverage<'_> {
                     let because = if because.is_empty() { because } else { format!("; {because}") };
                     return writeln!(
                         f,
-                        "no connections found in {} that would be judged: {} with multicast or broadcast addresses, with \
+                        "no connections to judge in {}: {} with multicast or broadcast addresses, with DNS \
                          resolvers, or by ICMP{because}",
                         read.join(" and "),
-                        count_of(self.unjudged, "contact")
+                        count_of(self.unjudged, "connection")
                     );
                 }
                 match (read.is_empty(), because.is_empty()) {
                     (true, true) => writeln!(f, "no connections found: the input is empty"),
                     (true, false) => writeln!(f, "no connections found: {because}"),
                     (false, true) => {
-                        writeln!(f, "no connections found in {} that would be judged", read.join(" and "))
+                        writeln!(f, "no connections to judge in {}", read.join(" and "))
                     }
                     (false, false) => {
                         writeln!(f, "no connections found in {}: {because}", read.join(" and "))
@@ -96,12 +96,12 @@ impl Coverage<'_> {
 
     /// The commonest reasons, with their counts where there are several.
     fn reasons(&self, of: impl Fn(Reason) -> bool) -> String {
-        let mut found: Vec<_> = self.refusals.iter().filter(|(reason, ..)| of(*reason)).collect();
+        let mut found: Vec<_> = self.rejected.iter().filter(|(reason, ..)| of(*reason)).collect();
         // A file as a whole says more than its rows.
         found.sort_by_key(|(reason, count, _)| (reason.unit() != Unit::File, core::cmp::Reverse(*count)));
         let further = found.len().saturating_sub(REASONS_NAMED);
         let words =
-            |(reason, count, place): &(Reason, u64, &beaconwatch_importers::Place)| match reason.unit() {
+            |(reason, count, place): &(Reason, u64, &beaconwatch_importers::Location)| match reason.unit() {
                 Unit::File => format!("{} {reason}", place.file),
                 Unit::Row | Unit::Packet if found.len() == 1 => reason.to_string(),
                 Unit::Row | Unit::Packet => format!("{reason} ({})", grouped(*count)),
@@ -115,7 +115,7 @@ impl Coverage<'_> {
 
     /// Every reason on a line of its own, with the place of the first.
     pub(super) fn write_reasons(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (reason, count, place) in self.refusals.iter() {
+        for (reason, count, place) in self.rejected.iter() {
             let what = match reason.effect() {
                 Effect::NotUnderstood => "refused",
                 Effect::NoConnection => "not about connections",
@@ -172,12 +172,12 @@ mod tests {
         shortfall: Option<Shortfall>,
         line: &str,
     ) {
-        let mut refusals = Refusals::default();
+        let mut rejected = RejectedRows::default();
         for (reason, count) in refused {
-            refusals.add_all(*reason, *count, &Arc::from("a.pcap"), 1);
+            rejected.add_all(*reason, *count, &Arc::from("a.pcap"), 1);
         }
         let packets = if refused.iter().any(|(reason, _)| reason.unit() == Unit::File) { 0 } else { 1600 };
-        let coverage = Coverage { packets, rows: 0, contacts, unjudged, refusals: &refusals };
+        let coverage = Coverage { packets, rows: 0, contacts, unjudged, rejected: &rejected };
         assert_eq!(coverage.shortfall(), shortfall);
         let said = coverage.to_string();
         let first = said.lines().next().filter(|line| !line.starts_with(' ')).unwrap_or_default();
@@ -201,9 +201,9 @@ mod tests {
             "no connections found in 1,600 packets: ARP (1,500); headers cut: the capture kept too few bytes of \
              the packet (100)",
         );
-        check(0, &[], nothing, "no connections found in 1,600 packets that would be judged");
-        let unjudged = "no connections found in 1,600 packets that would be judged: 7 contacts with multicast or broadcast \
-                        addresses, with resolvers, or by ICMP";
+        check(0, &[], nothing, "no connections to judge in 1,600 packets");
+        let unjudged = "no connections to judge in 1,600 packets: 7 connections with multicast or broadcast \
+                        addresses, with DNS resolvers, or by ICMP";
         check_with(0, 7, &[], nothing, unjudged);
         check_with(0, 7, &[(packets(PacketReason::Arp), 1500)], nothing, &format!("{unjudged}; ARP"));
         check_with(1, 7, &[], None, "");

@@ -38,7 +38,7 @@ impl Question {
     }
 
     /// Whether a conversation is meant. The source is an address, a pod (with or without its namespace), an owner,
-    /// an executable (its path or only its name), or the begin of a container's id; the destination a name or an
+    /// an executable (its path or only its name), or the start of a container's id; the destination a name or an
     /// address, any that the conversation had.
     #[must_use]
     pub fn means(&self, candidate: &Candidate<'_>) -> bool {
@@ -88,11 +88,11 @@ fn is_executable(asked: &str, path: &str) -> bool {
 /// Destinations that are named when none is the one that was asked about.
 const OTHERS_MAX: usize = 10;
 
-/// Names and addresses that are told of one conversation.
+/// Names and addresses that are written of one conversation.
 const ALIASES_MAX: usize = 8;
 
 /// The answer as text. `ended`: findings of what was asked about, in case it was forgotten before the end; `others`:
-/// what the source did else.
+/// what else the source did.
 #[must_use]
 pub fn text(
     question: &Question,
@@ -114,14 +114,12 @@ pub fn text(
             out.push_str(&beaconwatch_report::text::finding(finding, &Style::PLAIN));
         }
     } else if explanations.is_empty() {
-        out.push_str(
-            "No such conversation was seen, or it was forgotten: nothing was heard of it for long.\n",
-        );
+        out.push_str("No such conversation was seen, or it was forgotten after a long silence.\n");
         let places: BTreeSet<String> = others.iter().map(|other| place(&other.destination)).collect();
         if !places.is_empty() {
             line(
                 &mut out,
-                &format!("The source is known; it turned to {} destinations, such as:", places.len()),
+                &format!("The source is known; it contacted {} destinations, such as:", places.len()),
             );
         }
         for place in places.iter().take(OTHERS_MAX) {
@@ -156,11 +154,11 @@ fn heading(explanation: &Explanation) -> String {
 /// Names and addresses that the conversation had besides those of its heading, the one that was asked for first.
 fn also(question: &Question, explanation: &Explanation) -> Option<String> {
     let Explanation { destination, aliases, .. } = explanation;
-    let told = |alias: &&Alias| match alias {
+    let further_one = |alias: &&Alias| match alias {
         Alias::Name(name) => destination.name.as_ref() != Some(name),
         Alias::Address(address) => destination.address != Some(*address),
     };
-    let mut further: Vec<&Alias> = aliases.iter().filter(told).collect();
+    let mut further: Vec<&Alias> = aliases.iter().filter(further_one).collect();
     further.sort_by_key(|alias| !question.is_named(alias));
     let more = further.len().saturating_sub(ALIASES_MAX);
     let mut words: Vec<String> = further
@@ -233,7 +231,13 @@ fn one(out: &mut String, question: &Question, explanation: &Explanation) {
     }
     line(out, &format!("  {:<12} {score:+5.1}  as {}", "sum", kind.as_str()));
     if let Some(alert) = alert_raised {
-        line(out, &format!("  told from {alert:+5.1}  raised by the policy's budget of alarms"));
+        line(
+            out,
+            &format!(
+                "  {:<12} {alert:+5.1}  alert threshold in force, raised by the policy's budget of alarms",
+                "alert"
+            ),
+        );
     }
     line(out, &format!("  => {}", verdict(outcome)));
 }

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::merge::Merge;
 use crate::reorder::{Fetch, Reorder};
 use beaconwatch_importers::record::Connection;
-use beaconwatch_importers::{OrderedSource, Record, Refusals, Unit};
+use beaconwatch_importers::{OrderedSource, Record, RejectedRows, Unit};
 
 /// The stream.
 pub struct Feed {
@@ -21,15 +21,15 @@ pub struct Feed {
     log_head: Option<(Timestamp, Input)>,
     records_added: u64,
     /// Rows that were refused.
-    pub refusals: Refusals,
+    pub rejected: RejectedRows,
 }
 
 /// What the stream brings.
 #[derive(Debug)]
-pub enum Taken {
+pub enum FeedItem {
     /// The next input, with its time.
     Input(Timestamp, Input),
-    /// A connection of this host, at this time, that nobody judges. Those are more than half of many logs (look-ups,
+    /// A connection of this host, at this time, that is not judged. Those are more than half of many logs (look-ups,
     /// broadcast, ICMP) and are not put in order.
     Unjudged(Timestamp, Option<IpAddr>),
 }
@@ -63,12 +63,18 @@ impl Feed {
             joined: Joined::with_bounds(look_ahead, &limits::limits()),
             at_end: false,
         };
-        Self { logs, ordered: Vec::new(), log_head: None, records_added: 0, refusals: Refusals::default() }
+        Self {
+            logs,
+            ordered: Vec::new(),
+            log_head: None,
+            records_added: 0,
+            rejected: RejectedRows::default(),
+        }
     }
 
     /// Adds a source that is in order by itself; `bytes` long.
     pub fn add(&mut self, mut source: Box<dyn OrderedSource>, bytes: u64) {
-        let head = source.next(&mut self.refusals);
+        let head = source.next(&mut self.rejected);
         self.ordered.push(Ordered { source, head, bytes });
     }
 
@@ -83,14 +89,14 @@ impl Feed {
     }
 
     /// What comes next; `None` at the end of all.
-    pub fn take(&mut self) -> Option<Taken> {
+    pub fn take(&mut self) -> Option<FeedItem> {
         if self.ordered.is_empty() {
-            return self.logs.next(&mut self.refusals);
+            return self.logs.next(&mut self.rejected);
         }
         if self.log_head.is_none() {
-            match self.logs.next(&mut self.refusals) {
-                Some(Taken::Input(time, input)) => self.log_head = Some((time, input)),
-                unjudged @ Some(Taken::Unjudged(..)) => return unjudged,
+            match self.logs.next(&mut self.rejected) {
+                Some(FeedItem::Input(time, input)) => self.log_head = Some((time, input)),
+                unjudged @ Some(FeedItem::Unjudged(..)) => return unjudged,
                 None => {}
             }
         }
@@ -103,12 +109,12 @@ impl Feed {
         let next = match (earliest, &self.log_head) {
             (Some((time, index)), log) if log.as_ref().is_none_or(|(log_time, _)| time < *log_time) => {
                 let ordered = self.ordered.get_mut(index)?;
-                let next = ordered.source.next(&mut self.refusals);
+                let next = ordered.source.next(&mut self.rejected);
                 core::mem::replace(&mut ordered.head, next)
             }
             _ => self.log_head.take(),
         };
-        next.map(|(time, input)| Taken::Input(time, input))
+        next.map(|(time, input)| FeedItem::Input(time, input))
     }
 
     /// Bytes of all inputs, as stored.
@@ -174,22 +180,22 @@ impl Fetch for Record {
 }
 
 impl Logs {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<Taken> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<FeedItem> {
         loop {
             while !self.at_end && !self.reorder.is_full() {
-                let Some((time, order, mut record)) = self.merge.next(refusals) else {
+                let Some((time, order, mut record)) = self.merge.next(rejected) else {
                     self.at_end = true;
                     break;
                 };
                 match self.joined.read(time, &mut record) {
                     Turn::At(turn) => self.reorder.push(turn, order, record),
                     Turn::Never => {}
-                    Turn::Unjudged(host) => return Some(Taken::Unjudged(time, host)),
+                    Turn::Unjudged(host) => return Some(FeedItem::Unjudged(time, host)),
                 }
             }
             let (time, record) = self.reorder.pop()?;
             if let Some(input) = self.joined.turn(time, record) {
-                return Some(Taken::Input(time, input));
+                return Some(FeedItem::Input(time, input));
             }
         }
     }

@@ -21,7 +21,7 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
     let mut feed = Feed::of(files(args)?, args.look_ahead);
     for path in &args.pods {
         expect_no_directory(path)?;
-        let pods = events::read_pods(path, &mut feed.refusals)
+        let pods = events::read_pods(path, &mut feed.rejected)
             .with_context(|| format!("opening the pods {}", path.display()))?;
         if pods.is_empty() {
             expect_format(path, "--pods")?;
@@ -32,7 +32,7 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
         );
     }
     let paths = captures(&args.pcap)?;
-    let captures = Captures::of(&paths, &mut feed.refusals)?;
+    let captures = Captures::of(&paths, &mut feed.rejected)?;
     let bytes = paths.iter().filter_map(|path| Some(std::fs::metadata(path).ok()?.len())).sum();
     feed.add(Box::new(captures), bytes);
     Ok(feed)

@@ -25,7 +25,7 @@ use beaconwatch_importers::{About, Record, Uid};
 /// What was read and belongs together.
 #[derive(Debug)]
 pub struct Joined {
-    abouts: Fifo<Uid, Known>,
+    abouts: Fifo<Uid, ConnectionFacts>,
     open: Fifo<Uid, ()>,
     look_ups: LookUps,
 }
@@ -37,12 +37,12 @@ pub enum Turn {
     At(Timestamp),
     /// It only adds to another row, and what it says is kept.
     Never,
-    /// It is about a connection of this host that nobody judges, so that its turn makes no difference.
+    /// It is about a connection of this host that is not judged, so that its turn makes no difference.
     Unjudged(Option<IpAddr>),
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct ConnectionFacts {
     about: About,
     active: Timestamp,
 }

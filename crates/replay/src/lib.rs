@@ -11,7 +11,7 @@ mod coverage;
 pub mod explain;
 pub mod feed;
 pub mod formats;
-mod home;
+mod home_networks;
 pub mod inputs;
 pub mod joined;
 pub mod limits;
@@ -32,7 +32,7 @@ pub mod summary;
 mod tally;
 
 pub use args::{ReplayArgs, ReplayOutput};
-pub use feed::{Feed, Taken};
+pub use feed::{Feed, FeedItem};
 pub use formats::FileKind;
 pub use policy_files::default_policy;
 pub use run::{Replayed, run};

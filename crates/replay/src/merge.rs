@@ -12,7 +12,7 @@ use beaconwatch_engine::time::Timestamp;
 
 use crate::formats::{FileKind, open};
 use beaconwatch_importers::sniff::Looks;
-use beaconwatch_importers::{Reader, Reason, Record, Refusals};
+use beaconwatch_importers::{Reader, Reason, Record, RejectedRows};
 
 /// The files, merged.
 pub struct Merge {
@@ -40,7 +40,7 @@ impl core::fmt::Debug for Merge {
 }
 
 impl Merge {
-    /// Looks at the begin of each file. The order of `files` makes no difference.
+    /// Looks at the start of each file. The order of `files` makes no difference.
     #[must_use]
     pub fn of(mut files: Vec<(PathBuf, FileKind)>) -> Self {
         // What is still open must be known before its last row comes; both are about the same begin.
@@ -58,15 +58,15 @@ impl Merge {
 
     /// The next row: its time, a number that orders rows of equal time, and what it says.
     #[inline]
-    pub fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, u64, Record)> {
+    pub fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, u64, Record)> {
         loop {
             let Reverse((clock, index)) = self.next.peek().copied()?;
             let file = self.files.get_mut(index)?;
             if file.reader.is_none() {
-                file.open(refusals);
+                file.open(rejected);
             }
-            let Some((time, record)) = file.next(refusals) else {
-                self.close(index, refusals);
+            let Some((time, record)) = file.next(rejected) else {
+                self.close(index, rejected);
                 continue;
             };
             // From 1, so that rows from no file come first.
@@ -81,10 +81,10 @@ impl Merge {
         }
     }
 
-    fn close(&mut self, index: usize, refusals: &mut Refusals) {
+    fn close(&mut self, index: usize, rejected: &mut RejectedRows) {
         self.next.pop();
         if let Some(file) = self.files.get_mut(index) {
-            file.explain(refusals);
+            file.explain(rejected);
             self.rows_done += file.reader.take().map_or(0, |reader| reader.rows_read());
             self.bytes_done += file.bytes;
         }
@@ -115,31 +115,31 @@ impl Merge {
 
 impl MergeFile {
     /// Opens the file, unless there can be no row in it.
-    fn open(&mut self, refusals: &mut Refusals) {
+    fn open(&mut self, rejected: &mut RejectedRows) {
         let name = self.path.to_string_lossy().into();
         match self.looks() {
-            Some(looks) if looks.holds_no_rows() => refusals.add(Reason::WrongFormat(looks), &name, 0),
+            Some(looks) if looks.holds_no_rows() => rejected.add(Reason::WrongFormat(looks), &name, 0),
             _ => match open(&self.path, self.kind) {
                 Ok(reader) => self.reader = Some(reader),
-                Err(_) => refusals.add(Reason::Unreadable, &name, 0),
+                Err(_) => rejected.add(Reason::Unreadable, &name, 0),
             },
         }
     }
 
     #[inline]
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Record)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Record)> {
         let reader = self.reader.as_mut()?;
         if self.records > 0 {
-            return reader.next(refusals);
+            return reader.next(rejected);
         }
-        let before = refusals.total();
-        let next = reader.next(refusals);
-        self.refused += refusals.total() - before;
+        let before = rejected.total();
+        let next = reader.next(rejected);
+        self.refused += rejected.total() - before;
         next
     }
 
     /// A file of which no row was used may be of another format: says which.
-    fn explain(&self, refusals: &mut Refusals) {
+    fn explain(&self, rejected: &mut RejectedRows) {
         let Some(reader) = self.reader.as_ref().filter(|_| self.records == 0) else { return };
         let all_refused = self.refused > 0 && self.refused >= reader.rows_read();
         let Some(looks) = self.looks().filter(|looks| looks.option() != Some(self.kind.option())) else {
@@ -147,7 +147,7 @@ impl MergeFile {
         };
         // What no option reads may hold nothing of use and be what it should: logs of which nothing is used.
         if looks.option().is_some() || all_refused {
-            refusals.add(Reason::WrongFormat(looks), &self.path.to_string_lossy().into(), 0);
+            rejected.add(Reason::WrongFormat(looks), &self.path.to_string_lossy().into(), 0);
         }
     }
 
@@ -159,12 +159,12 @@ impl MergeFile {
 }
 
 /// Time of the first row, as far as it can be told. What can be read only once, such as a pipe, is read from the
-/// begin on. Refusals are counted when the file is read, not when it is looked at.
+/// begin on. RejectedRows are counted when the file is read, not when it is looked at.
 fn first_time(path: &std::path::Path, kind: FileKind) -> Timestamp {
     if !std::fs::metadata(path).is_ok_and(|meta| meta.is_file()) {
         return Timestamp::ZERO;
     }
-    let first = open(path, kind).ok().and_then(|mut reader| reader.next(&mut Refusals::default()));
+    let first = open(path, kind).ok().and_then(|mut reader| reader.next(&mut RejectedRows::default()));
     first.map_or(Timestamp::ZERO, |(time, _)| time)
 }
 

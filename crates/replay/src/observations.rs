@@ -16,7 +16,7 @@ use beaconwatch_importers::pcap::{
     Capture, CaptureCounters, CaptureError, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide,
     FlowTable, PayloadLimit,
 };
-use beaconwatch_importers::{Reason, Refusals};
+use beaconwatch_importers::{Reason, RejectedRows};
 use record::Ends;
 
 /// Lists that are always there, empty or not.
@@ -41,7 +41,7 @@ pub struct Observed {
     /// What became of the packets.
     pub counters: CaptureCounters,
     /// Packets that are part of no flow, by reason.
-    pub refusals: Refusals,
+    pub rejected: RejectedRows,
 }
 
 /// Reads a capture and writes what was seen as one JSON object.
@@ -64,22 +64,22 @@ pub fn write_observations(capture: &Path, output: &mut impl Write) -> Result<Obs
 pub fn read_observations(path: &Path) -> Result<Observed, CaptureError> {
     let mut capture = Capture::open(path)?;
     let file = path.to_string_lossy().into();
-    let mut refusals = Refusals::default();
+    let mut rejected = RejectedRows::default();
     let mut table = FlowTable::with_payload(PayloadLimit::ALL);
     let mut report = Report::default();
     while let Some(packet) = capture.next_packet()? {
         table.push(&packet, &mut |event| report.take(event));
     }
     table.finish(&mut |event| report.take(event));
-    table.refused().drain_into(&mut refusals, &file);
+    table.refused().drain_into(&mut rejected, &file);
     let counters = capture.counters().with_flows(table.counters());
     for (reason, count) in counters.of_the_file() {
-        refusals.add_all(Reason::Packet(reason), count, &file, 0);
+        rejected.add_all(Reason::Packet(reason), count, &file, 0);
     }
     if counters.file_cut {
-        refusals.add(Reason::Unreadable, &file, counters.packets + 1);
+        rejected.add(Reason::Unreadable, &file, counters.packets + 1);
     }
-    Ok(Observed { json: report.into_json(&counters, &refusals), counters, refusals })
+    Ok(Observed { json: report.into_json(&counters, &rejected), counters, rejected })
 }
 
 /// The flows that are open, and what was seen so far.
@@ -157,11 +157,11 @@ impl Report {
         }
     }
 
-    fn into_json(mut self, counters: &CaptureCounters, refusals: &Refusals) -> Value {
+    fn into_json(mut self, counters: &CaptureCounters, rejected: &RejectedRows) -> Value {
         for list in LISTS {
             self.lists.entry(list).or_insert_with(|| Value::Array(Vec::new()));
         }
-        self.lists.insert("capture".to_owned(), record::of_counters(counters, refusals));
+        self.lists.insert("capture".to_owned(), record::of_counters(counters, rejected));
         Value::Object(self.lists)
     }
 }

@@ -3,8 +3,8 @@
 use beaconwatch_engine::engine::LOOK_AHEAD;
 use beaconwatch_engine::time::Timestamp;
 
-use crate::feed::{Feed, Taken};
-use crate::home::Home;
+use crate::feed::{Feed, FeedItem};
+use crate::home_networks::HomeNetworks;
 use crate::progress::Progress;
 use crate::span::Span;
 use crate::tally::Tally;
@@ -14,14 +14,14 @@ use beaconwatch_engine::run::Step;
 pub(super) struct Reading {
     pub(super) feed: Feed,
     pub(super) span: Span,
-    pub(super) home: Home,
-    /// Contacts that nobody judges.
+    pub(super) home: HomeNetworks,
+    /// Connections that are not judged.
     pub(super) unjudged: Tally,
     progress: Progress,
 }
 
 impl Reading {
-    pub(super) fn of(feed: Feed, span: Span, home: Home) -> Self {
+    pub(super) fn of(feed: Feed, span: Span, home: HomeNetworks) -> Self {
         let progress = Progress::of(feed.bytes_total());
         Self { feed, span, home, unjudged: Tally::default(), progress }
     }
@@ -34,17 +34,17 @@ impl Reading {
             && let Some(taken) = feed.take()
         {
             match taken {
-                Taken::Input(time, input) if span.admits(time, &input) && home.admits(&input) => {
+                FeedItem::Input(time, input) if span.admits(time, &input) && home.admits(&input) => {
                     inputs.push((time, input));
                     progress.step(time, feed);
                 }
-                Taken::Unjudged(time, host)
+                FeedItem::Unjudged(time, host)
                     if span.admits_traffic(time) && host.is_none_or(|host| home.admits_host(host)) =>
                 {
                     unjudged.count_unjudged(time, host);
                     progress.step(time, feed);
                 }
-                Taken::Input(..) | Taken::Unjudged(..) => {}
+                FeedItem::Input(..) | FeedItem::Unjudged(..) => {}
             }
         }
         if !inputs.is_empty() {

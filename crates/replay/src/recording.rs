@@ -11,7 +11,7 @@ use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 
 use beaconwatch_engine::run::Step;
-use beaconwatch_importers::{OrderedSource, Reason, Refusals, Unit};
+use beaconwatch_importers::{OrderedSource, Reason, RejectedRows, Unit};
 
 /// A recording as a source.
 #[derive(Debug)]
@@ -90,12 +90,12 @@ impl Iterator for RecordingSource {
 }
 
 impl OrderedSource for RecordingSource {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Input)> {
         loop {
             let ended = self.ended;
             match Iterator::next(self) {
                 None if !ended => {
-                    refusals.not_kept.add(self.reader.dropped().clone());
+                    rejected.not_kept.add(self.reader.dropped().clone());
                     return None;
                 }
                 None => return None,
@@ -111,7 +111,7 @@ impl OrderedSource for RecordingSource {
                         | RecordingError::Missing { .. }
                         | RecordingError::Record { .. } => Reason::Damaged,
                     };
-                    refusals.add(reason, &self.name, self.rows);
+                    rejected.add(reason, &self.name, self.rows);
                 }
             }
         }

@@ -13,7 +13,7 @@ use beaconwatch_engine::time::Timestamp;
 use beaconwatch_importers::events;
 
 use crate::args::ReplayArgs;
-use crate::home::Home;
+use crate::home_networks::HomeNetworks;
 use crate::policy_files::{self, default_policy};
 use crate::reading::Reading;
 use crate::recording::{RecordingError, RecordingSource};
@@ -78,7 +78,7 @@ pub fn run(
     }
     for path in &args.baselines {
         inputs::expect_no_directory(path)?;
-        let entries = events::read_baseline(path, &mut feed.refusals)
+        let entries = events::read_baseline(path, &mut feed.rejected)
             .with_context(|| format!("opening the baseline {}", path.display()))?;
         if entries.is_empty() {
             inputs::expect_format(path, "--baseline")?;
@@ -89,7 +89,7 @@ pub fn run(
     }
     let mut tally = Tally::default();
     let mut findings = FindingTally::default();
-    let mut reading = Reading::of(feed, span, Home::of(&args.home));
+    let mut reading = Reading::of(feed, span, HomeNetworks::of(&args.home));
     beaconwatch_engine::run::run(
         &mut engine,
         |_| reading.step(),

@@ -32,7 +32,7 @@ impl Span {
         Ok(Self { from, to, left_out: None })
     }
 
-    /// Whether an input is part of it; what is not is counted. Before the begin, traffic is left out, but what is
+    /// Whether an input is part of it; what is not is counted. Before the start, traffic is left out, but what is
     /// known of policies, pods, containers and processes holds whenever it was said. After the end nothing counts.
     pub(super) fn admits(&mut self, time: Timestamp, input: &Input) -> bool {
         if is_traffic(input) { self.admits_traffic(time) } else { time <= self.to }

@@ -13,7 +13,7 @@ use crate::coverage::Coverage;
 use crate::feed::Feed;
 use crate::span::LeftOut;
 use crate::tally::{FindingTally, Tally};
-use beaconwatch_importers::{Reason, Refusals};
+use beaconwatch_importers::{Reason, RejectedRows};
 use beaconwatch_report::calendar;
 
 /// What a replay read and found.
@@ -26,14 +26,14 @@ pub struct Summary {
     /// Packets among them.
     pub packets: u64,
     /// What of them was not used.
-    pub refusals: Refusals,
+    pub rejected: RejectedRows,
     /// Rows further behind than the look-ahead.
     pub late: u64,
     /// Addresses of which it was forgotten, for others, what they were looked up by in the logs.
     pub names_evicted: u64,
     /// Inputs handed to the engine.
     pub inputs: u64,
-    /// Contacts that nobody judges.
+    /// Connections that are not judged.
     pub unjudged: u64,
     /// First and last time, if there was anything.
     pub span: Option<(Timestamp, Timestamp)>,
@@ -47,7 +47,7 @@ pub struct Summary {
     pub counters: Counters,
     /// Findings by their highest severity.
     pub findings: Vec<(Severity, usize)>,
-    /// Where policies with a budget of alarms came to tell from.
+    /// Alert thresholds in force of policies with a budget of alarms.
     pub alert_thresholds: Vec<AlertThreshold>,
     /// How long it took.
     pub elapsed: Duration,
@@ -66,9 +66,9 @@ impl Summary {
         Self {
             bytes: feed.bytes_read(),
             // Lines beyond the bound are no rows to the readers.
-            rows: feed.rows_read() + feed.refusals.of(Reason::LineTooLong),
+            rows: feed.rows_read() + feed.rejected.of(Reason::LineTooLong),
             packets: feed.packets_read(),
-            refusals: feed.refusals.clone(),
+            rejected: feed.rejected.clone(),
             late: feed.late(),
             names_evicted: feed.names_evicted(),
             inputs: tally.inputs,
@@ -91,9 +91,9 @@ impl Summary {
     }
 
     fn coverage(&self) -> Coverage<'_> {
-        let Self { packets, rows, unjudged, ref refusals, ref counters, .. } = *self;
+        let Self { packets, rows, unjudged, ref rejected, ref counters, .. } = *self;
         let contacts = counters.contacts.saturating_sub(counters.contacts_unjudged);
-        Coverage { packets, rows: rows.saturating_sub(packets), contacts, unjudged, refusals }
+        Coverage { packets, rows: rows.saturating_sub(packets), contacts, unjudged, rejected }
     }
 
     /// From when to when, and what of it was looked at.
@@ -134,25 +134,29 @@ impl Summary {
         let of = |table| lost.table(table);
         let conversations = of(Conversations);
         for (count, noun, what) in [
-            (self.strangers, "contact", "left out: of originators outside --home"),
+            (self.strangers, "connection", "left out: from hosts outside --home"),
             (lost.lost, "record", "lost where the traffic was recorded"),
-            (conversations.evicted, "conversation", "given up for others: those with least evidence"),
+            (
+                conversations.evicted,
+                "conversation",
+                "evicted: the table was full, and those with the least evidence go first",
+            ),
             (
                 conversations.refused,
-                "contact",
-                "to ever new destinations without a conversation of their own: their host holds its share of them",
+                "connection",
+                "to new destinations that were not tracked: their host's share of the table was full",
             ),
             (of(Sockets).evicted, "connection", "forgotten before they ended: too many were open"),
             (of(OpenContacts).evicted, "connection", "without their totals: too many were open"),
             (
                 of(Names).evicted + self.names_evicted,
                 "looked-up address",
-                "forgotten for others: nothing is told as not looked up for an hour after",
+                "evicted: the table was full; for an hour after, no destination is reported as not looked up",
             ),
-            (of(Pods).refused, "pod", "without a place"),
-            (of(Signatures).refused, "contact", "not learned from: too many behaviours are known"),
-            (of(Destinations).evicted, "destination", "forgotten for others, of the same workload"),
-            (of(Findings).refused, "finding", "not told: too many were open"),
+            (of(Pods).refused, "pod", "not kept: the table was full"),
+            (of(Signatures).refused, "connection", "not learned from: too many behaviours are known"),
+            (of(Destinations).evicted, "destination", "evicted for newer ones of the same workload"),
+            (of(Findings).refused, "finding", "not reported: too many were open"),
             (of(Aliases).refused, "further name", "or address by which no conversation can be asked for"),
         ] {
             if count > 0 {
@@ -177,10 +181,10 @@ impl fmt::Display for Summary {
             self.rows,
             self.bytes as f64 / 1e6,
             self.rows as f64 / secs,
-            self.refusals.total()
+            self.rejected.total()
         )?;
         self.coverage().write_reasons(f)?;
-        let not_kept = &self.refusals.not_kept;
+        let not_kept = &self.rejected.not_kept;
         if !not_kept.is_empty() {
             writeln!(f, "  recorded by an older version, and no longer kept: {not_kept}")?;
         }
@@ -196,7 +200,7 @@ impl fmt::Display for Summary {
             let AlertThreshold { policy, budget, alert, raised, identities, pods, days } = threshold;
             writeln!(
                 f,
-                "policy {}: told from {raised:.1} bits on (its own: {alert:.1}), for a budget of {budget} alarms per \
+                "policy {}: alert threshold in force {raised:.1} bits (configured: {alert:.1}), for a budget of {budget} alarms per \
                  1000 pods and day: {identities} behaviours with an open gate, {pods} pods or hosts, {days:.1} days",
                 policy.name
             )?;

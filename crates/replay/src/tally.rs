@@ -21,7 +21,7 @@ pub(super) struct Tally {
     pub(super) last: Timestamp,
     /// All inputs.
     pub(super) inputs: u64,
-    /// Contacts that no input begins, since nobody judges them.
+    /// Connections that no input begins, since they are not judged.
     pub(super) unjudged: u64,
     last_host: u64,
     hosts: Set<u64>,
@@ -36,7 +36,7 @@ impl Tally {
         self.last = self.last.max(time);
     }
 
-    /// A contact that no input begins, since nobody judges it.
+    /// A connection that no input begins, since it is not judged.
     pub(super) fn count_unjudged(&mut self, time: Timestamp, host: Option<IpAddr>) {
         self.unjudged += 1;
         self.count_contact(time, hash_of(&host));

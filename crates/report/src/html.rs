@@ -47,7 +47,7 @@ pub fn page(findings: &[&Finding], notes: &str, judged: bool) -> String {
     }
     out.push_str("</ul></header>\n<main>\n");
     if findings.is_empty() && judged {
-        out.push_str("<p class=\"none\">Nothing here calls home, as far as this traffic shows.</p>\n");
+        out.push_str("<p class=\"none\">No beacons found in this traffic.</p>\n");
     } else if findings.is_empty() {
         out.push_str("<p class=\"none\">There was nothing to judge: no traffic was read.</p>\n");
     } else {
@@ -106,7 +106,7 @@ fn row(out: &mut String, finding: &Finding, open: bool) {
     cell(out, "number", "bits", &format!("{:.1}", finding.score));
     cell(out, "kind", "", finding.kind.as_str());
     put(out, format_args!("<th scope=\"row\">{}</th>", escape(&text::who(finding))));
-    cell(out, "whither", "to", &text::whither(finding));
+    cell(out, "destination", "to", &text::destination(finding));
     cell(out, "number", "check-ins", &finding.check_ins.to_string());
     cell(out, "number", if period.is_empty() { "" } else { "every" }, &period);
     cell(out, "time", "last seen", &calendar::date_time(finding.window.1));

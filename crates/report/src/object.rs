@@ -25,7 +25,7 @@ const LIST_MAX: usize = 64;
 
 /// Where this agent runs.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Reporter {
     /// Name of the node.
     pub node: String,
     /// Namespace for findings of processes that belong to no known pod.
@@ -34,9 +34,9 @@ pub struct Place {
 
 /// The object that stores a finding.
 #[must_use]
-pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
-    let namespace = finding.pod.as_ref().map_or(place.namespace.as_str(), |pod| &*pod.namespace);
-    let object_name = name::of_finding(finding, &place.node);
+pub fn object(finding: &Finding, reporter: &Reporter) -> BeaconFinding {
+    let namespace = finding.pod.as_ref().map_or(reporter.namespace.as_str(), |pod| &*pod.namespace);
+    let object_name = name::of_finding(finding, &reporter.node);
     let record = BeaconFindingRecord {
         summary: text(&finding.summary),
         finding_id: finding.id.to_string(),
@@ -45,7 +45,7 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
         severity: finding.severity.into(),
         score: tenth(finding.score),
         score_text: format!("{:.1}", finding.score),
-        who: who(finding, place),
+        who: who(finding, reporter),
         destination: destination(finding),
         when: when(finding),
         how_much: HowMuch {
@@ -72,7 +72,7 @@ pub fn object(finding: &Finding, place: &Place) -> BeaconFinding {
     BeaconFinding { metadata, spec: record }
 }
 
-fn who(finding: &Finding, place: &Place) -> Who {
+fn who(finding: &Finding, reporter: &Reporter) -> Who {
     let pod = finding.pod.as_deref();
     let process = finding.actor.process.as_ref();
     let owner = pod.map(|pod| &pod.owner).filter(|owner| !owner.name.is_empty());
@@ -80,14 +80,14 @@ fn who(finding: &Finding, place: &Place) -> Who {
     let known = |part: fn(&Process) -> Option<String>| process.and_then(part);
     Who {
         workload: Some(owner.map_or_else(
-            || format!("Node/{}", place.node),
+            || format!("Node/{}", reporter.node),
             |owner| text(&format!("{}/{}", owner.kind, owner.name)),
         )),
         pod: pod.map(|pod| text(&pod.name)),
         pod_uid: uid.map(|uid| text(uid)),
         container: finding.container_name.as_deref().map(text),
         container_id: finding.actor.container.as_deref().map(text),
-        node: Some(place.node.clone()),
+        node: Some(reporter.node.clone()),
         executable: known(|process| given(&process.executable)),
         digest: known(|process| process.digest.map(hex)),
         origin: process.and_then(|process| Origin::of_executable(process.origin)).map(OneOf::Known),

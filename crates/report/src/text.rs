@@ -73,7 +73,7 @@ fn head(out: &mut String, finding: &Finding, style: Style) {
             style.paint("2", &finding.id.to_string()),
         ),
     );
-    line(out, format_args!("  {} -> {}", who(finding), whither(finding)));
+    line(out, format_args!("  {} -> {}", who(finding), destination(finding)));
     line(out, format_args!("  {}", sanitize(&finding.summary)));
     if let Some(process) = &finding.actor.process {
         line(out, format_args!("  {}", lineage(process)));
@@ -121,7 +121,7 @@ pub fn who(finding: &Finding) -> String {
 
 /// Where to: name (address):port transport/protocol.
 #[must_use]
-pub fn whither(finding: &Finding) -> String {
+pub fn destination(finding: &Finding) -> String {
     let destination = &finding.destination;
     let address = destination.address.map(|address| match address {
         std::net::IpAddr::V4(v4) => v4.to_string(),

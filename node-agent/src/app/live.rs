@@ -17,7 +17,8 @@ use beaconwatch_engine::time::Timestamp;
 
 use super::control::{self, Control};
 use super::outputs::Outputs;
-use super::watch::{self, Watch};
+use super::status_publisher::{self, StatusPublisher};
+
 use super::{cluster, lists, log, policies};
 use crate::args::RunArgs;
 use crate::checkpoint::CheckpointWriter;
@@ -43,7 +44,7 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let (sender, mut inputs) = live_inputs(Arc::clone(&stop), move || clock.now());
     let mut engine = Engine::with_limits(Limits { loopback_contacts: args.loopback, ..Limits::default() });
-    watch::restore(checkpoint(args).as_deref(), &mut engine);
+    status_publisher::restore(checkpoint(args).as_deref(), &mut engine);
 
     let (mut ebpf, hooks) = Ebpf::load(&args.kernel.options()).context("watch this kernel")?;
     // Before anything that is seen, and recorded like it.
@@ -58,9 +59,9 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let digests = Digests::live(sender.clone(), move || clock.now()).context("start the digests' thread")?;
     let checkpoints = checkpoint(args).map(CheckpointWriter::start).transpose();
     let checkpoints = checkpoints.context("start the thread that saves what is learned")?;
-    let watch = Watch::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoints);
-    let cluster = cluster::start(args, &sender, clock, watch.board())?;
-    let outputs = Outputs::start(args, watch.board(), clock, cluster)?;
+    let publisher = StatusPublisher::begin(hooks.clone(), Arc::clone(rings.counters()), clock, checkpoints);
+    let cluster = cluster::start(args, &sender, clock, publisher.board())?;
+    let outputs = Outputs::start(args, publisher.board(), clock, cluster)?;
     let recorder = args.record.as_deref().map(|path| record_to(path, engine.limits())).transpose()?;
     let (policies_files, lists) = (args.policies.clone(), args.reputation.clone());
     super::lists::watch(list_files, sender.clone(), clock)?;
@@ -70,39 +71,39 @@ pub(super) fn main(args: &RunArgs) -> anyhow::Result<ExitCode> {
     control::spawn(control, args.seconds.map(Duration::from_secs))?;
     tell_start(&ebpf, &hooks, &policies, args.kubernetes);
 
-    let (watch, recorder) = (RefCell::new(watch), RefCell::new(recorder));
+    let (publisher, recorder) = (RefCell::new(publisher), RefCell::new(recorder));
     let end = beaconwatch_engine::run::run(
         &mut engine,
         |_| inputs.step(),
         |now, input| {
-            watch.borrow_mut().see(input);
+            publisher.borrow_mut().see(input);
             if let Some(recorder) = recorder.borrow_mut().as_mut() {
                 recorder.write(now, input);
             }
         },
         |finding| {
-            watch.borrow_mut().told(&finding);
+            publisher.borrow_mut().published(&finding);
             outputs.send(finding)
         },
         |engine| {
             digests.answer(engine);
             let stale = || files_stale.load(Ordering::Relaxed) || outputs.policies_refused();
-            watch.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine), stale);
+            publisher.borrow_mut().look(engine, &ebpf, |engine| outputs.kubernetes(engine), stale);
         },
     );
     // First of all: who ends the agent may give it little time, and the kernel takes its own to let programs go.
-    let mut watch = watch.into_inner();
-    watch.save(&engine);
+    let mut publisher = publisher.into_inner();
+    publisher.save(&engine);
     drop(ebpf);
     outputs.shutdown();
-    watch.finish();
+    publisher.finish();
     if let Some(recorder) = recorder.into_inner() {
         finish_recording(recorder, end)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is known of the cluster and of this node from the beginning.
+/// What is known of the cluster and of this node from the start.
 fn surroundings(args: &RunArgs, ebpf: &Ebpf) -> impl Iterator<Item = Input> {
     let networks = &args.cluster_network;
     let networks = (!networks.is_empty()).then(|| Input::Networks(networks.clone().into()));

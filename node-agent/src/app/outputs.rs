@@ -76,7 +76,7 @@ impl Outputs {
                 cluster.exception_used(policy, exception, at);
             }
             let thresholds = engine.alert_thresholds();
-            cluster.told_from(thresholds.map(|threshold| (threshold.policy, threshold.raised)));
+            cluster.alert_thresholds(thresholds.map(|threshold| (threshold.policy, threshold.raised)));
         }
         let counters = self.cluster.as_ref().map(|cluster| cluster.counters().all());
         let all = counters.into_iter().flatten();

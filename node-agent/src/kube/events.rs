@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 
 use super::ledger::Transition;
 use beaconwatch_report::name;
-use beaconwatch_report::object::{Place, cut};
+use beaconwatch_report::object::{Reporter, cut};
 
 /// Who reports.
 pub const CONTROLLER: &str = "beaconwatch.io/agent";
@@ -23,7 +23,7 @@ const NOTE_MAX: usize = 1024;
 
 /// The Event about a change of a finding.
 #[must_use]
-pub fn about(object: &BeaconFinding, transition: Transition, place: &Place, now: Timestamp) -> Event {
+pub fn about(object: &BeaconFinding, transition: Transition, reporter: &Reporter, now: Timestamp) -> Event {
     let spec = &object.spec;
     let object_name = object.name_any();
     let first = &spec.when.first.0;
@@ -43,8 +43,8 @@ pub fn about(object: &BeaconFinding, transition: Transition, place: &Place, now:
         }
     };
     let type_ = if transition == Transition::Ended { "Normal" } else { "Warning" };
-    let mut event = event(name, type_, transition.reason(), note, place, now);
-    event.regarding = Some(regarding(object, place));
+    let mut event = event(name, type_, transition.reason(), note, reporter, now);
+    event.regarding = Some(regarding(object, reporter));
     event.metadata.namespace = Some(namespace_of(object));
     event.related = Some(ObjectReference {
         api_version: Some(API_VERSION.into()),
@@ -58,14 +58,14 @@ pub fn about(object: &BeaconFinding, transition: Transition, place: &Place, now:
 
 /// The Event that tells how many more there would have been.
 #[must_use]
-pub fn summary(regarding: &ObjectReference, count: u32, place: &Place, now: Timestamp) -> Event {
+pub fn summary(regarding: &ObjectReference, count: u32, reporter: &Reporter, now: Timestamp) -> Event {
     let namespace = regarding.namespace.clone().unwrap_or_else(|| "default".into());
     let about = regarding.name.clone().unwrap_or_default();
-    let name = name::of_event(&about, SUMMARIZED, &place.node, &now.to_string());
+    let name = name::of_event(&about, SUMMARIZED, &reporter.node, &now.to_string());
     let note = format!(
-        "{count} more changes of findings are not told one by one. See all: kubectl get bf -n {namespace}"
+        "{count} more changes of findings are not listed one by one. See all: kubectl get bf -n {namespace}"
     );
-    let mut event = event(name, "Warning", SUMMARIZED, note, place, now);
+    let mut event = event(name, "Warning", SUMMARIZED, note, reporter, now);
     event.metadata.namespace = Some(namespace);
     event.regarding = Some(regarding.clone());
     event
@@ -73,7 +73,7 @@ pub fn summary(regarding: &ObjectReference, count: u32, place: &Place, now: Time
 
 /// What an Event about this finding regards: its pod, else the finding itself.
 #[must_use]
-pub fn regarding(object: &BeaconFinding, place: &Place) -> ObjectReference {
+pub fn regarding(object: &BeaconFinding, reporter: &Reporter) -> ObjectReference {
     let who = &object.spec.who;
     match (&who.pod, &who.pod_uid) {
         (Some(pod), uid) => ObjectReference {
@@ -87,7 +87,7 @@ pub fn regarding(object: &BeaconFinding, place: &Place) -> ObjectReference {
         (None, _) => ObjectReference {
             api_version: Some(API_VERSION.into()),
             kind: Some("BeaconFinding".into()),
-            namespace: object.namespace().or_else(|| Some(place.namespace.clone())),
+            namespace: object.namespace().or_else(|| Some(reporter.namespace.clone())),
             name: Some(object.name_any()),
             ..ObjectReference::default()
         },
@@ -98,7 +98,14 @@ fn namespace_of(object: &BeaconFinding) -> String {
     object.namespace().unwrap_or_else(|| "default".into())
 }
 
-fn event(name: String, type_: &str, reason: &str, note: String, place: &Place, now: Timestamp) -> Event {
+fn event(
+    name: String,
+    type_: &str,
+    reason: &str,
+    note: String,
+    reporter: &Reporter,
+    now: Timestamp,
+) -> Event {
     let micros = i64::try_from(now.as_nanos() / 1000).unwrap_or(i64::MAX);
     let time = jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX);
     Event {
@@ -108,7 +115,7 @@ fn event(name: String, type_: &str, reason: &str, note: String, place: &Place, n
         note: Some(cut(&note, NOTE_MAX).to_owned()),
         reason: Some(reason.into()),
         reporting_controller: Some(CONTROLLER.into()),
-        reporting_instance: Some(place.node.clone()),
+        reporting_instance: Some(reporter.node.clone()),
         type_: Some(type_.into()),
         ..Event::default()
     }

@@ -28,7 +28,7 @@ use super::delay::Delay;
 use super::events;
 use super::ledger::Ledger;
 use super::spool::Spool;
-use beaconwatch_report::object::{Place, object};
+use beaconwatch_report::object::{Reporter, object};
 
 /// Owner of the fields that agents write.
 pub const FIELD_MANAGER: &str = "beaconwatch-agent";
@@ -54,7 +54,7 @@ type Regarded = (String, String, String);
 /// The writer of findings and their Events.
 pub struct FindingWriter {
     client: Client,
-    place: Place,
+    reporter: Reporter,
     clock: Clock,
     counters: Arc<KubeCounters>,
     spool: Spool<Outgoing>,
@@ -71,7 +71,7 @@ impl FindingWriter {
     #[must_use]
     pub fn with_spool(
         client: Client,
-        place: Place,
+        reporter: Reporter,
         clock: Clock,
         counters: Arc<KubeCounters>,
         spool: Spool<Outgoing>,
@@ -84,7 +84,7 @@ impl FindingWriter {
         }
         let pause = Delay::default();
         let (budget, later) = (EventBudget::default(), BTreeMap::new());
-        Self { client, place, clock, counters, spool, ledger, budget, pause, later }
+        Self { client, reporter, clock, counters, spool, ledger, budget, pause, later }
     }
 
     /// Writes what comes in until the sender is gone, or `stop` holds a deadline that has passed; what is not
@@ -137,7 +137,7 @@ impl FindingWriter {
     /// Puts a new state of a finding into the spool.
     pub fn take(&mut self, finding: &Finding) {
         self.counters.findings_taken.inc();
-        let object = object(finding, &self.place);
+        let object = object(finding, &self.reporter);
         let key = key_of(&object);
         let events = self.spool.get(&key).map(|waiting| waiting.events.clone()).unwrap_or_default();
         let outgoing = Outgoing { object, entered: false, events };
@@ -233,9 +233,9 @@ impl FindingWriter {
     fn add_to_ledger(&mut self, key: &str, mut outgoing: Outgoing) -> Outgoing {
         let now = (self.clock)();
         for transition in self.ledger.enter(key, &mut outgoing.object) {
-            let regarding = regarded(&events::regarding(&outgoing.object, &self.place));
+            let regarding = regarded(&events::regarding(&outgoing.object, &self.reporter));
             if outgoing.events.len() < EVENTS_MAX && self.budget.take(&regarding, now) {
-                outgoing.events.push(events::about(&outgoing.object, transition, &self.place, now));
+                outgoing.events.push(events::about(&outgoing.object, transition, &self.reporter, now));
             } else {
                 self.counters.events_suppressed.inc();
             }
@@ -273,7 +273,7 @@ impl FindingWriter {
                 name: Some(name),
                 ..ObjectReference::default()
             };
-            let event = events::summary(&regarding, count, &self.place, (self.clock)());
+            let event = events::summary(&regarding, count, &self.reporter, (self.clock)());
             if let Err(error) = self.send_event(&event).await {
                 self.counters.events_refused.inc();
                 tracing::warn!(%error, count, "a summary of events cannot be written");

@@ -1,7 +1,7 @@
 //! What was told about each finding, and what a newer state of it therefore changes. No client and no clock here.
 //!
 //! The engine forgets at a restart; the object in the API server does not. A finding that goes on after a
-//! restart, or opens anew, goes on in the same object: first seen stays, counts add up, and what was told before
+//! restart, or opens again, goes on in the same object: first seen stays, counts add up, and what was told before
 //! is not told again.
 
 use std::collections::BTreeMap;

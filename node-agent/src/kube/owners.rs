@@ -45,7 +45,7 @@ pub struct TopOwner {
 
 /// What is known of an owner.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Known {
+struct KnownOwner {
     /// The last answer.
     top: Option<TopOwner>,
     /// The question is out, or answered recently.
@@ -55,7 +55,7 @@ struct Known {
 /// Owners of this node's pods.
 #[derive(Debug, Default)]
 pub struct Owners {
-    known: BTreeMap<OwnerRef, Known>,
+    known: BTreeMap<OwnerRef, KnownOwner>,
 }
 
 impl OwnerRef {

@@ -60,7 +60,7 @@ pub struct PolicyIndex {
     cluster: Kind,
     used: BTreeMap<PolicyId, BTreeMap<String, Timestamp>>,
     /// Under a budget: the score from which findings are told, bits.
-    told_from: BTreeMap<PolicyId, f32>,
+    alert_thresholds: BTreeMap<PolicyId, f32>,
 }
 
 impl PolicyIndex {
@@ -84,8 +84,8 @@ impl PolicyIndex {
     }
 
     /// Where the policies with a budget tell from now, bits; those that are left out have none.
-    pub fn told_from(&mut self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
-        self.told_from = thresholds.into_iter().collect();
+    pub fn alert_thresholds(&mut self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
+        self.alert_thresholds = thresholds.into_iter().collect();
     }
 
     /// The policies in force; `None` before both kinds were listed, so that the engine never runs with half.
@@ -105,7 +105,7 @@ impl PolicyIndex {
             name: id.name.to_string(),
             generation: held.good.as_ref().map_or(0, generation),
             error: held.error.clone(),
-            alert_threshold: self.told_from.get(id).map(|bits| format!("{bits:.1}")),
+            alert_threshold: self.alert_thresholds.get(id).map(|bits| format!("{bits:.1}")),
             exceptions_used: self.exceptions_used(id, held),
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Findings as JSON lines in a file: appended to, made anew when it was moved away (as log rotation does), and
+//! Findings as JSON lines in a file: appended to, created again when it was moved away (as log rotation does), and
 //! never left with half a line.
 
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::queue::{Queue, Taken};
+use super::queue::{Batch, Queue};
 use crate::pauses::Pauses;
 use beaconwatch_report::fields;
 
@@ -61,9 +61,9 @@ impl Lines {
 pub(super) fn run(queue: &Queue, mut lines: Lines) {
     loop {
         let findings = match queue.take(BATCH_MAX, WAIT) {
-            Taken::Closed => return,
-            Taken::Nothing => continue,
-            Taken::Findings(findings) => findings,
+            Batch::Closed => return,
+            Batch::Nothing => continue,
+            Batch::Findings(findings) => findings,
         };
         let mut text = Vec::with_capacity(2048 * findings.len());
         for finding in &findings {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::assess::finding::Finding;
 
-use super::queue::{Queue, Taken};
+use super::queue::{Batch, Queue};
 use crate::pauses::Pauses;
 pub use connection::{Exporter, Outcome};
 pub use settings::{Protocol, Settings, SettingsError, Tls};
@@ -30,9 +30,9 @@ const PAUSE_CLOSED: Duration = Duration::from_millis(100);
 pub(super) async fn run(queue: Arc<Queue>, mut exporter: Exporter) {
     loop {
         match queue.taken(BATCH_MAX).await {
-            Taken::Closed => return,
-            Taken::Nothing => {}
-            Taken::Findings(findings) => deliver(&queue, &mut exporter, &findings).await,
+            Batch::Closed => return,
+            Batch::Nothing => {}
+            Batch::Findings(findings) => deliver(&queue, &mut exporter, &findings).await,
         }
     }
 }

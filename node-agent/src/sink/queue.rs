@@ -33,7 +33,7 @@ pub struct SinkCounters {
 
 /// What a sink gets when it asks for findings.
 #[derive(Debug)]
-pub enum Taken {
+pub enum Batch {
     /// Findings, oldest first. Say what became of them: [`Queue::delivered`] or [`Queue::lost`].
     Findings(Vec<Arc<Finding>>),
     /// Nothing yet.
@@ -92,7 +92,7 @@ impl Queue {
     }
 
     /// Takes up to `max` findings, waiting for the first for at most `wait`.
-    pub fn take(&self, max: usize, wait: Duration) -> Taken {
+    pub fn take(&self, max: usize, wait: Duration) -> Batch {
         let state = self.lock();
         let (mut state, _) = self
             .changed
@@ -102,24 +102,24 @@ impl Queue {
     }
 
     /// Takes up to `max` findings, waiting for the first.
-    pub async fn taken(&self, max: usize) -> Taken {
+    pub async fn taken(&self, max: usize) -> Batch {
         loop {
             let arrived = self.arrived.notified();
             match Self::take_now(&mut self.lock(), max) {
-                Taken::Nothing => {}
-                taken @ (Taken::Findings(_) | Taken::Closed) => return taken,
+                Batch::Nothing => {}
+                taken @ (Batch::Findings(_) | Batch::Closed) => return taken,
             }
             arrived.await;
         }
     }
 
-    fn take_now(state: &mut State, max: usize) -> Taken {
+    fn take_now(state: &mut State, max: usize) -> Batch {
         if state.waiting.is_empty() {
-            return if state.closed { Taken::Closed } else { Taken::Nothing };
+            return if state.closed { Batch::Closed } else { Batch::Nothing };
         }
         let count = state.waiting.len().min(max);
         state.in_delivery += count;
-        Taken::Findings(state.waiting.drain(..count).collect())
+        Batch::Findings(state.waiting.drain(..count).collect())
     }
 
     /// `count` of the findings that were taken arrived.

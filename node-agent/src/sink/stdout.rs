@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use beaconwatch_engine::assess::finding::{Finding, FindingState};
 
-use super::queue::{Queue, Taken};
+use super::queue::{Batch, Queue};
 use beaconwatch_report::fields;
 use beaconwatch_report::text::{self, Style};
 
@@ -28,10 +28,10 @@ pub(super) fn run(queue: &Queue, format: Format, mut out: impl Write) {
     let mut broken = false;
     loop {
         match queue.take(BATCH_MAX, WAIT) {
-            Taken::Closed => return,
-            Taken::Nothing => {}
-            Taken::Findings(findings) if broken => queue.lost(findings.len()),
-            Taken::Findings(findings) => match write(&findings, format, &mut out) {
+            Batch::Closed => return,
+            Batch::Nothing => {}
+            Batch::Findings(findings) if broken => queue.lost(findings.len()),
+            Batch::Findings(findings) => match write(&findings, format, &mut out) {
                 Ok(()) => queue.delivered(findings.len()),
                 Err(error) => {
                     broken = true;
@@ -49,7 +49,7 @@ pub(super) fn run(queue: &Queue, format: Format, mut out: impl Write) {
 fn write(findings: &[std::sync::Arc<Finding>], format: Format, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
         match format {
-            // The whole picture at the begin and at the end; in between a line is enough.
+            // The whole picture at the start and at the end; in between a line is enough.
             Format::Text(style) if finding.state == FindingState::Updated => {
                 writeln!(out, "{}", text::update(finding, &style))?;
             }

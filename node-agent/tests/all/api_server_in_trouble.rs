@@ -15,7 +15,7 @@ use beaconwatch_agent::kube::{KubeOptions, KubeParts, Shared, run};
 use beaconwatch_crds::beacon_node::BeaconNodeStatus;
 use beaconwatch_engine::assess::finding::{FindingState, Severity};
 use beaconwatch_engine::time::Timestamp;
-use beaconwatch_report::object::Place;
+use beaconwatch_report::object::Reporter;
 use beaconwatch_skip::skip;
 use http::{Method, Request, Response};
 use kube::Client;
@@ -31,11 +31,11 @@ type Server = Handle<Request<Body>, Response<Body>>;
 fn writer() -> (FindingWriter, Server, Arc<KubeCounters>) {
     let (service, server) = pair::<Request<Body>, Response<Body>>();
     let counters = Arc::new(KubeCounters::default());
-    let place = Place { node: "node-1".into(), namespace: "beaconwatch".into() };
+    let reporter = Reporter { node: "node-1".into(), namespace: "beaconwatch".into() };
     let clock = Arc::new(|| Timestamp::from_nanos(1_700_000_200_000_000_000));
     let spool = Spool::in_memory(SpoolLimits::default());
     let client = Client::new(service, "beaconwatch");
-    (FindingWriter::with_spool(client, place, clock, Arc::clone(&counters), spool), server, counters)
+    (FindingWriter::with_spool(client, reporter, clock, Arc::clone(&counters), spool), server, counters)
 }
 
 /// A refusal as the API server words it.
@@ -277,10 +277,10 @@ async fn the_agent_ends_in_order_while_the_api_server_never_answers() {
 /// What an agent that was killed left in its spool.
 fn left_behind(spool: Spool<Outgoing>) {
     let (service, _server) = pair::<Request<Body>, Response<Body>>();
-    let place = Place { node: "node-1".into(), namespace: "beaconwatch".into() };
+    let reporter = Reporter { node: "node-1".into(), namespace: "beaconwatch".into() };
     let clock = Arc::new(|| Timestamp::from_nanos(1_700_000_200_000_000_000));
     let client = Client::new(service, "beaconwatch");
-    FindingWriter::with_spool(client, place, clock, Arc::default(), spool).take(&finding(
+    FindingWriter::with_spool(client, reporter, clock, Arc::default(), spool).take(&finding(
         1,
         FindingState::Opened,
         Severity::High,

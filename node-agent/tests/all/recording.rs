@@ -109,7 +109,7 @@ fn a_part_of_a_recording_is_judged_by_its_policies_and_knows_its_processes() {
     let (from, to) = ((begin + 1800).to_string(), (begin + 5400).to_string());
     let part = replay(&path, &["--from", &from, "--to", &to]);
     std::fs::remove_file(&path).unwrap();
-    assert!(!part.is_empty(), "the policy stands before the begin");
+    assert!(!part.is_empty(), "the policy stands before the start");
     assert_eq!(part[0].id, live[0].id);
     assert!(part.iter().all(|finding| finding.actor.process.is_some()));
     assert!(part.iter().all(|finding| finding.window.0.as_nanos() >= (begin + 1800) * 1_000_000_000));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use beaconwatch_agent::sink::metrics::{METRICS, MetricsServer, ProcessUsage, Source, text};
-use beaconwatch_agent::sink::queue::Taken;
+use beaconwatch_agent::sink::queue::Batch;
 use beaconwatch_agent::sink::{Queue, SinkName, SinkOptions, Sinks};
 use beaconwatch_agent::status::{AgentStatus, HookStatus, StatusBoard};
 use beaconwatch_engine::assess::finding::{Finding, FindingState};
@@ -33,7 +33,7 @@ fn a_full_queue_drops_the_oldest_update_first() {
         queue.put(in_state(state));
     }
     queue.put(in_state(FindingState::Closed));
-    let Taken::Findings(findings) = queue.take(9, Duration::ZERO) else { panic!("findings") };
+    let Batch::Findings(findings) = queue.take(9, Duration::ZERO) else { panic!("findings") };
     let states: Vec<FindingState> = findings.iter().map(|finding| finding.state).collect();
     assert_eq!(states, [FindingState::Closed, FindingState::Opened, FindingState::Closed]);
     assert_eq!((queue.counters().lost, queue.counters().waiting), (2, 3));

@@ -1,4 +1,4 @@
-//! Why nothing or little can be seen here, told from one another for real; `make test-kernels` does the same for
+//! Why nothing or little can be seen here, told apart for real; `make test-kernels` does the same for
 //! seccomp, AppArmor, locked memory and lockdown on other kernels.
 
 use std::process::Command;

@@ -1,16 +1,16 @@
-//! Connections as CSV: any bytes give rows or refusals, and an end.
+//! Connections as CSV: any bytes give rows or rejected, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;
-use beaconwatch_importers::{Reader, Refusals};
+use beaconwatch_importers::{Reader, RejectedRows};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let lines = Lines::from_bytes("fuzz", bytes.to_vec());
     let mut reader = beaconwatch_importers::conn_csv::ConnCsvReader::over(lines);
-    let mut refusals = Refusals::default();
+    let mut rejected = RejectedRows::default();
     let mut rows = 0_u64;
-    while reader.next(&mut refusals).is_some() {
+    while reader.next(&mut rejected).is_some() {
         rows += 1;
     }
     // A row makes at most one record and the announcement of its pod.

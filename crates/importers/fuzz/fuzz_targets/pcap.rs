@@ -5,21 +5,21 @@
 use std::io::Cursor;
 
 use beaconwatch_importers::pcap::{Capture, PayloadLimit, PcapInputs};
-use beaconwatch_importers::{Effect, OrderedSource, Refusals, Unit};
+use beaconwatch_importers::{Effect, OrderedSource, RejectedRows, Unit};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(capture) = Capture::read(Box::new(Cursor::new(bytes.to_vec()))) else { return };
     let mut inputs = PcapInputs::over(capture, "fuzz", PayloadLimit::ALL);
-    let mut refusals = Refusals::default();
+    let mut rejected = RejectedRows::default();
     let mut last = inputs.last();
-    while let Some((now, _)) = inputs.next(&mut refusals) {
+    while let Some((now, _)) = inputs.next(&mut rejected) {
         assert!(now >= last);
         last = now;
     }
     let counters = inputs.counters();
     assert!(counters.packets <= bytes.len() as u64);
-    let refused = refusals.count(Unit::Packet, Effect::NotUnderstood);
-    let not_concerned = refusals.count(Unit::Packet, Effect::NoConnection);
+    let refused = rejected.count(Unit::Packet, Effect::NotUnderstood);
+    let not_concerned = rejected.count(Unit::Packet, Effect::NoConnection);
     assert_eq!(counters.used + refused + not_concerned, counters.packets);
 });

@@ -1,18 +1,18 @@
 use super::*;
 
-fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = EventsReader::over(Lines::from_bytes("test.jsonl", text.as_bytes().to_vec()), true);
-    let mut refusals = Refusals::default();
+    let mut rejected = RejectedRows::default();
     let mut records = Vec::new();
-    while let Some(record) = reader.next(&mut refusals) {
+    while let Some(record) = reader.next(&mut rejected) {
         records.push(record);
     }
-    (records, refusals)
+    (records, rejected)
 }
 
 fn only_contact(line: &str) -> Contact {
-    let (mut records, refusals) = read(line);
-    assert_eq!(refusals.total(), 0);
+    let (mut records, rejected) = read(line);
+    assert_eq!(rejected.total(), 0);
     match records.pop() {
         Some((_, Record::Contact(contact))) => *contact,
         other => panic!("{other:?}"),
@@ -77,12 +77,12 @@ fn a_pod_is_announced_before_its_first_event_and_once() {
 fn damaged_lines_cost_only_themselves() {
     let good =
         format!(r#"{{{WHO},"event":"burst","destination.address":"198.19.1.2","destination.port":443}}"#);
-    let (records, refusals) = read(&format!(
+    let (records, rejected) = read(&format!(
         "{{\n{good}\n{}\n{}\n",
         good.replace("burst", "noise"),
         good.replace("198.19.1.2", "nowhere")
     ));
     assert_eq!(records.len(), 2);
-    let all: Vec<_> = refusals.iter().map(|(reason, _, place)| (reason, place.line)).collect();
+    let all: Vec<_> = rejected.iter().map(|(reason, _, place)| (reason, place.line)).collect();
     assert_eq!(all, [(Reason::NotJson, 1), (Reason::BadAddress, 4), (Reason::UnknownKind, 3)]);
 }

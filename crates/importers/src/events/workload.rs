@@ -10,7 +10,7 @@ use beaconwatch_engine::time::Timestamp;
 
 use super::row::{Field, Row};
 use crate::lines::Lines;
-use crate::{Reason, Refusals, flat_json, value};
+use crate::{Reason, RejectedRows, flat_json, value};
 
 /// The pod that an event names; `None`: it names none.
 pub(super) fn of_event(row: &Row<'_>) -> Option<Arc<Pod>> {
@@ -42,8 +42,8 @@ fn owner(row: &Row<'_>) -> Owner {
 /// # Errors
 ///
 /// When the file cannot be opened.
-pub fn read_pods(path: &Path, refusals: &mut Refusals) -> std::io::Result<Vec<Arc<Pod>>> {
-    read(path, refusals, |row| of_event(row).ok_or(Reason::ColumnsMissing))
+pub fn read_pods(path: &Path, rejected: &mut RejectedRows) -> std::io::Result<Vec<Arc<Pod>>> {
+    read(path, rejected, |row| of_event(row).ok_or(Reason::ColumnsMissing))
 }
 
 /// Reads a file of baseline signatures.
@@ -51,8 +51,8 @@ pub fn read_pods(path: &Path, refusals: &mut Refusals) -> std::io::Result<Vec<Ar
 /// # Errors
 ///
 /// When the file cannot be opened.
-pub fn read_baseline(path: &Path, refusals: &mut Refusals) -> std::io::Result<Vec<BaselineEntry>> {
-    read(path, refusals, signature)
+pub fn read_baseline(path: &Path, rejected: &mut RejectedRows) -> std::io::Result<Vec<BaselineEntry>> {
+    read(path, rejected, signature)
 }
 
 fn signature(row: &Row<'_>) -> Result<BaselineEntry, Reason> {
@@ -74,7 +74,7 @@ fn signature(row: &Row<'_>) -> Result<BaselineEntry, Reason> {
 
 fn read<T>(
     path: &Path,
-    refusals: &mut Refusals,
+    rejected: &mut RejectedRows,
     make: impl Fn(&Row<'_>) -> Result<T, Reason>,
 ) -> std::io::Result<Vec<T>> {
     let mut lines = Lines::open(path)?;
@@ -82,13 +82,13 @@ fn read<T>(
     let mut made = Vec::new();
     loop {
         let place = lines.line() + 1;
-        let Some(line) = lines.next(refusals) else { return Ok(made) };
+        let Some(line) = lines.next(rejected) else { return Ok(made) };
         if line.is_empty() {
             continue;
         }
         match Row::parse(line).ok_or(Reason::NotJson).and_then(|row| make(&row)) {
             Ok(entry) => made.push(entry),
-            Err(reason) => refusals.add(reason, &name, place),
+            Err(reason) => rejected.add(reason, &name, place),
         }
     }
 }

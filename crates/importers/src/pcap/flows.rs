@@ -18,13 +18,13 @@ use super::decode::{
     self, ACK, Decoded, FIN, FragmentKey, FragmentPlace, RST, SYN, Segment, SegmentTransport,
 };
 use super::fragments::Fragments;
-use super::refused::Refused;
+use super::rejected::RejectedPackets;
 use crate::PacketReason;
 pub use event::{
     FlowClosed, FlowEvent, FlowOpened, FlowPayload, FlowProtocol, FlowSide, FlowTotals, PayloadLimit,
 };
 use expiry::Expiry;
-use flow::{Flow, Place};
+use flow::{Flow, SegmentContext};
 use key::FlowKey;
 use stream::{Half, HeldBudget};
 
@@ -48,7 +48,7 @@ pub struct FlowTable {
     now: Timestamp,
     counters: CaptureCounters,
     /// Packets that are part of no flow.
-    pub(super) refused: Refused,
+    pub(super) refused: RejectedPackets,
 }
 
 impl FlowTable {
@@ -65,7 +65,7 @@ impl FlowTable {
             opened: 0,
             now: Timestamp::ZERO,
             counters: CaptureCounters::default(),
-            refused: Refused::default(),
+            refused: RejectedPackets::default(),
         }
     }
 
@@ -161,8 +161,8 @@ impl FlowTable {
         flow.last = flow.last.max(packet.time);
         let side = if source_low == flow.originator_low { FlowSide::Originator } else { FlowSide::Responder };
         let limit = PayloadLimit { packets: flow.pieces_max, ..self.limit };
-        let place = Place { slot, side, packet: packet.number, time: packet.time, limit };
-        flow.push(segment, &place, &mut self.budget, sink);
+        let context = SegmentContext { slot, side, packet: packet.number, time: packet.time, limit };
+        flow.push(segment, &context, &mut self.budget, sink);
         if flow.ending && flags & (FIN | RST) != 0 {
             self.expiry.note_ending(slot, flow.id, self.now);
         }
@@ -255,8 +255,8 @@ impl FlowTable {
         flow.live = false;
         for side in [FlowSide::Originator, FlowSide::Responder] {
             let limit = PayloadLimit { packets: flow.pieces_max, ..self.limit };
-            let place = Place { slot, side, packet: 0, time: flow.last, limit };
-            flow.flush(&place, &mut self.budget, sink);
+            let context = SegmentContext { slot, side, packet: 0, time: flow.last, limit };
+            flow.flush(&context, &mut self.budget, sink);
         }
         self.counters.stream_bytes_lost += flow.originator.lost + flow.responder.lost;
         if let Ok(entry) = self.index.find_entry(hash_of(&flow.key), |other| *other == slot) {
@@ -283,7 +283,7 @@ impl FlowTable {
     }
 
     /// Packets that are part of no flow, since the last time they were handed over.
-    pub fn refused(&mut self) -> &mut Refused {
+    pub fn refused(&mut self) -> &mut RejectedPackets {
         &mut self.refused
     }
 }

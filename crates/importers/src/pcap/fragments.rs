@@ -19,7 +19,7 @@ pub(super) struct Fragments {
 
 /// What became of a fragment, and of others for its sake.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(super) struct Reassembly {
     /// Payload of the packet that it completes, and the captured packets that made it.
     pub(super) whole: Option<(Vec<u8>, u64)>,
     /// Captured packets whose content was given up.
@@ -43,10 +43,10 @@ impl Fragments {
         place: FragmentPlace,
         data: &[u8],
         packets: u64,
-    ) -> Taken {
+    ) -> Reassembly {
         let end = place.offset + data.len();
         if end > PAYLOAD_BYTES_MAX {
-            return Taken { whole: None, lost: packets };
+            return Reassembly { whole: None, lost: packets };
         }
         let mut lost = 0;
         let at = self.open.iter().position(|p| p.key == key).unwrap_or_else(|| {
@@ -56,9 +56,11 @@ impl Fragments {
             self.open.push_back(Partial { key, packets: 0, pieces: Vec::new(), len: None });
             self.open.len() - 1
         });
-        let Some(partial) = self.open.get_mut(at) else { return Taken { whole: None, lost: lost + packets } };
+        let Some(partial) = self.open.get_mut(at) else {
+            return Reassembly { whole: None, lost: lost + packets };
+        };
         if partial.pieces.len() >= FRAGMENTS_MAX {
-            return Taken { whole: None, lost: lost + packets };
+            return Reassembly { whole: None, lost: lost + packets };
         }
         if !place.more {
             partial.len = Some(end);
@@ -70,7 +72,7 @@ impl Fragments {
         if whole.is_some() {
             self.open.remove(at);
         }
-        Taken { whole, lost }
+        Reassembly { whole, lost }
     }
 
     /// The capture ends: captured packets whose content waited for the rest of a packet.
@@ -115,10 +117,10 @@ mod tests {
     fn fragments_in_any_order_make_the_packet() {
         let mut fragments = Fragments::default();
         let place = |offset, more| FragmentPlace { id: 1, offset, more };
-        assert_eq!(fragments.push(key(1), place(8, true), b"89abcdef", 1), Taken::default());
-        assert_eq!(fragments.push(key(1), place(16, false), b"gh", 1), Taken::default());
+        assert_eq!(fragments.push(key(1), place(8, true), b"89abcdef", 1), Reassembly::default());
+        assert_eq!(fragments.push(key(1), place(16, false), b"gh", 1), Reassembly::default());
         let taken = fragments.push(key(1), place(0, true), b"01234567", 1);
-        assert_eq!(taken, Taken { whole: Some((b"0123456789abcdefgh".to_vec(), 3)), lost: 0 });
+        assert_eq!(taken, Reassembly { whole: Some((b"0123456789abcdefgh".to_vec(), 3)), lost: 0 });
         assert_eq!(fragments.give_up(), 0);
     }
 

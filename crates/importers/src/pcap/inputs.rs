@@ -9,14 +9,14 @@ use beaconwatch_engine::input::{Direction, Event, Input, LossPlace, Payload, Soc
 use beaconwatch_engine::observe::contact::{Bytes, Packets, Transport};
 use beaconwatch_engine::time::Timestamp;
 
-use crate::{OrderedSource, PacketReason, Reason, Refusals, Unit};
+use crate::{OrderedSource, PacketReason, Reason, RejectedRows, Unit};
 
 use super::flows::{FlowEvent, FlowOpened, FlowProtocol, FlowSide, FlowTable, FlowTotals, PayloadLimit};
 use super::{Capture, CaptureCounters, CaptureError};
 
 /// Asked at the end of a capture, with the time of its last packet: the capture that goes on from there, and its name.
 /// One that cannot be opened is counted.
-pub type NextCapture = Box<dyn FnMut(Timestamp, &mut Refusals) -> Option<(Capture, Arc<str>)>>;
+pub type NextCapture = Box<dyn FnMut(Timestamp, &mut RejectedRows) -> Option<(Capture, Arc<str>)>>;
 
 /// The inputs of a capture, in order.
 ///
@@ -33,7 +33,7 @@ pub struct PcapInputs {
     last: Timestamp,
     /// Damage of the file that was told.
     damage: [(PacketReason, u64); 2],
-    refusals: Refusals,
+    rejected: RejectedRows,
     last_packet: Timestamp,
     next: Option<NextCapture>,
     /// Bytes and packets of the captures before this one.
@@ -61,7 +61,7 @@ impl PcapInputs {
             ended: false,
             last: Timestamp::ZERO,
             damage: CaptureCounters::default().of_the_file(),
-            refusals: Refusals::default(),
+            rejected: RejectedRows::default(),
             last_packet: Timestamp::ZERO,
             next: None,
             before: (0, 0),
@@ -111,7 +111,7 @@ impl PcapInputs {
         }
         self.tell_refused();
         if self.capture.counters().file_cut {
-            self.refusals.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
+            self.rejected.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
         }
         if !self.go_on() {
             self.finish();
@@ -133,13 +133,13 @@ impl PcapInputs {
         for ((reason, count), (_, told)) in self.damage.into_iter().zip(before) {
             self.table.refused.add(reason, count - told, self.capture.packets());
         }
-        self.table.refused.drain_into(&mut self.refusals, &self.file);
+        self.table.refused.drain_into(&mut self.rejected, &self.file);
     }
 
     /// Goes on with the next capture, if there is one.
     fn go_on(&mut self) -> bool {
-        let Self { next, last_packet, refusals, .. } = self;
-        let Some((capture, file)) = next.as_mut().and_then(|next| next(*last_packet, refusals)) else {
+        let Self { next, last_packet, rejected, .. } = self;
+        let Some((capture, file)) = next.as_mut().and_then(|next| next(*last_packet, rejected)) else {
             return false;
         };
         self.before = (self.bytes_read(), self.rows_read());
@@ -150,14 +150,14 @@ impl PcapInputs {
     }
 
     fn finish(&mut self) {
-        let Self { capture, table, ready, opened, last, ended, refusals, file, .. } = self;
+        let Self { capture, table, ready, opened, last, ended, rejected, file, .. } = self;
         table.finish(&mut |event: FlowEvent<'_>| {
             let Some((time, input)) = input_of(opened, event) else { return };
             *last = time.max(*last);
             ready.push_back((*last, input));
         });
         *ended = true;
-        table.refused.drain_into(refusals, file);
+        table.refused.drain_into(rejected, file);
         let counters = capture.counters().with_flows(table.counters());
         let count = counters.fragments_lost + counters.flows_evicted;
         if count > 0 {
@@ -167,13 +167,13 @@ impl PcapInputs {
 }
 
 impl OrderedSource for PcapInputs {
-    fn next(&mut self, refusals: &mut Refusals) -> Option<(Timestamp, Input)> {
+    fn next(&mut self, rejected: &mut RejectedRows) -> Option<(Timestamp, Input)> {
         let input = self.next_input().unwrap_or_else(|_| {
             self.ended = true;
-            self.refusals.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
+            self.rejected.add(Reason::Unreadable, &self.file, self.capture.packets() + 1);
             None
         });
-        refusals.append(&mut self.refusals);
+        rejected.append(&mut self.rejected);
         input
     }
 

@@ -11,7 +11,7 @@ pub(super) struct StoredRecord {
     pub(super) time: Timestamp,
     pub(super) link: u16,
     pub(super) wire_len: usize,
-    /// Bytes from the begin of the record to its data, length of the data, and of the whole record.
+    /// Bytes from the start of the record to its data, length of the data, and of the whole record.
     pub(super) data_at: usize,
     pub(super) data_len: usize,
     pub(super) record_len: usize,

@@ -1,17 +1,17 @@
 use super::*;
 
-fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = SquidReader::over(Lines::from_bytes("access.log", text.as_bytes().to_vec()));
-    let mut refusals = Refusals::default();
-    (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
+    let mut rejected = RejectedRows::default();
+    (core::iter::from_fn(|| reader.next(&mut rejected)).collect(), rejected)
 }
 
 #[test]
 fn a_tunnel_goes_to_the_name_that_was_asked_and_began_before_its_line() {
-    let (records, refusals) = read(
+    let (records, rejected) = read(
         "1672843056.956    769 10.0.0.5 TCP_TUNNEL/200 1144 CONNECT www.example.org:443 - HIER_DIRECT/192.0.2.7 -\n",
     );
-    assert_eq!(refusals.total(), 0);
+    assert_eq!(rejected.total(), 0);
     let [(time, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(time.as_nanos(), 1_672_843_056_187_000_000);
     assert_eq!(contact.destination.name.as_deref(), Some("www.example.org"));
@@ -21,12 +21,12 @@ fn a_tunnel_goes_to_the_name_that_was_asked_and_began_before_its_line() {
 
 #[test]
 fn addresses_of_both_families_are_read_and_a_parent_is_not_the_destination() {
-    let (records, refusals) = read(
+    let (records, rejected) = read(
         "1672843056.956 61 2001:db8::5 TCP_TUNNEL/200 39 CONNECT [2001:db8::7]:8443 - HIER_DIRECT/2001:db8::7 -\n\
 1672843057.956 61 10.0.0.5 TCP_TUNNEL/200 39 CONNECT a.example:443 - FIRSTUP_PARENT/10.9.9.9 -\n\
 1672843058.956 0 10.0.0.5 TCP_DENIED/403 39 CONNECT a.example:443 - HIER_NONE/- text/html\n",
     );
-    assert_eq!(refusals.total(), 0);
+    assert_eq!(rejected.total(), 0);
     let [(_, Record::Contact(v6)), (_, Record::Contact(parent)), (_, Record::Contact(denied))] =
         records.as_slice()
     else {
@@ -43,7 +43,7 @@ fn addresses_of_both_families_are_read_and_a_parent_is_not_the_destination() {
 
 #[test]
 fn requests_denied_and_damaged_lines_are_told_apart() {
-    let (records, refusals) = read(
+    let (records, rejected) = read(
         "1.5 3 10.0.0.5 TCP_MISS/503 3 GET http://a.example:8080/x?y - HIER_NONE/- text/html\n\
 x 3 10.0.0.5 TCP_MISS/200 3 GET http://a.example/ - HIER_NONE/- -\n1 3 10.0.0.5\n1 3 host TCP_MISS/200 3 GET http://a/ - - -\n\
 2 0 10.0.0.5 NONE_NONE/400 3 - error:invalid-request - HIER_NONE/- -\n",
@@ -51,14 +51,14 @@ x 3 10.0.0.5 TCP_MISS/200 3 GET http://a.example/ - HIER_NONE/- -\n1 3 10.0.0.5\
     let [(_, Record::Contact(contact))] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(contact.kind, ContactKind::Connect { established: Some(false) });
     assert_eq!(contact.destination.port, 8080);
-    let reasons: Vec<_> = refusals.iter().map(|(reason, count, _)| (reason, count)).collect();
+    let reasons: Vec<_> = rejected.iter().map(|(reason, count, _)| (reason, count)).collect();
     assert_eq!(reasons, [(Reason::ColumnsMissing, 1), (Reason::BadTime, 1), (Reason::BadAddress, 2)]);
 }
 
 /// Starts (seconds after the first minute), destinations and ports of the contacts of a log.
 fn contacts(text: &str) -> Vec<(u64, String, u16)> {
-    let (records, refusals) = read(text);
-    assert_eq!(refusals.total(), 0);
+    let (records, rejected) = read(text);
+    assert_eq!(rejected.total(), 0);
     let mut found: Vec<_> = records
         .iter()
         .map(|(time, record)| {

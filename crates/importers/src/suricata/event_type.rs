@@ -1,6 +1,6 @@
 //! Types of events.
 
-use crate::refusals::UnusedEvent;
+use crate::rejected::UnusedEvent;
 
 /// What an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -125,7 +125,7 @@ fn flags(tcp: &[u8]) -> (Option<u8>, Option<u8>) {
     found
 }
 
-/// Whether the peer accepted; `None`: the begin was not seen, so it cannot be told.
+/// Whether the peer accepted; `None`: the start was not seen, so it cannot be told.
 fn tcp_established(to_server: Option<u8>, to_client: Option<u8>) -> Option<bool> {
     let (to_server, to_client) = (to_server?, to_client?);
     if to_client & SYN != 0 {

@@ -2,10 +2,10 @@ use super::*;
 use beaconwatch_engine::observe::contact::{ContactKind, Transport};
 use beaconwatch_engine::observe::protocol::AppProtocol;
 
-fn read(text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = SuricataReader::over(Lines::from_bytes("eve.json", text.as_bytes().to_vec()));
-    let mut refusals = Refusals::default();
-    (core::iter::from_fn(|| reader.next(&mut refusals)).collect(), refusals)
+    let mut rejected = RejectedRows::default();
+    (core::iter::from_fn(|| reader.next(&mut rejected)).collect(), rejected)
 }
 
 /// One event from 10.0.0.5 port 40000, at so many seconds after ten o'clock.
@@ -17,8 +17,8 @@ fn event(at: f64, kind: &str, to: &str, transport: &str, rest: &str) -> String {
 }
 
 fn flow(to: &str, transport: &str, rest: &str) -> Connection {
-    let (records, refusals) = read(&event(50.0, "flow", to, transport, rest));
-    assert_eq!(refusals.total(), 0, "{rest}");
+    let (records, rejected) = read(&event(50.0, "flow", to, transport, rest));
+    assert_eq!(rejected.total(), 0, "{rest}");
     let Ok([(time, Record::Connection { uid, connection, open: false })]) = <[_; 1]>::try_from(records)
     else {
         panic!("{rest}")
@@ -80,8 +80,8 @@ fn a_connection_that_was_running_before_is_turned_the_right_way() {
 #[test]
 fn protocols_without_ports_and_both_families_are_read() {
     let line = r#"{"timestamp":"2026-02-03T10:00:01+0100","flow_id":1,"event_type":"flow","src_ip":"2001:0db8:0000:0000:0000:0000:0000:0005","dest_ip":"2001:db8::7","proto":"IPv6-ICMP","icmp_type":128,"flow":{"age":1}}"#;
-    let (records, refusals) = read(line);
-    assert_eq!(refusals.total(), 0);
+    let (records, rejected) = read(line);
+    assert_eq!(rejected.total(), 0);
     let [(time, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!(time.as_nanos(), 1_770_109_201_000_000_000);
     assert_eq!((connection.transport, connection.port), (Transport::Other, 0));
@@ -95,8 +95,8 @@ fn what_protocols_say_has_the_identity_of_their_flow() {
         + &event(1.0, "quic", to, "UDP", r#""quic":{"sni":"q.example","version":"1"}"#)
         + &event(1.0, "ssh", to, "TCP", r#""ssh":{}"#)
         + &event(9.0, "flow", to, "TCP", FLOW);
-    let (records, refusals) = read(&text);
-    assert_eq!(refusals.total(), 0);
+    let (records, rejected) = read(&text);
+    assert_eq!(rejected.total(), 0);
     let mut uids = Vec::new();
     let mut abouts = Vec::new();
     for (_, record) in records {
@@ -150,8 +150,8 @@ fn requests_after_the_first_are_bursts() {
 
 /// Name, type, rcode and answers of each look-up, in order of time; and that each came at its question.
 fn look_ups(text: &str) -> Vec<(String, u16, Option<u16>, Vec<String>)> {
-    let (mut records, refusals) = read(text);
-    assert_eq!(refusals.total(), 0, "{text}");
+    let (mut records, rejected) = read(text);
+    assert_eq!(rejected.total(), 0, "{text}");
     records.sort_by_key(|(time, _)| *time);
     let said = |(time, record): &(Timestamp, Record)| {
         let Record::Dns { contact, answers, uid } = record else { panic!("{record:?}") };
@@ -231,9 +231,9 @@ fn look_ups_that_are_not_answered_come_all_the_same() {
     );
     // The first is told when it has waited long enough, not at the end of the log only.
     let mut reader = SuricataReader::over(Lines::from_bytes("eve.json", text.into_bytes()));
-    let mut refusals = Refusals::default();
-    reader.next(&mut refusals).unwrap();
-    let first = reader.next(&mut refusals).map(|(time, _)| time.as_nanos());
+    let mut rejected = RejectedRows::default();
+    reader.next(&mut rejected).unwrap();
+    let first = reader.next(&mut rejected).map(|(time, _)| time.as_nanos());
     assert_eq!(first, Some(1_770_112_801_000_000_000), "after that of n2");
     assert!(reader.rows_read() < 5);
 }
@@ -246,9 +246,9 @@ fn events_that_are_not_used_are_counted_by_their_type() {
         + &event(1.0, "alert", to, "TCP", r#""alert":{}"#)
         + &event(1.0, "\u{1b}[31mmade up", to, "TCP", r#""x":{}"#)
         + "{\"timestamp\":\"2026-02-03T10:00:08+0000\",\"event_type\":\"stats\",\"stats\":{}}\n";
-    let (records, refusals) = read(&text);
+    let (records, rejected) = read(&text);
     assert!(records.is_empty());
-    let mut found: Vec<_> = refusals.iter().map(|(reason, count, _)| (reason.to_string(), count)).collect();
+    let mut found: Vec<_> = rejected.iter().map(|(reason, count, _)| (reason.to_string(), count)).collect();
     found.sort();
     assert_eq!(
         found,
@@ -269,9 +269,9 @@ fn a_message_without_a_question_is_counted() {
         r#""version":3,"type":"response","id":7,"rcode":"NOERROR","queries":[{"rrname":"cut"#,
         r#""version":3,"type":"response","id":7,"rcode":"NOERROR","queries":{}"#,
     ] {
-        let (records, refusals) = read(&dns(1.0, rest));
+        let (records, rejected) = read(&dns(1.0, rest));
         assert!(records.is_empty(), "{rest}: {records:?}");
-        assert_eq!(refusals.total(), 1, "{rest}");
+        assert_eq!(rejected.total(), 1, "{rest}");
     }
 }
 
@@ -284,9 +284,9 @@ fn damaged_and_foreign_rows_cost_only_themselves() {
         good.replace("10.0.0.5", "host"),
         good.replace(":443,", ":-1,"),
     );
-    let (records, refusals) = read(&text);
+    let (records, rejected) = read(&text);
     assert_eq!(records.len(), 2);
-    let reasons: Vec<_> = refusals.iter().map(|(reason, count, place)| (reason, count, place.line)).collect();
+    let reasons: Vec<_> = rejected.iter().map(|(reason, count, place)| (reason, count, place.line)).collect();
     for expected in [
         (Reason::NotJson, 1, 2),
         (Reason::BadTime, 1, 3),
@@ -308,8 +308,8 @@ fn events_in_the_envelopes_of_log_shippers_are_read() {
         format!(r#"{{"suricata":{{"eve":{}}}}}"#, row.trim_end()),
         r#"{"@timestamp":"2026-02-03T10:00:01.25Z","source":{"address":"10.0.0.5","port":40000},"destination":{"address":"192.0.2.7","port":443},"network":{"transport":"TCP"},"suricata":{"eve":{"event_type":"flow","flow_id":77}}}"#.to_owned(),
     ] {
-        let (records, refusals) = read(&line);
-        assert_eq!(refusals.total(), 0, "{line}");
+        let (records, rejected) = read(&line);
+        assert_eq!(rejected.total(), 0, "{line}");
         let [(time, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{line}") };
         assert_eq!(time.as_nanos(), 1_770_112_801_250_000_000);
         assert_eq!(connection.port, 443);

@@ -45,7 +45,7 @@ pub(super) fn responder_port(row: &Row<'_>, transport: Transport) -> Result<u16,
     }
 }
 
-/// Whether the peer answered, by the state that Zeek saw at the end; `None`: not seen from the begin, so it
+/// Whether the peer answered, by the state that Zeek saw at the end; `None`: not seen from the start, so it
 /// cannot be told.
 fn established(state: &[u8]) -> Option<bool> {
     match state {

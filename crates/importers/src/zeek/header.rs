@@ -112,7 +112,7 @@ pub(super) fn fill_from_json<'a>(line: &'a [u8], row: &mut Row<'a>, log: Option<
 }
 
 /// Where the separators of a line are. Fields are a few bytes long, so that a block is looked at as a whole and
-/// without a branch: a search that is set up anew for each field costs several times as much, and a branch for each
+/// without a branch: a search that is set up again for each field costs several times as much, and a branch for each
 /// few bytes is foretold wrongly most of the time.
 struct Separators<'a> {
     rest: &'a [u8],

@@ -2,18 +2,18 @@ use super::*;
 use beaconwatch_engine::observe::contact::{ContactKind, Transport};
 use beaconwatch_engine::observe::naming::Asked;
 
-fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, Refusals) {
+fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = ZeekReader::over(Lines::from_bytes("test.log", text.as_bytes().to_vec()), log);
-    let mut refusals = Refusals::default();
+    let mut rejected = RejectedRows::default();
     let mut records = Vec::new();
-    while let Some(record) = reader.next(&mut refusals) {
+    while let Some(record) = reader.next(&mut rejected) {
         records.push(record);
     }
-    (records, refusals)
+    (records, rejected)
 }
 
-fn reasons(refusals: &Refusals) -> Vec<(Reason, u64, u64)> {
-    refusals.iter().map(|(reason, count, place)| (reason, count, place.line)).collect()
+fn reasons(rejected: &RejectedRows) -> Vec<(Reason, u64, u64)> {
+    rejected.iter().map(|(reason, count, place)| (reason, count, place.line)).collect()
 }
 
 const CONN: &str = "#separator \\x09\n#set_separator\t,\n#unset_field\t-\n#path\tconn\n\
@@ -21,9 +21,9 @@ const CONN: &str = "#separator \\x09\n#set_separator\t,\n#unset_field\t-\n#path\
 
 #[test]
 fn a_connection_row_is_read_by_the_names_of_its_columns() {
-    let (records, refusals) =
+    let (records, rejected) =
         read(None, &format!("{CONN}w1\t15.5\tCx\t10.0.0.1\t5\t192.0.2.7\t443\ttcp\tssl\t1.25\t10\t20\tSF\n"));
-    assert_eq!(refusals.total(), 0);
+    assert_eq!(rejected.total(), 0);
     let [(time, Record::Connection { connection, open: false, .. })] = records.as_slice() else {
         panic!("{records:?}")
     };
@@ -49,10 +49,10 @@ fn damaged_rows_cost_only_themselves() {
         "w\t1\n{CONN}{good}w\tx\tC\t10.0.0.1\t5\t10.0.0.2\t80\ttcp\t-\t-\t-\t-\tS0\nw\t1\tC\n\
 w\t1\tC\t10.0.0\t5\t10.0.0.2\t80\ttcp\t-\t-\t-\t-\tS0\n{{broken\n{good}"
     );
-    let (records, refusals) = read(None, &text);
+    let (records, rejected) = read(None, &text);
     assert_eq!(records.len(), 2);
     assert_eq!(
-        reasons(&refusals),
+        reasons(&rejected),
         [
             (Reason::NoHeader, 1, 1),
             (Reason::ColumnsMissing, 1, 9),
@@ -71,8 +71,8 @@ fn json_rows_are_read_with_dotted_underscored_and_inner_keys() {
         r#""id":{"orig_h":"10.0.0.1","orig_p":1,"resp_h":"10.0.0.2","resp_p":443}"#,
     ] {
         let line = format!(r#"{{"ts":1.5,"uid":"C1",{ids},"proto":"tcp","conn_state":"REJ"}}"#);
-        let (records, refusals) = read(None, &line);
-        assert_eq!(refusals.total(), 0, "{ids}");
+        let (records, rejected) = read(None, &line);
+        assert_eq!(rejected.total(), 0, "{ids}");
         let [(_, Record::Connection { connection, .. })] = records.as_slice() else { panic!("{records:?}") };
         assert_eq!(connection.established, Some(false));
     }
@@ -141,8 +141,8 @@ fn a_handshake_before_tls_1_3_has_no_outer_name() {
 
 #[test]
 fn logs_that_are_not_used_are_counted_not_refused() {
-    let (records, refusals) = read(None, "#path\tnotice\n#fields\tts\tnote\n1\tx\n");
-    assert_eq!((records.len(), refusals.total()), (0, 0));
+    let (records, rejected) = read(None, "#path\tnotice\n#fields\tts\tnote\n1\tx\n");
+    assert_eq!((records.len(), rejected.total()), (0, 0));
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn times_in_milliseconds_and_of_the_calendar_are_read() {
         let line = format!(
             r#"{{"ts":{ts},"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":443,"proto":"tcp","duration":1.5,"conn_state":"SF"}}"#
         );
-        let (records, refusals) = read(None, &line);
-        assert_eq!(refusals.total(), 0, "{ts}");
+        let (records, rejected) = read(None, &line);
+        assert_eq!(rejected.total(), 0, "{ts}");
         let [(time, Record::Connection { connection, .. })] = records.as_slice() else {
             panic!("{records:?}")
         };
@@ -172,15 +172,15 @@ fn rows_in_the_envelopes_of_log_shippers_are_read() {
         r#"{"path":"conn.00:00:00-01:00:00.log","log":"ROW\n"}"#,
         r#"{"_source":{"event":{"original":"ROW"},"log":{"file":{"path":"conn.log"}}}}"#,
     ] {
-        let (records, refusals) = read(None, &envelope.replace("ROW", row));
-        assert_eq!(refusals.total(), 0, "{envelope}");
+        let (records, rejected) = read(None, &envelope.replace("ROW", row));
+        assert_eq!(rejected.total(), 0, "{envelope}");
         assert!(matches!(records.as_slice(), [(_, Record::Connection { .. })]), "{envelope} {records:?}");
     }
     // Which log, told by its columns; and logs that are not used.
     let (records, _) = read(None, r#"{"log":"{\"ts\":1.5,\"uid\":\"C1\",\"server_name\":\"a.example\"}"}"#);
     assert!(matches!(records.as_slice(), [(_, Record::About { .. })]), "{records:?}");
-    let (records, refusals) = read(None, r#"{"message":"{\"ts\":1.5,\"note\":\"x\"}","file":"notice.log"}"#);
-    assert_eq!((records.len(), refusals.total()), (0, 0));
+    let (records, rejected) = read(None, r#"{"message":"{\"ts\":1.5,\"note\":\"x\"}","file":"notice.log"}"#);
+    assert_eq!((records.len(), rejected.total()), (0, 0));
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn what_is_wrapped_otherwise_is_refused() {
         r#"{"host":"x","service":"y"}"#.to_owned(),
         deep,
     ] {
-        let (records, refusals) = read(None, &line);
-        assert_eq!((records.len(), reasons(&refusals)), (0, vec![(Reason::UnknownWrapping, 1, 1)]), "{line}");
+        let (records, rejected) = read(None, &line);
+        assert_eq!((records.len(), reasons(&rejected)), (0, vec![(Reason::UnknownWrapping, 1, 1)]), "{line}");
     }
 }

@@ -10,7 +10,7 @@ use md5::{Digest, Md5};
 use serde_json::{Map, Value, json};
 
 use beaconwatch_importers::pcap::{CaptureCounters, FlowOpened, FlowProtocol, FlowSide};
-use beaconwatch_importers::{Effect, Refusals};
+use beaconwatch_importers::{Effect, RejectedRows};
 
 /// Whose record it is.
 #[derive(Clone, Copy, Debug)]
@@ -234,8 +234,8 @@ fn md5_of(text: &str) -> String {
 }
 
 /// What was read of the file, and what could not be used.
-pub(super) fn of_counters(counters: &CaptureCounters, refusals: &Refusals) -> Value {
-    let refused = refusals.iter().filter(|(reason, ..)| reason.effect() != Effect::Changed);
+pub(super) fn of_counters(counters: &CaptureCounters, rejected: &RejectedRows) -> Value {
+    let refused = rejected.iter().filter(|(reason, ..)| reason.effect() != Effect::Changed);
     let refused: Map<String, Value> =
         refused.map(|(reason, count, _)| (reason.to_string(), Value::from(count))).collect();
     let CaptureCounters {

@@ -30,7 +30,7 @@ fn what_is_inside_of_mirrors_and_tunnels_is_judged_and_they_are_not() {
     let bare = summary(&["--pcap", &dir.file("bare.pcap", connections(&WRAPS[0]))]);
     for wrap in WRAPS {
         let read = summary(&["--pcap", &dir.file(&format!("{}.pcap", wrap.name), connections(wrap))]);
-        assert_eq!(read.refusals.iter().count(), 0, "{}: {read}", wrap.name);
+        assert_eq!(read.rejected.iter().count(), 0, "{}: {read}", wrap.name);
         assert_eq!(read.packets, u64::from(CONNECTIONS) * PACKETS_EACH, "{}", wrap.name);
         assert_eq!(read.hosts, 1, "{}: {read}", wrap.name);
         assert_eq!(read.counters.contacts, u64::from(CONNECTIONS), "{}: {read}", wrap.name);
@@ -82,14 +82,13 @@ fn contacts_that_nobody_judges_are_no_clean_bill() {
     let multicast = |count: u32| (0..count).map(|n| (u64::from(n), udp([239, 255, 255, 250]))).collect();
     let mut packets: Vec<_> = multicast(50);
     let (success, first) = said(&["--pcap", &dir.file("multicast.pcap", pcap(101, &packets))]);
-    let why =
-        "that would be judged: 1 contact with multicast or broadcast addresses, with resolvers, or by ICMP";
-    assert_eq!((success, first), (false, format!("no connections found in 50 packets {why}")));
+    let why = "1 connection with multicast or broadcast addresses, with DNS resolvers, or by ICMP";
+    assert_eq!((success, first), (false, format!("no connections to judge in 50 packets: {why}")));
     let row = "1700000100.5\tCabcdefgh1\t10.0.0.5\t5353\t224.0.0.251\t5353\tudp\n";
     let fields = "ts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto";
     let log = dir.file("conn.log", format!("#separator \\x09\n#path\tconn\n#fields\t{fields}\n{row}"));
     let (success, first) = said(&["--zeek", &log]);
-    assert_eq!((success, first), (false, format!("no connections found in 1 row {why}")));
+    assert_eq!((success, first), (false, format!("no connections to judge in 1 row: {why}")));
     packets.push((50, udp([192, 0, 2, 7])));
     let (success, _) = said(&["--pcap", &dir.file("one.pcap", pcap(101, &packets))]);
     assert!(success);

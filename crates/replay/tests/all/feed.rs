@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::observe::contact::{Contact, ContactKind, NameSource, Naming};
 use beaconwatch_replay::inputs::zeek_logs;
-use beaconwatch_replay::{Feed, FileKind, Taken};
+use beaconwatch_replay::{Feed, FeedItem, FileKind};
 use beaconwatch_skip::without_data;
 
 use crate::directory::Directory;
@@ -29,8 +29,8 @@ fn log(dir: &Directory, file: &str, log: &str, columns: &str, rows: &str) -> Pat
 
 fn inputs(feed: &mut Feed) -> Vec<(u64, Input)> {
     let input = |taken| match taken {
-        Taken::Input(time, input) => Some((time.as_nanos(), input)),
-        Taken::Unjudged(..) => None,
+        FeedItem::Input(time, input) => Some((time.as_nanos(), input)),
+        FeedItem::Unjudged(..) => None,
     };
     std::iter::from_fn(|| feed.take()).filter_map(input).collect()
 }
@@ -152,9 +152,9 @@ fn what_nobody_judges_is_counted_and_not_put_in_order() {
     );
     let mut feed = Feed::of(vec![(conn, FileKind::Zeek)], 1000);
     let contact = |taken| match taken {
-        Taken::Input(time, Input::Contact(contact)) => Some((time, contact.actor.address?, true)),
-        Taken::Unjudged(time, host) => Some((time, host?, false)),
-        Taken::Input(..) => None,
+        FeedItem::Input(time, Input::Contact(contact)) => Some((time, contact.actor.address?, true)),
+        FeedItem::Unjudged(time, host) => Some((time, host?, false)),
+        FeedItem::Input(..) => None,
     };
     let taken: Vec<_> = std::iter::from_fn(|| feed.take())
         .filter_map(contact)
@@ -213,7 +213,7 @@ fn a_damaged_file_costs_its_damaged_rows_only() {
     let mut feed = Feed::of(vec![(plain, FileKind::Zeek), (cut, FileKind::Zeek)], 1000);
     let count = inputs(&mut feed).len();
     assert!(count > 2, "rows before the cut count: {count}");
-    let reasons: Vec<_> = feed.refusals.iter().map(|(reason, _, _)| reason.to_string()).collect();
+    let reasons: Vec<_> = feed.rejected.iter().map(|(reason, _, _)| reason.to_string()).collect();
     assert!(reasons.iter().any(|reason| reason.starts_with("ends too early")), "{reasons:?}");
     assert!(reasons.iter().any(|reason| reason == "columns missing"), "{reasons:?}");
 }
@@ -231,7 +231,7 @@ fn the_labelled_captures_are_read_without_a_refused_row() {
         let mut feed = Feed::of(files.into_iter().map(|path| (path, FileKind::Zeek)).collect(), 100_000);
         let count = std::iter::from_fn(|| feed.take()).count();
         assert!(count >= rows, "{entry}: {count}");
-        assert_eq!(feed.refusals.total(), 0, "{entry}: {:?}", feed.refusals);
+        assert_eq!(feed.rejected.total(), 0, "{entry}: {:?}", feed.rejected);
         assert_eq!(feed.late(), 0, "{entry}");
     }
 }

@@ -11,7 +11,7 @@ use crate::program::{replay, suggest, summary};
 
 /// `reason: count at line`, for each reason.
 fn refused(summary: &Summary) -> Vec<String> {
-    let words = summary.refusals.iter().map(|(reason, count, place)| {
+    let words = summary.rejected.iter().map(|(reason, count, place)| {
         let file = Path::new(&*place.file).file_name().unwrap().to_string_lossy().into_owned();
         format!("{}: {count}, first in {file}:{}", reason, place.line)
     });
@@ -56,7 +56,10 @@ fn what_found_no_place_is_told() {
     assert_eq!(held + without + evicted, 5000);
     let said = scan.to_string();
     assert!(said.contains(&format!("1 host, {held} conversations held at the end")), "{said}");
-    assert!(said.contains(&format!("{without} contacts to ever new destinations without")), "{said}");
+    assert!(
+        said.contains(&format!("{without} connections to new destinations that were not tracked")),
+        "{said}"
+    );
     let whole = summary(&["--pcap", &directory.file("whole.pcap", capture(9))]).unwrap().to_string();
     assert!(!whole.contains("without a conversation"), "{whole}");
 }
@@ -97,7 +100,7 @@ fn who_calls_in_from_outside_is_left_out_where_home_is_known() {
     assert_eq!((all.counters.contacts, all.hosts, all.strangers), (2, 2, 0));
     let ours = summary(&["--events", &events, "--home", "10.0.0.0/8", "--home", "fd00::/8"]).unwrap();
     assert_eq!((ours.counters.contacts, ours.hosts, ours.strangers), (1, 1, 1));
-    assert!(ours.to_string().contains("1 contact left out: of originators outside --home"), "{ours}");
+    assert!(ours.to_string().contains("1 connection left out: from hosts outside --home"), "{ours}");
     let capture = dir.file("capture.pcap", capture(9));
     let none = summary(&["--pcap", &capture, "--home", "192.0.2.0/24"]).unwrap();
     assert_eq!((none.counters.contacts, none.strangers), (0, 9));
@@ -210,7 +213,7 @@ fn a_pipe_is_read_once_and_whole() {
     let writer = std::thread::spawn(move || std::fs::write(writing, format!("{EVENT}\n").repeat(5000)));
     let read = summary(&["--events", pipe.to_str().unwrap()]).unwrap();
     writer.join().unwrap().unwrap();
-    assert_eq!((read.rows, read.refusals.total()), (5000, 0));
+    assert_eq!((read.rows, read.rejected.total()), (5000, 0));
 }
 
 #[test]

@@ -80,13 +80,13 @@ pub(crate) fn finding() -> Finding {
     }
 }
 
-pub(crate) fn place() -> Place {
-    Place { node: "node-2".into(), namespace: "beaconwatch".into() }
+pub(crate) fn reporter() -> Reporter {
+    Reporter { node: "node-2".into(), namespace: "beaconwatch".into() }
 }
 
 #[test]
 fn a_finding_is_stored_in_the_namespace_of_its_pod_under_its_owners_name() {
-    let object = object(&finding(), &place());
+    let object = object(&finding(), &reporter());
     assert_eq!(object.metadata.namespace.as_deref(), Some("payments"));
     let name = object.metadata.name.unwrap();
     assert!(name.starts_with("reports-") && name.len() == "reports-".len() + 32, "{name}");
@@ -96,7 +96,7 @@ fn a_finding_is_stored_in_the_namespace_of_its_pod_under_its_owners_name() {
 
 #[test]
 fn the_table_shows_what_people_read() {
-    let spec = object(&finding(), &place()).spec;
+    let spec = object(&finding(), &reporter()).spec;
     let row = [
         spec.who.workload.unwrap(),
         spec.who.executable.unwrap(),
@@ -116,9 +116,9 @@ fn the_table_shows_what_people_read() {
 fn an_address_that_may_be_a_backend_is_said_to_be_one() {
     let mut finding = finding();
     let said = |finding: &Finding| {
-        let spec = object(finding, &place()).spec;
+        let spec = object(finding, &reporter()).spec;
         let not_seen = spec.not_seen.iter().any(|text| text.contains("backend"));
-        let text = crate::text::whither(finding).contains("perhaps the backend of a service");
+        let text = crate::text::destination(finding).contains("perhaps the backend of a service");
         let line = crate::fields::json_line(finding).contains("\"destination.may_be_backend\":true");
         (spec.destination.may_be_backend, not_seen, text, line)
     };
@@ -129,21 +129,21 @@ fn an_address_that_may_be_a_backend_is_said_to_be_one() {
 
 #[test]
 fn texts_of_a_workload_cannot_control_a_terminal() {
-    let spec = object(&finding(), &place()).spec;
+    let spec = object(&finding(), &reporter()).spec;
     assert_eq!(spec.who.arguments, ["curl", "\\u{1b}[2J"]);
 }
 
 #[test]
 fn another_nodes_finding_of_the_same_behaviour_is_another_object() {
-    let other = Place { node: "node-3".into(), ..place() };
-    assert_ne!(object(&finding(), &place()).metadata.name, object(&finding(), &other).metadata.name);
+    let other = Reporter { node: "node-3".into(), ..reporter() };
+    assert_ne!(object(&finding(), &reporter()).metadata.name, object(&finding(), &other).metadata.name);
 }
 
 #[test]
 fn a_process_without_pod_is_reported_in_the_agents_namespace() {
     let mut finding = finding();
     finding.pod = None;
-    let object = object(&finding, &place());
+    let object = object(&finding, &reporter());
     assert_eq!(object.metadata.namespace.as_deref(), Some("beaconwatch"));
     assert_eq!(object.spec.who.workload.as_deref(), Some("Node/node-2"));
     assert!(object.metadata.name.unwrap().starts_with("node-"));

@@ -46,7 +46,7 @@ pub const METRICS: &[Metric] = &[
 
     by(&["executable"], "beaconwatch_agent_older_processes", Gauge, "Processes that ran before the agent did, by whether their executable is known.", older_processes),
 
-    by(&["runtime"], "beaconwatch_agent_sandboxes", Gauge, "Sandboxes (gVisor, virtual machines) of pods and containers on this node: what is inside of them is not seen.",
+    by(&["runtime"], "beaconwatch_agent_sandboxes", Gauge, "Sandboxes (gVisor, virtual machines) of pods and containers on this node: the inside of them is not seen.",
         |s, to| for (runtime, count) in &s.status.sandboxes { to.count(&[runtime.as_str()], *count); }),
 
     plain("beaconwatch_agent_inputs_total", Counter, "Inputs that the engine handled: kernel records, pods, policies.",
@@ -62,7 +62,7 @@ pub const METRICS: &[Metric] = &[
         |s, to| for (what, count) in kubernetes(s, false) { to.count(&[what], count); }),
     by(&["what"], "beaconwatch_agent_kubernetes_entries", Gauge, "What the agent's side of Kubernetes holds now, by what; none without a cluster.",
         |s, to| for (what, count) in kubernetes(s, true) { to.count(&[what], count); }),
-    plain("beaconwatch_agent_contacts_total", Counter, "Contacts (connections, bursts, DNS queries) handed to the detectors.",
+    plain("beaconwatch_agent_contacts_total", Counter, "Connections, bursts and DNS queries handed to the detectors.",
         |s, to| to.count(&[], s.status.engine.contacts)),
     plain("beaconwatch_agent_passed_on_total", Counter, "Connections and bursts of a mesh's proxies that passed on what a program of their pod asked for: judged as the program's, not again.",
         |s, to| to.count(&[], s.status.engine.passed_on)),

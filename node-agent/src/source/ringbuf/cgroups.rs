@@ -11,7 +11,7 @@ use super::tree::Tree;
 /// Cgroups remembered; then the removed ones are forgotten.
 const KNOWN_MAX: usize = 65_536;
 
-struct Known {
+struct KnownCgroup {
     wanted: bool,
     removed: bool,
 }
@@ -21,7 +21,7 @@ pub(super) struct KnownCgroups {
     paths: Option<KernelHashMap<MapData, u64, CgroupPath>>,
     /// With slashes at both ends; everything is wanted if `None`.
     scope: Option<String>,
-    known: HashMap<u64, Known>,
+    known: HashMap<u64, KnownCgroup>,
     tree: Tree,
 }
 
@@ -89,7 +89,7 @@ impl KnownCgroups {
             (Some(_), None) => false,
             (Some(scope), Some(path)) => format!("{path}/").starts_with(scope.as_str()),
         };
-        self.known.insert(cgroup, Known { wanted, removed: false });
+        self.known.insert(cgroup, KnownCgroup { wanted, removed: false });
     }
 }
 

@@ -81,7 +81,7 @@ pub struct FlowClosed {
     pub last: Timestamp,
     /// Totals.
     pub totals: FlowTotals,
-    /// Whether the responder answered (TCP: to the SYN); `None` when the begin was not seen.
+    /// Whether the responder answered (TCP: to the SYN); `None` when the start was not seen.
     pub answered: Option<bool>,
 }
 

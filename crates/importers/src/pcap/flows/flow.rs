@@ -31,7 +31,7 @@ pub(super) struct Flow {
 
 /// Where and when something of a flow was seen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct SegmentContext {
     pub(super) slot: u32,
     pub(super) side: FlowSide,
     pub(super) packet: u64,
@@ -50,26 +50,26 @@ impl Flow {
     pub(super) fn push(
         &mut self,
         segment: &Segment<'_>,
-        place: &Place,
+        context: &SegmentContext,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        self.half(place.side).packets += 1;
+        self.half(context.side).packets += 1;
         self.answered |=
-            place.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
+            context.side == FlowSide::Responder && !matches!(segment.transport, SegmentTransport::Tcp { .. });
         match segment.transport {
             SegmentTransport::Tcp { sequence, acknowledged, flags } => {
-                self.push_tcp(segment, sequence, acknowledged, flags, place, budget, sink);
+                self.push_tcp(segment, sequence, acknowledged, flags, context, budget, sink);
             }
             SegmentTransport::Udp => {
-                self.note_burst(segment.payload_len, place, sink);
+                self.note_burst(segment.payload_len, context, sink);
                 let delivery = Delivery::of(segment.payload, segment.payload_len);
-                self.deliver(&delivery, place, sink);
+                self.deliver(&delivery, context, sink);
             }
             SegmentTransport::Sctp => {
                 for data in sctp_data(segment.payload) {
-                    self.note_burst(data.len(), place, sink);
-                    self.deliver(&Delivery::of(data, data.len()), place, sink);
+                    self.note_burst(data.len(), context, sink);
+                    self.deliver(&Delivery::of(data, data.len()), context, sink);
                 }
             }
         }
@@ -83,32 +83,32 @@ impl Flow {
         sequence: u32,
         acknowledged: u32,
         flags: u8,
-        place: &Place,
+        context: &SegmentContext,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        self.answered |= flags & SYN != 0 && place.side == FlowSide::Responder;
-        let peer = place.side.other();
+        self.answered |= flags & SYN != 0 && context.side == FlowSide::Responder;
+        let peer = context.side.other();
         if flags & ACK != 0 && self.half(peer).is_acknowledged_behind_gap(acknowledged) {
-            self.flush(&Place { side: peer, ..*place }, budget, sink);
+            self.flush(&SegmentContext { side: peer, ..*context }, budget, sink);
         }
-        let half = self.half(place.side);
-        let wants = half.delivered < place.limit.packets;
+        let half = self.half(context.side);
+        let wants = half.delivered < context.limit.packets;
         let begin = half.begin_at(sequence, flags & SYN != 0);
         if segment.payload_len > 0 {
-            let place_in_stream = half.place(begin, segment, place, wants, budget);
+            let place_in_stream = half.place(begin, segment, context, wants, budget);
             match place_in_stream {
                 Verdict::Next(delivery) => {
-                    self.note_burst(delivery.wire_len, place, sink);
-                    self.deliver(&delivery, place, sink);
-                    self.deliver_held(place, budget, sink);
+                    self.note_burst(delivery.wire_len, context, sink);
+                    self.deliver(&delivery, context, sink);
+                    self.deliver_held(context, budget, sink);
                 }
                 Verdict::Held => {}
-                Verdict::Overfull => self.flush(place, budget, sink),
+                Verdict::Overfull => self.flush(context, budget, sink),
                 Verdict::Seen => {}
             }
         }
-        self.half(place.side).finished |= flags & FIN != 0;
+        self.half(context.side).finished |= flags & FIN != 0;
         self.ending |= flags & RST != 0 || self.originator.finished && self.responder.finished;
     }
 
@@ -117,54 +117,54 @@ impl Flow {
     pub(super) fn note_burst(
         &mut self,
         payload_len: usize,
-        place: &Place,
+        context: &SegmentContext,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
         if payload_len == 0 {
             return;
         }
-        let pause = match place.side {
+        let pause = match context.side {
             FlowSide::Originator => BURST_PAUSE_NS,
             FlowSide::Responder => RESPONDER_PAUSE_NS,
         };
-        let paused = place.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
+        let paused = context.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
         if paused && self.originator.bytes + self.responder.bytes > 0 {
-            self.tell_burst(place, sink);
+            self.tell_burst(context, sink);
         }
-        self.last_payload = self.last_payload.max(place.time);
+        self.last_payload = self.last_payload.max(context.time);
     }
 
     /// Apart from the path of every packet, as all is that gives something out.
     #[inline(never)]
-    fn tell_burst(&self, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
+    fn tell_burst(&self, context: &SegmentContext, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let totals = self.totals();
-        sink(FlowEvent::Burst { flow: self.id, slot: slot_index(place.slot), time: place.time, totals });
+        sink(FlowEvent::Burst { flow: self.id, slot: slot_index(context.slot), time: context.time, totals });
     }
 
     #[inline]
     pub(super) fn deliver(
         &mut self,
         delivery: &Delivery<'_>,
-        place: &Place,
+        context: &SegmentContext,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        let half = self.half(place.side);
+        let half = self.half(context.side);
         half.bytes += delivery.wire_len as u64;
-        if half.delivered < place.limit.packets && delivery.wire_len > 0 {
+        if half.delivered < context.limit.packets && delivery.wire_len > 0 {
             half.delivered += 1;
-            self.give(delivery, place, sink);
+            self.give(delivery, context, sink);
         }
     }
 
     #[inline(never)]
-    fn give(&self, delivery: &Delivery<'_>, place: &Place, sink: &mut impl FnMut(FlowEvent<'_>)) {
-        let bytes = delivery.bytes.get(..place.limit.bytes_of(place.side)).unwrap_or(delivery.bytes);
+    fn give(&self, delivery: &Delivery<'_>, context: &SegmentContext, sink: &mut impl FnMut(FlowEvent<'_>)) {
+        let bytes = delivery.bytes.get(..context.limit.bytes_of(context.side)).unwrap_or(delivery.bytes);
         sink(FlowEvent::Payload(FlowPayload {
             flow: self.id,
-            slot: slot_index(place.slot),
-            time: place.time,
-            packet: if delivery.packet == 0 { place.packet } else { delivery.packet },
-            side: place.side,
+            slot: slot_index(context.slot),
+            time: context.time,
+            packet: if delivery.packet == 0 { context.packet } else { delivery.packet },
+            side: context.side,
             bytes,
             wire_len: delivery.wire_len,
             gap_before: delivery.gap_before,
@@ -175,24 +175,24 @@ impl Flow {
     #[inline]
     pub(super) fn deliver_held(
         &mut self,
-        place: &Place,
+        context: &SegmentContext,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        if self.half(place.side).holds() {
-            self.deliver_next_held(place, budget, sink);
+        if self.half(context.side).holds() {
+            self.deliver_next_held(context, budget, sink);
         }
     }
 
     #[inline(never)]
     fn deliver_next_held(
         &mut self,
-        place: &Place,
+        context: &SegmentContext,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        while let Some(held) = self.half(place.side).next_held(false, budget) {
-            self.deliver(&held.delivery(), place, sink);
+        while let Some(held) = self.half(context.side).next_held(false, budget) {
+            self.deliver(&held.delivery(), context, sink);
         }
     }
 
@@ -200,12 +200,12 @@ impl Flow {
     #[inline(never)]
     pub(super) fn flush(
         &mut self,
-        place: &Place,
+        context: &SegmentContext,
         budget: &mut HeldBudget,
         sink: &mut impl FnMut(FlowEvent<'_>),
     ) {
-        while let Some(held) = self.half(place.side).next_held(true, budget) {
-            self.deliver(&held.delivery(), place, sink);
+        while let Some(held) = self.half(context.side).next_held(true, budget) {
+            self.deliver(&held.delivery(), context, sink);
         }
     }
 

@@ -119,7 +119,7 @@ fn socket_v6(EndV6 { address: [high, low], port }: EndV6) -> SocketAddr {
     SocketAddr::new(v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4), port)
 }
 
-/// Whether the sender of the first packet that is seen opened the flow. When the begin was not seen, the
+/// Whether the sender of the first packet that is seen opened the flow. When the start was not seen, the
 /// lower port is taken for the server's.
 pub(super) fn source_is_originator(segment: &Segment<'_>) -> bool {
     let (source, destination) = (segment.source_port, segment.destination_port);

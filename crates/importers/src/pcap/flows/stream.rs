@@ -1,6 +1,6 @@
 //! One direction of a TCP stream: which bytes are new, which wait for others, which are given up.
 
-use super::Place;
+use super::SegmentContext;
 use crate::pcap::decode::Segment;
 
 /// Segments of one direction that wait for those before them.
@@ -107,7 +107,7 @@ impl Half {
         &mut self,
         begin: u32,
         segment: &Segment<'a>,
-        place: &Place,
+        context: &SegmentContext,
         wants: bool,
         budget: &mut HeldBudget,
     ) -> Verdict<'a> {
@@ -132,7 +132,7 @@ impl Half {
             self.next = begin.wrapping_add(len);
             return Verdict::Next(Delivery::of(&[], segment.payload_len));
         }
-        self.hold(begin, segment, place.packet, budget);
+        self.hold(begin, segment, context.packet, budget);
         if self.held.len() >= HELD_SEGMENTS_MAX || budget.bytes >= HELD_BYTES_MAX {
             return Verdict::Overfull;
         }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use beaconwatch_importers::pcap::{PayloadLimit, PcapInputs};
 use beaconwatch_importers::sniff::Looks;
-use beaconwatch_importers::{Effect, OrderedSource, PacketReason, Reason, Refusals};
+use beaconwatch_importers::{Effect, OrderedSource, PacketReason, Reason, RejectedRows};
 
 use beaconwatch_skip::{skip, without_data};
 
@@ -16,9 +16,9 @@ use crate::directory::Directory;
 /// Packets used, and refused by reason; the packets that were changed and used are not among those.
 fn read(path: &Path) -> (u64, Vec<(Reason, u64)>) {
     let mut inputs = PcapInputs::open(path, PayloadLimit::ALL).unwrap();
-    let mut refusals = Refusals::default();
-    while inputs.next(&mut refusals).is_some() {}
-    let refused = refusals.iter().filter(|(reason, ..)| reason.effect() != Effect::Changed);
+    let mut rejected = RejectedRows::default();
+    while inputs.next(&mut rejected).is_some() {}
+    let refused = rejected.iter().filter(|(reason, ..)| reason.effect() != Effect::Changed);
     let refused = refused.filter(|(reason, ..)| *reason != Reason::Unreadable);
     (inputs.counters().used, refused.map(|(reason, count, _)| (reason, count)).collect())
 }

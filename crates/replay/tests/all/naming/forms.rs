@@ -9,7 +9,7 @@ use beaconwatch_engine::observe::contact::{Bytes, Contact, ContactKind, NameSour
 use beaconwatch_engine::observe::session::{SessionOutput, Sessions};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_importers::pcap::{PayloadLimit, PcapInputs};
-use beaconwatch_replay::{Feed, FileKind, Taken};
+use beaconwatch_replay::{Feed, FeedItem, FileKind};
 
 use super::traffic::{BEGIN_SECS, CLIENT, Does, Step};
 use super::wire;
@@ -172,11 +172,11 @@ pub(crate) fn zeek(test: &str, steps: &[Step]) -> Vec<String> {
     let mut feed = Feed::of(files, 100_000);
     let mut lines = Vec::new();
     while let Some(taken) = feed.take() {
-        if let Taken::Input(_, Input::Contact(contact)) = taken {
+        if let FeedItem::Input(_, Input::Contact(contact)) = taken {
             lines.push(line(&contact));
         }
     }
-    assert_eq!(feed.refusals.total(), 0, "{:?}", feed.refusals);
+    assert_eq!(feed.rejected.total(), 0, "{:?}", feed.rejected);
     sorted(lines)
 }
 

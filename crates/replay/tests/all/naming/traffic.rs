@@ -9,7 +9,7 @@ pub(crate) const BEGIN_SECS: u64 = 1_700_000_000;
 pub(crate) const CLIENT: &str = "10.0.0.5";
 pub(crate) const RESOLVER: &str = "10.0.0.53:53";
 
-/// So many seconds after the begin.
+/// So many seconds after the start.
 pub(crate) fn at(secs: u64) -> u64 {
     BEGIN_SECS + secs
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::{PacketReason, Reason, Refusals};
+use crate::{PacketReason, Reason, RejectedRows};
 
 /// Packets that are part of no flow.
 #[derive(Debug, Default)]
-pub struct Refused {
+pub struct RejectedPackets {
     /// Reason, count, and number of the first packet.
     counts: Vec<(PacketReason, u64, u64)>,
 }
 
-impl Refused {
+impl RejectedPackets {
     /// Counts so many packets, the first of which has this number.
     pub(super) fn add(&mut self, reason: PacketReason, count: u64, packet: u64) {
         match self.counts.iter_mut().find(|(known, ..)| *known == reason) {
@@ -28,9 +28,9 @@ impl Refused {
     }
 
     /// Hands over what was counted, as of this file.
-    pub fn drain_into(&mut self, refusals: &mut Refusals, file: &Arc<str>) {
+    pub fn drain_into(&mut self, rejected: &mut RejectedRows, file: &Arc<str>) {
         for (reason, count, packet) in self.counts.drain(..) {
-            refusals.add_all(Reason::Packet(reason), count, file, packet);
+            rejected.add_all(Reason::Packet(reason), count, file, packet);
         }
     }
 }

@@ -31,7 +31,7 @@ const DISK_MAX: Duration = Duration::from_millis(1500);
 
 /// What is known beside the engine's own counters.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct StatusPublisher {
     board: StatusBoard,
     clock: NodeClock,
     started: Timestamp,
@@ -48,7 +48,7 @@ pub(super) struct Watch {
     opened: bool,
 }
 
-impl Watch {
+impl StatusPublisher {
     /// Begins now.
     pub(super) fn begin(
         hooks: Vec<HookReport>,
@@ -88,7 +88,7 @@ impl Watch {
     }
 
     /// Sees a finding on its way out.
-    pub(super) fn told(&mut self, finding: &Finding) {
+    pub(super) fn published(&mut self, finding: &Finding) {
         self.opened |= finding.state == FindingState::Opened;
     }
 

@@ -153,7 +153,7 @@ impl fmt::Display for Reason {
 
 /// Where a row stood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// File, as it was named.
     pub file: Arc<str>,
     /// Line (or record, or packet), counted from 1; 0 for the file as a whole.
@@ -162,13 +162,13 @@ pub struct Place {
 
 /// Counts of what was refused.
 #[derive(Clone, Debug, Default)]
-pub struct Refusals {
-    by_reason: BTreeMap<Reason, (u64, Place)>,
+pub struct RejectedRows {
+    by_reason: BTreeMap<Reason, (u64, Location)>,
     /// What a recording of an older version holds and this one does not keep.
     pub not_kept: Dropped,
 }
 
-impl Refusals {
+impl RejectedRows {
     /// Counts one.
     pub fn add(&mut self, reason: Reason, file: &Arc<str>, line: u64) {
         self.add_all(reason, 1, file, line);
@@ -183,7 +183,7 @@ impl Refusals {
         self.by_reason
             .entry(reason)
             .and_modify(|(all, _)| *all += count)
-            .or_insert_with(|| (count, Place { file: Arc::clone(file), line }));
+            .or_insert_with(|| (count, Location { file: Arc::clone(file), line }));
     }
 
     /// Takes over what another has counted; what it has first comes after what is here already.
@@ -220,7 +220,7 @@ impl Refusals {
     }
 
     /// Reason, count and place of the first, in the order of the reasons.
-    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64, &Place)> {
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64, &Location)> {
         self.by_reason.iter().map(|(reason, (count, place))| (*reason, *count, place))
     }
 
@@ -237,18 +237,18 @@ mod tests {
 
     #[test]
     fn reasons_beyond_the_bound_are_one_and_nothing_is_lost() {
-        let (mut refusals, file) = (Refusals::default(), Arc::from("made"));
+        let (mut rejected, file) = (RejectedRows::default(), Arc::from("made"));
         for number in 0..1000 {
-            refusals.add(Reason::Packet(PacketReason::LinkType(number)), &file, 1);
-            refusals.add(Reason::Packet(PacketReason::EtherType(number)), &file, 1);
+            rejected.add(Reason::Packet(PacketReason::LinkType(number)), &file, 1);
+            rejected.add(Reason::Packet(PacketReason::EtherType(number)), &file, 1);
         }
-        assert!(refusals.iter().count() <= REASONS_MAX + 2);
-        let counted: u64 = refusals.iter().map(|(_, count, _)| count).sum();
+        assert!(rejected.iter().count() <= REASONS_MAX + 2);
+        let counted: u64 = rejected.iter().map(|(_, count, _)| count).sum();
         assert_eq!(counted, 2000);
         let further = Reason::Packet(PacketReason::FurtherLinkTypes);
-        assert_eq!(refusals.of(further), 1000 - REASONS_MAX as u64 / 2);
-        let mut other = Refusals::default();
-        other.append(&mut refusals);
-        assert_eq!((refusals.total(), other.iter().map(|(_, count, _)| count).sum::<u64>()), (0, 2000));
+        assert_eq!(rejected.of(further), 1000 - REASONS_MAX as u64 / 2);
+        let mut other = RejectedRows::default();
+        other.append(&mut rejected);
+        assert_eq!((rejected.total(), other.iter().map(|(_, count, _)| count).sum::<u64>()), (0, 2000));
     }
 }

@@ -1,5 +1,5 @@
-//! Whose calls are judged, where `--home` says it: those of hosts in these networks. Whoever calls in from outside
-//! (scanners, visitors) does not call home.
+//! Whose connections are judged, where `--home` says it: those of hosts in these networks. Whoever connects from
+//! outside (scanners, visitors) is left out.
 
 use std::net::IpAddr;
 
@@ -10,12 +10,12 @@ use crate::tally::originator;
 
 /// The networks, and how many contacts of others were left out.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct HomeNetworks {
     networks: Vec<Network>,
     left_out: u64,
 }
 
-impl Home {
+impl HomeNetworks {
     pub(super) fn of(networks: &[Network]) -> Self {
         Self { networks: networks.to_vec(), left_out: 0 }
     }
