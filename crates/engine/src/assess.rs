@@ -1,11 +1,15 @@
 //! From what is tracked and known to a finding: gates, evidence, policy.
 
 pub(crate) mod budget;
+pub(crate) mod case;
 pub(crate) mod circumstances;
+pub(crate) mod compose;
 pub(crate) mod detector;
 pub(crate) mod evidence;
+pub(crate) mod explain;
 pub mod finding;
 pub(crate) mod identities;
+pub(crate) mod judgement;
 pub(crate) mod open_findings;
 pub(crate) mod participant;
 pub(crate) mod parts;

@@ -1,20 +1,20 @@
 //! From contacts to findings: conversations, detectors, evidence, policy.
 //!
-//! This file takes things in; [`judge`] decides, [`compose`] puts it in words.
+//! This file takes things in; [`judge`] has them judged ([`crate::assess`]), [`publish`] opens and closes findings.
 
 mod aggregate;
-mod compose;
 mod explain;
 mod judge;
 mod look_ahead;
+mod publish;
 mod saved;
 mod sweep;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-pub use self::explain::{Candidate, Explanation, Outcome};
 pub use self::look_ahead::LOOK_AHEAD;
+pub use crate::assess::explain::{Candidate, Explanation, Outcome};
 use crate::bounded::{BoundedMap, FairTable};
 use crate::counters::{BoundedTable, Counters};
 use crate::observe::contact::{Bytes, Contact, ContactEnd, ContactKind, is_judged, is_unicast_peer};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::actor::Pod;
+use crate::assess::case::Weighed;
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector;
 use crate::assess::finding::{
@@ -15,42 +16,55 @@ use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
 use crate::track::rhythm::Shape;
 
-/// What a finding is made of besides the circumstances.
-pub(super) struct Composition<'a> {
-    pub(super) id: FindingId,
-    pub(super) kind: FindingKind,
-    pub(super) now: Timestamp,
-    pub(super) policy: &'a Policy,
-    /// The policy's, under its budget.
-    pub(super) thresholds: Thresholds,
-    pub(super) assessment: &'a Assessment,
-    /// Records lost since the conversation began.
-    pub(super) lost: u64,
+/// What holds for all findings that are put together at one time.
+#[derive(Clone, Copy)]
+pub(crate) struct Occasion {
+    pub(crate) now: Timestamp,
+    /// Records lost so far.
+    pub(crate) lost: u64,
     /// Addresses may be those that a load balancer made of a service's.
-    pub(super) rewritten: bool,
+    pub(crate) rewritten: bool,
+    /// Times of check-ins in a finding.
+    pub(crate) check_ins_max: usize,
+}
+
+/// A finding whose severity is not set yet.
+pub(crate) struct Draft(Finding);
+
+impl Draft {
+    /// The finding, under the thresholds in force.
+    pub(crate) fn under(self, thresholds: &Thresholds) -> Finding {
+        let severity = thresholds.severity(self.0.score).unwrap_or(Severity::Low);
+        Finding { severity, ..self.0 }
+    }
 }
 
 /// Puts a finding together, in state opened.
-pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, check_ins_max: usize) -> Finding {
+pub(crate) fn compose(
+    weighed: &Weighed<'_>,
+    (id, kind): (FindingId, FindingKind),
+    policy: &Policy,
+    occasion: &Occasion,
+) -> Draft {
+    let Weighed { about, assessment } = weighed;
     let c = about.conversation;
     let pod = about.participant.pod.clone();
     let container_name = container_name(c, pod.as_deref());
     let to = c.latest_destination();
     let named_by_sni = to.name_source == Some(NameSource::Sni);
-    let score = made_of.assessment.score;
-    Finding {
-        id: made_of.id,
+    Draft(Finding {
+        id,
         state: FindingState::Opened,
-        time: made_of.now,
-        kind: made_of.kind,
-        severity: made_of.thresholds.severity(score).unwrap_or(Severity::Low),
-        score,
-        summary: summary(about, made_of.kind),
+        time: occasion.now,
+        kind,
+        severity: Severity::Low,
+        score: assessment.score,
+        summary: summary(about, kind),
         actor: Arc::clone(&c.actor),
         pod,
         container_name,
-        destination: c.latest_destination().clone(),
-        may_be_backend: made_of.rewritten
+        destination: to.clone(),
+        may_be_backend: occasion.rewritten
             && to.address.is_some_and(|address| about.participant.inside.holds(address)),
         destinations: c.destinations(),
         sni: c.sni.clone().or_else(|| to.name.clone().filter(|_| named_by_sni)),
@@ -61,12 +75,29 @@ pub(super) fn compose(about: &Circumstances<'_>, made_of: &Composition<'_>, chec
         bytes: c.bytes,
         bytes_typical: c.typical(),
         rhythm: rhythm(about),
-        evidence: evidence(about, made_of.assessment),
-        recent: recent(c, check_ins_max),
-        policy: made_of.policy.id.clone(),
-        mode: made_of.policy.mode,
-        lost: made_of.lost,
+        evidence: evidence(about, assessment),
+        recent: recent(c, occasion.check_ins_max),
+        policy: policy.id.clone(),
+        mode: policy.mode,
+        lost: occasion.lost - c.lost_before,
         replicas: about.replicas.map(|replicas| replicas.count),
+    })
+}
+
+/// The last state of a finding, with the totals that its conversation has come to.
+pub(crate) fn close(published: Finding, c: Option<&Conversation>, occasion: &Occasion) -> Finding {
+    let finding = Finding { state: FindingState::Closed, time: occasion.now, ..published };
+    let Some(c) = c else { return finding };
+    Finding {
+        window: (c.first, c.last),
+        check_ins: u64::from(c.contacts),
+        destination: c.latest_destination().clone(),
+        destinations: c.destinations(),
+        bytes: c.bytes,
+        bytes_typical: c.typical(),
+        recent: recent(c, occasion.check_ins_max),
+        lost: occasion.lost - c.lost_before,
+        ..finding
     }
 }
 
@@ -76,7 +107,7 @@ fn container_name(c: &Conversation, pod: Option<&Pod>) -> Option<Box<str>> {
 }
 
 /// `/tmp/.x/curl in Deployment/reports calls cdn-sync.example:443 every 60 s (±20 %), 41 times in 43 min`.
-pub(super) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
+pub(crate) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
     let c = about.conversation;
     let destination = match (kind, &c.destination.name) {
         _ if let Some(spread) = &c.aggregate => detector::aggregate::destinations_text(spread),
@@ -123,7 +154,7 @@ fn who(about: &Circumstances<'_>) -> String {
 }
 
 /// Every item that applies, the strongest first.
-pub(super) fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence> {
+pub(crate) fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Vec<Evidence> {
     let mut items: Vec<Evidence> = assessment
         .levels
         .iter()
@@ -138,7 +169,7 @@ pub(super) fn evidence(about: &Circumstances<'_>, assessment: &Assessment) -> Ve
     items
 }
 
-pub(super) fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
+pub(crate) fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
     let kind = about.rhythm();
     let tracker = about.conversation.best_tracker();
     if kind == RhythmKind::None {
@@ -160,7 +191,7 @@ pub(super) fn rhythm(about: &Circumstances<'_>) -> Option<Rhythm> {
 }
 
 /// Times of the last check-ins, oldest first, as the tracker with the rhythm has them.
-pub(super) fn recent(c: &Conversation, max: usize) -> Vec<Timestamp> {
+fn recent(c: &Conversation, max: usize) -> Vec<Timestamp> {
     let tracker = c.best_tracker();
     let (gaps, len) = tracker.gaps();
     let mut times = vec![tracker.session_start()];

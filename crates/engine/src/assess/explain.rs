@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-use super::Detection;
-use super::compose;
-use super::judge::Surroundings;
 use crate::actor::{Actor, Pod};
 use crate::assess::budget;
-use crate::assess::detector::{self, Lasting, beacon};
-use crate::assess::evidence::Levels;
+use crate::assess::case::{Case, Weighed};
+use crate::assess::compose;
+use crate::assess::detector::beacon;
 use crate::assess::finding::{Evidence, FindingKind, Rhythm, Severity};
-use crate::assess::identities::sighting;
-use crate::assess::parts::part_of_others_until;
-use crate::assess::policy::{Policy, Subject, Thresholds};
-use crate::assess::weigh::weigh;
+use crate::assess::policy::{Policy, Thresholds};
 use crate::observe::contact::{Bytes, Destination};
 use crate::observe::protocol::AppProtocol;
-use crate::observe::workload::Workloads;
 use crate::text::duration_text;
 use crate::time::Timestamp;
 use crate::track::aliases::Alias;
@@ -49,7 +43,7 @@ pub struct Candidate<'a> {
     pub pod: Option<&'a Pod>,
     /// Where it went last.
     pub destination: &'a Destination,
-    /// Names and addresses that it had, where they are kept ([`Detection::keep_aliases`]).
+    /// Names and addresses that it had, where they are kept ([`keep_aliases`](crate::detection::Detection::keep_aliases)).
     pub aliases: &'a [Alias],
 }
 
@@ -62,7 +56,7 @@ pub struct Explanation {
     pub pod: Option<Arc<Pod>>,
     /// Where to.
     pub destination: Destination,
-    /// Names and addresses that it had, where they are kept ([`Detection::keep_aliases`]).
+    /// Names and addresses that it had, where they are kept ([`keep_aliases`](crate::detection::Detection::keep_aliases)).
     pub aliases: Vec<Alias>,
     /// 1; or about how many destinations an aggregate has: `destination` is the last one.
     pub destinations: u32,
@@ -92,80 +86,48 @@ pub struct Explanation {
     pub outcome: Outcome,
 }
 
-impl Detection {
-    /// Explains the conversations that `wanted` selects, in the order in which they began.
-    pub fn explain(
-        &mut self,
-        w: &Workloads,
+impl Explanation {
+    /// Explains a case. `joint`: what it shows is judged with the conversations that it belongs to.
+    pub(crate) fn of(
+        case: &Case<'_>,
+        gate: Option<FindingKind>,
+        joint: bool,
+        aliases: &[Alias],
         now: Timestamp,
-        wanted: impl Fn(&Candidate<'_>) -> bool,
-    ) -> Vec<Explanation> {
-        let input_secs = self.input_secs();
-        let mut explained = Vec::new();
-        for (_, c) in self.table.iter() {
-            let participant = self.participants.resolve(c.actor_key, &c.actor, w, &self.policies);
-            let aliases = self.aliases.as_ref().map_or(&[][..], |aliases| aliases.of(c.key));
-            let (actor, pod, destination) = (&*c.actor, participant.pod.as_deref(), c.latest_destination());
-            if !wanted(&Candidate { actor, pod, destination, aliases }) {
-                continue;
-            }
-            let policy = participant.policy.and_then(|index| self.policies.policies.get(index));
-            let lasting = Lasting { span_secs: c.span_secs(), input_secs };
-            let gate = policy.and_then(|policy| detector::gate(c, &policy.detectors, lasting));
-            let kind =
-                gate.unwrap_or(if c.dns.is_some() { FindingKind::DnsBeacon } else { FindingKind::Beacon });
-            let seen = sighting(c, participant);
-            let surroundings = Surroundings {
-                facts: self.know.facts(),
-                workloads: w,
-                reputation: &self.reputation,
-                watched_since: self.watched.map_or(now, |(first, _)| first),
-            };
-            let about = surroundings.about(c, participant, policy, &seen, Some(kind));
-            let rates = surroundings.facts.usual(seen.signature);
-            let assessment = weigh(Levels::of(&about), about.scope, rates);
-            let subject = Subject {
-                actor: &c.actor,
-                pod: participant.pod.as_deref(),
-                destination: &c.destination,
-                protocol: c.protocol,
-            };
-            let governing = participant.policy.unwrap_or_default();
-            let exception = self
-                .policies
-                .exception(governing, &subject, now)
-                .map(|(_, exception)| Arc::clone(&exception.name));
-            let thresholds = policy.map(|policy| budget::latest(surroundings.facts, policy));
-            let raised = thresholds.zip(policy).filter(|(now, policy)| now.alert > policy.thresholds.alert);
-            explained.push(Explanation {
-                actor: Arc::clone(&c.actor),
-                pod: participant.pod.clone(),
-                destination: c.latest_destination().clone(),
-                aliases: aliases.to_vec(),
-                destinations: c.destinations(),
-                protocol: c.protocol,
-                window: (c.first, c.last),
-                check_ins: u64::from(c.contacts),
-                bytes: c.bytes,
-                rhythm: compose::rhythm(&about),
-                bits: (c.rhythm_bits, c.size.evidence()),
-                kind,
-                summary: compose::summary(&about, kind),
-                score: assessment.score,
-                evidence: compose::evidence(&about, &assessment),
-                alert_raised: raised.map(|(now, _)| now.alert),
-                outcome: match gate {
-                    Some(kind) if part_of_others_until(&self.table, c, kind, participant).is_some() => {
-                        Outcome::Closed("it is judged with the conversations that it belongs to".to_owned())
-                    }
-                    Some(_) | None => {
-                        outcome(c, policy.zip(thresholds), gate.is_some(), assessment.score, exception)
-                    }
-                },
-            });
+    ) -> Self {
+        let c = case.conversation;
+        let kind = gate.unwrap_or(if c.dns.is_some() { FindingKind::DnsBeacon } else { FindingKind::Beacon });
+        let Weighed { about, assessment } = case.weigh(Some(kind));
+        let policy = case.policy();
+        let thresholds = policy.map(|policy| budget::latest(case.around.facts, policy));
+        let raised = thresholds.zip(policy).filter(|(now, policy)| now.alert > policy.thresholds.alert);
+        Self {
+            actor: Arc::clone(&c.actor),
+            pod: case.participant.pod.clone(),
+            destination: c.latest_destination().clone(),
+            aliases: aliases.to_vec(),
+            destinations: c.destinations(),
+            protocol: c.protocol,
+            window: (c.first, c.last),
+            check_ins: u64::from(c.contacts),
+            bytes: c.bytes,
+            rhythm: compose::rhythm(&about),
+            bits: (c.rhythm_bits, c.size.evidence()),
+            kind,
+            summary: compose::summary(&about, kind),
+            score: assessment.score,
+            evidence: compose::evidence(&about, &assessment),
+            alert_raised: raised.map(|(now, _)| now.alert),
+            outcome: match gate {
+                Some(_) if joint => {
+                    Outcome::Closed("it is judged with the conversations that it belongs to".to_owned())
+                }
+                Some(_) | None => {
+                    let exception = case.exception(now).map(|(_, exception)| Arc::clone(&exception.name));
+                    outcome(c, policy.zip(thresholds), gate.is_some(), assessment.score, exception)
+                }
+            },
         }
-        explained.sort_by_key(|explanation| explanation.window.0);
-        explained
     }
 }
 

@@ -58,6 +58,10 @@ impl OpenFindings {
         }
     }
 
+    pub(crate) fn get(&self, id: FindingId) -> Option<&OpenFinding> {
+        self.open.get(&id)
+    }
+
     pub(crate) fn get_mut(&mut self, id: FindingId) -> Option<&mut OpenFinding> {
         self.open.get_mut(&id)
     }
