@@ -5,6 +5,7 @@
 mod captures;
 mod demo;
 mod directory;
+mod exchange;
 mod feed;
 mod inputs;
 mod logs;
