@@ -20,6 +20,7 @@ mod delta;
 mod destinations;
 mod exchange;
 mod facts;
+mod level_numbers;
 mod merged;
 mod rates;
 mod replicas;
@@ -34,6 +35,9 @@ pub(crate) use self::budget::{Budget, Extent};
 pub use self::delta::Delta;
 use self::exchange::Exchange;
 pub(crate) use self::facts::{Facts, Prevalence};
+#[cfg(test)]
+pub(crate) use self::level_numbers::LEVELS_MAX;
+pub(crate) use self::level_numbers::{ITEMS_MAX, LevelNumbers};
 pub use self::merged::{Bounds, Merged, Origin};
 #[cfg(test)]
 pub(crate) use self::rates::Ballot;

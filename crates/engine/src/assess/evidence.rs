@@ -27,42 +27,72 @@ pub(crate) use self::levels::{Level, Levels};
 pub(crate) use self::replica_prevalence::Replicas;
 use self::term_level::Item;
 
-/// Terms of evidence, in the order in which their bits are kept; see `detection.md` in the documentation for their
-/// levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Term {
+/// Makes [`Term`] of the list below, so that each term stands there once.
+macro_rules! terms {
+    ($($(#[$about:meta])* $term:ident = $name:literal, $levels:ty;)+) => {
+        /// Terms of evidence, in the order in which their bits are kept; see `detection.md` in the documentation for
+        /// their levels.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Term {
+            $($(#[$about])* $term),+
+        }
+
+        impl Term {
+            /// All terms, in the order in which their bits are kept.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$term),+];
+
+            /// `executable`, `ja4`, ...
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$term => $name),+
+                }
+            }
+
+            /// Its levels, and what is known about them.
+            const fn item(self) -> &'static Item {
+                match self {
+                    $(Self::$term => &const { Item::of::<$levels>() }),+
+                }
+            }
+        }
+    };
+}
+
+// Checkpoints keep levels by the place of their term: a new one goes last.
+terms! {
     /// Provenance and kind of the executable.
-    Executable,
+    Executable = "executable", executable::Executable;
     /// TLS fingerprint unusual for the image.
-    Ja4,
+    Ja4 = "ja4", ja4::Ja4;
     /// How the destination was named.
-    NameResolution,
+    NameResolution = "name-resolution", name_resolution::NameResolution;
     /// Port unusual for the protocol.
-    Port,
+    Port = "port", port::Port;
     /// How many distinct workloads contact the destination.
-    Destination,
+    Destination = "destination", destination::Destination;
     /// Known to this workload, or new.
-    Baseline,
+    Baseline = "baseline", baseline::Baseline;
     /// When it began, relative to the pod's start.
-    Onset,
+    Onset = "onset", onset::Onset;
     /// How many replicas do it.
-    ReplicaPrevalence,
+    ReplicaPrevalence = "replica-prevalence", replica_prevalence::ReplicaPrevalence;
     /// Rhythm.
-    Timing,
+    Timing = "timing", timing::Timing;
     /// Request sizes.
-    Size,
+    Size = "size", size::Size;
     /// Balance of bytes each way.
-    Balance,
+    Balance = "balance", balance::Balance;
     /// Whether the peer answers.
-    SuccessRate,
+    SuccessRate = "success-rate", success_rate::SuccessRate;
     /// Data in DNS names.
-    DnsPayload,
+    DnsPayload = "dns-payload", dns_payload::DnsPayload;
     /// User-supplied lists.
-    Reputation,
+    Reputation = "reputation", reputation::Reputation;
     /// The application protocol itself, where it is a rare one.
-    Protocol,
+    Protocol = "protocol", protocol::Protocol;
     /// How far check-ins lie apart (traffic recorded on a network only).
-    Period,
+    Period = "period", period::Period;
 }
 
 /// Terms that say the same thing in other words: only the strongest of a group counts in full.
@@ -84,71 +114,6 @@ impl Group {
 }
 
 impl Term {
-    /// All terms, in the order in which their bits are kept.
-    pub const ALL: [Self; 16] = [
-        Self::Executable,
-        Self::Ja4,
-        Self::NameResolution,
-        Self::Port,
-        Self::Destination,
-        Self::Baseline,
-        Self::Onset,
-        Self::ReplicaPrevalence,
-        Self::Timing,
-        Self::Size,
-        Self::Balance,
-        Self::SuccessRate,
-        Self::DnsPayload,
-        Self::Reputation,
-        Self::Protocol,
-        Self::Period,
-    ];
-
-    /// `executable`, `ja4`, ...
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Executable => "executable",
-            Self::Ja4 => "ja4",
-            Self::NameResolution => "name-resolution",
-            Self::Port => "port",
-            Self::Destination => "destination",
-            Self::Baseline => "baseline",
-            Self::Onset => "onset",
-            Self::ReplicaPrevalence => "replica-prevalence",
-            Self::Timing => "timing",
-            Self::Size => "size",
-            Self::Balance => "balance",
-            Self::SuccessRate => "success-rate",
-            Self::DnsPayload => "dns-payload",
-            Self::Reputation => "reputation",
-            Self::Protocol => "protocol",
-            Self::Period => "period",
-        }
-    }
-
-    /// Its levels, and what is known about them.
-    const fn item(self) -> &'static Item {
-        match self {
-            Self::Executable => &const { Item::of::<executable::Executable>() },
-            Self::Ja4 => &const { Item::of::<ja4::Ja4>() },
-            Self::NameResolution => &const { Item::of::<name_resolution::NameResolution>() },
-            Self::Port => &const { Item::of::<port::Port>() },
-            Self::Destination => &const { Item::of::<destination::Destination>() },
-            Self::Baseline => &const { Item::of::<baseline::Baseline>() },
-            Self::Onset => &const { Item::of::<onset::Onset>() },
-            Self::ReplicaPrevalence => &const { Item::of::<replica_prevalence::ReplicaPrevalence>() },
-            Self::Timing => &const { Item::of::<timing::Timing>() },
-            Self::Size => &const { Item::of::<size::Size>() },
-            Self::Balance => &const { Item::of::<balance::Balance>() },
-            Self::SuccessRate => &const { Item::of::<success_rate::SuccessRate>() },
-            Self::DnsPayload => &const { Item::of::<dns_payload::DnsPayload>() },
-            Self::Reputation => &const { Item::of::<reputation::Reputation>() },
-            Self::Protocol => &const { Item::of::<protocol::Protocol>() },
-            Self::Period => &const { Item::of::<period::Period>() },
-        }
-    }
-
     /// The terms that say the same in other words.
     pub(crate) const fn group(self) -> Option<Group> {
         self.item().group

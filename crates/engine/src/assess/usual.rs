@@ -3,7 +3,7 @@
 //! Shares are smoothed towards the belief held before the cluster was seen, and kept near it: a mass compromise cannot
 //! make itself usual, and a quiet start makes nothing rare.
 
-use crate::assess::evidence::{Level, Term};
+use crate::assess::evidence::Level;
 use crate::assess::scope::Scope;
 use crate::know::UsualRates;
 
@@ -26,8 +26,7 @@ pub(super) fn bits(scope: Scope, level: Level, rates: UsualRates<'_>) -> f32 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts are bounded by the table of signatures")]
 fn share(scope: Scope, level: Level, usual: f32, rates: UsualRates<'_>) -> f32 {
-    // A list that names a destination is not made usual by many that contact it.
-    if level.term() == Term::Reputation {
+    if !level.is_learned() {
         return usual;
     }
     let rate = rates.rate(scope.index(), level.term().index(), level.number());

@@ -1,28 +1,20 @@
 //! How often each level is met among this cluster's own signatures, without labels: one vote per signature.
 //!
-//! Levels are numbers here, four bits each; what they mean, and what their share is worth, says the evidence.
+//! Levels are numbers here; what they mean, and what their share is worth, says the evidence.
 
+use super::level_numbers::{ITEMS_MAX, LEVELS_MAX, LevelNumbers};
 use crate::codec::fields;
 
-/// Scopes, items and levels that there is room for.
+/// Scopes that there is room for.
 const SCOPES_MAX: usize = 4;
-const ITEMS_MAX: usize = 16;
-const LEVELS_MAX: usize = 16;
 
-/// The levels of a conversation, four bits for each item, and the scope whose usual rates they belong to.
+/// The levels of a conversation, and the scope whose usual rates they belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Profile {
-    pub(crate) levels: u64,
+    pub(crate) levels: LevelNumbers,
     pub(crate) scope: u8,
 }
 fields!(Profile { levels, scope });
-
-impl Profile {
-    /// The level of an item; 0: none.
-    const fn level(self, item: usize) -> u8 {
-        ((self.levels >> (4 * item)) & 0xf) as u8
-    }
-}
 
 /// The profile with which a signature is counted; none before its first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +56,7 @@ impl Rates {
     fn add(&mut self, profile: Profile, by: i32) {
         let Some(items) = self.counts.get_mut(usize::from(profile.scope)) else { return };
         for (item, counts) in items.iter_mut().enumerate() {
-            if let Some(count) = counts.get_mut(usize::from(profile.level(item))) {
+            if let Some(count) = counts.get_mut(usize::from(profile.levels.get(item))) {
                 *count = count.saturating_add_signed(by);
             }
         }
@@ -93,7 +85,7 @@ impl UsualRates<'_> {
         let counts = self.rates.counts.get(scope).and_then(|items| items.get(item));
         let Some(counts) = counts else { return Rate { with: 0, of: 0 } };
         let own = self.own.cast.filter(|profile| usize::from(profile.scope) == scope);
-        let own = own.map_or(0, |profile| profile.level(item));
+        let own = own.map_or(0, |profile| profile.levels.get(item));
         let of = counts.iter().skip(1).sum::<u32>().saturating_sub(u32::from(own != 0));
         let with = counts.get(usize::from(level)).copied().unwrap_or_default();
         Rate { with: with.saturating_sub(u32::from(own == level)), of }
@@ -126,8 +118,8 @@ mod tests {
     fn a_signature_votes_once() {
         let mut learned = Rates::default();
         let mut vote = Vote::default();
-        for levels in [1, 2, 3, 2, 2] {
-            learned.vote(&mut vote, Profile { levels, scope: 0 });
+        for levels in [1_u64, 2, 3, 2, 2] {
+            learned.vote(&mut vote, Profile { levels: levels.into(), scope: 0 });
         }
         let others = UsualRates { rates: &learned, own: Vote::default() };
         assert_eq!(others.rate(0, 0, 2), Rate { with: 1, of: 1 });

@@ -1,4 +1,4 @@
-//! The levels of all terms, as they are kept: four bits a term.
+//! The levels of all terms, together.
 
 use super::Term;
 use super::term_level::Row;
@@ -6,11 +6,13 @@ use super::term_level::Row;
 use super::term_level::{TermLevel, number};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::scope::Scope;
-use crate::know::Profile;
+use crate::know::{ITEMS_MAX, LevelNumbers, Profile};
 
-/// A level for each term, four bits each; 0: does not apply or is not known.
+/// A level for each term that applies and of which something is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Levels(u64);
+pub(crate) struct Levels(LevelNumbers);
+
+const _: () = assert!(Term::ALL.len() <= ITEMS_MAX, "each term needs a place among the levels");
 
 /// A level of some term.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +47,8 @@ impl Levels {
         Profile { levels: self.0, scope: u8::try_from(scope.index()).unwrap_or(u8::MAX) }
     }
 
-    const fn number(self, term: Term) -> u8 {
-        ((self.0 >> (4 * term.index())) & 0xf) as u8
+    fn number(self, term: Term) -> u8 {
+        self.0.get(term.index())
     }
 
     #[cfg(test)]
@@ -55,9 +57,8 @@ impl Levels {
         self
     }
 
-    const fn put(&mut self, term: Term, number: u8) {
-        let shift = 4 * term.index();
-        self.0 = (self.0 & !(0xf << shift)) | ((number as u64 & 0xf) << shift);
+    fn put(&mut self, term: Term, number: u8) {
+        self.0.set(term.index(), number);
     }
 }
 
@@ -70,6 +71,11 @@ impl Level {
     /// Its number, from 1, by which levels are counted.
     pub(crate) const fn number(self) -> u8 {
         self.number
+    }
+
+    /// Whether what is usual is learned from the signatures seen here.
+    pub(crate) const fn is_learned(self) -> bool {
+        self.term.item().learned
     }
 
     /// Its line in the table; `None` if a later version wrote it.

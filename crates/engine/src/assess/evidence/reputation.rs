@@ -12,6 +12,8 @@ pub(super) enum Reputation {
 
 impl TermLevel for Reputation {
     const ALL: &'static [Self] = &[Self::Listed];
+    /// A list that names a destination is not made usual by many that contact it.
+    const LEARNED: bool = false;
 
     fn decide(about: &Circumstances<'_>) -> Option<Self> {
         about.listed.is_some().then_some(Self::Listed)

@@ -10,6 +10,8 @@ pub(super) trait TermLevel: Copy + Eq + 'static {
     const ALL: &'static [Self];
     /// The terms that say the same in other words; `None`: no other does.
     const GROUP: Option<Group> = None;
+    /// Whether what is usual is learned from the signatures seen here.
+    const LEARNED: bool = true;
 
     /// The level; `None` if the term does not apply or nothing is known.
     fn decide(about: &Circumstances<'_>) -> Option<Self>;
@@ -56,6 +58,7 @@ impl Row {
 /// A term, its levels behind their numbers: 0 is "does not apply or is not known".
 pub(super) struct Item {
     pub(super) group: Option<Group>,
+    pub(super) learned: bool,
     pub(super) decide: fn(&Circumstances<'_>) -> u8,
     pub(super) row: fn(u8) -> Option<Row>,
     pub(super) sentence: fn(u8, &Circumstances<'_>) -> Option<String>,
@@ -65,6 +68,7 @@ impl Item {
     pub(super) const fn of<L: TermLevel>() -> Self {
         Self {
             group: L::GROUP,
+            learned: L::LEARNED,
             decide: |about| number(L::decide(about)),
             row: |number| numbered(number).map(L::row),
             sentence: |number, about| numbered(number).map(|level: L| level.sentence(about)),

@@ -7,7 +7,7 @@ use super::*;
 use crate::assess::scope::Scope;
 use crate::assess::usual;
 use crate::assess::weigh::weigh;
-use crate::know::Ballot;
+use crate::know::{Ballot, LEVELS_MAX};
 
 /// Levels of a term by their numbers.
 fn rows(term: Term) -> impl Iterator<Item = term_level::Row> {
@@ -30,7 +30,7 @@ fn shares_of_a_terms_levels_add_up_to_one() {
 fn each_term_has_its_own_place_and_names() {
     for (index, term) in Term::ALL.into_iter().enumerate() {
         assert_eq!(term.index(), index);
-        assert!(rows(term).count() < 16, "a vote has four bits a term");
+        assert!(rows(term).count() < LEVELS_MAX, "{term:?} has more levels than there are numbers");
         let names: std::collections::BTreeSet<_> = rows(term).map(|row| row.name).collect();
         assert_eq!(names.len(), rows(term).count(), "{term:?}");
     }

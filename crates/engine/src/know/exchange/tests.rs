@@ -68,7 +68,7 @@ fn cluster<'p>(dice: &mut Dice, policies: &'p [PolicyId], sightings: usize) -> V
                 workload: workload_key,
                 signature,
                 profile: (dice.roll(8) > 0).then(|| Profile {
-                    levels: dice.roll(1 << 32) as u64 * 0x1_0001 & 0x3333_3333_3333_3333,
+                    levels: (dice.roll(1 << 32) as u64 * 0x1_0001 & 0x3333_3333_3333_3333).into(),
                     scope: u8::try_from(dice.roll(4)).unwrap(),
                 }),
                 score_without_novelty: dice.roll(6) as f32 - 1.0,
@@ -244,12 +244,12 @@ fn an_exchange_changes_nothing_of_what_one_knows_itself() {
 fn of_one_origin_the_last_profile_stays_and_of_several_the_newest() {
     let workload = WorkloadKey(key("workload", 1));
     let signature = SignatureKey(key("signature", 1));
-    let at = |secs: f64, levels| {
+    let at = |secs: f64, levels: u64| {
         Sighting::Profile(Profiled {
             at: Timestamp::from_secs_f64(1_700_000_000.0 + secs),
             workload,
             signature,
-            profile: Some(Profile { levels, scope: 0 }),
+            profile: Some(Profile { levels: levels.into(), scope: 0 }),
             score_without_novelty: 9.0,
         })
     };
@@ -261,7 +261,7 @@ fn of_one_origin_the_last_profile_stays_and_of_several_the_newest() {
         let merged = told_once(&sightings, WIDE);
         let (_, mut share) = merged.signatures.iter().next().unwrap();
         let profile = share.next().unwrap().1.profile.unwrap();
-        assert_eq!(profile.profile, Some(Profile { levels: expect, scope: 0 }));
+        assert_eq!(profile.profile, Some(Profile { levels: u64::into(expect), scope: 0 }));
     }
 }
 
@@ -279,7 +279,7 @@ fn a_new_sighting_takes_less_than_a_hundred_bytes() {
                 at: seen.at,
                 workload: seen.workload,
                 signature: seen.signature,
-                profile: Some(Profile { levels: 0x0123_0212_1121_2313, scope: 1 }),
+                profile: Some(Profile { levels: 0x0123_0212_1121_2313.into(), scope: 1 }),
                 score_without_novelty: 1.0,
             }));
         }
