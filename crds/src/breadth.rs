@@ -5,6 +5,7 @@
 use std::net::IpAddr;
 
 use beaconwatch_engine::assess::policy::Exception;
+use beaconwatch_engine::inside::Network;
 use beaconwatch_engine::observe::naming::domain;
 use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
@@ -61,7 +62,7 @@ fn is_every_path(glob: &str) -> bool {
     glob.contains("**") && glob.bytes().all(|byte| matches!(byte, b'*' | b'/'))
 }
 
-fn broad_destinations(names: &[Box<str>], networks: &[(IpAddr, u8)]) -> Option<String> {
+fn broad_destinations(names: &[Box<str>], networks: &[Network]) -> Option<String> {
     let (v4, v6) = (share_of_v4(networks), share_of_v6(networks));
     let mut broad = Vec::new();
     for (share, family) in [(v4, "IPv4"), (v6, "IPv6")] {
@@ -86,18 +87,18 @@ fn is_public_suffix(name: &str) -> bool {
     })
 }
 
-fn share_of_v4(networks: &[(IpAddr, u8)]) -> f64 {
-    let ranges = networks.iter().filter_map(|(address, bits)| match address {
-        IpAddr::V4(v4) => Some(range(u128::from(v4.to_bits()), 32, *bits)),
+fn share_of_v4(networks: &[Network]) -> f64 {
+    let ranges = networks.iter().map(|network| network.parts()).filter_map(|(address, bits)| match address {
+        IpAddr::V4(v4) => Some(range(u128::from(v4.to_bits()), 32, bits)),
         IpAddr::V6(_) => None,
     });
     share(ranges.collect(), (0, u128::from(u32::MAX)))
 }
 
 /// Of the addresses that are given out, 2000::/3.
-fn share_of_v6(networks: &[(IpAddr, u8)]) -> f64 {
-    let ranges = networks.iter().filter_map(|(address, bits)| match address {
-        IpAddr::V6(v6) => Some(range(v6.to_bits(), 128, *bits)),
+fn share_of_v6(networks: &[Network]) -> f64 {
+    let ranges = networks.iter().map(|network| network.parts()).filter_map(|(address, bits)| match address {
+        IpAddr::V6(v6) => Some(range(v6.to_bits(), 128, bits)),
         IpAddr::V4(_) => None,
     });
     share(ranges.collect(), (1 << 125, (1 << 126) - 1))
@@ -137,11 +138,9 @@ mod tests {
             ..Exception::default()
         };
         for text in destinations {
-            match text.split_once('/') {
-                Some((address, bits)) => {
-                    exception.networks.push((address.parse().unwrap(), bits.parse().unwrap()));
-                }
-                None => exception.names.push((*text).into()),
+            match text.parse() {
+                Ok(network) => exception.networks.push(network),
+                Err(_) => exception.names.push((*text).into()),
             }
         }
         assert_eq!(too_broad(&exception).as_deref(), expect, "{executables:?} {destinations:?} {ports:?}");

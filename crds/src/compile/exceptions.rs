@@ -1,9 +1,9 @@
 //! Exceptions: approved automation.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use beaconwatch_engine::assess::policy;
+use beaconwatch_engine::inside::Network;
 use beaconwatch_engine::time::Timestamp;
 
 use super::Field;
@@ -123,15 +123,15 @@ fn digest(text: &str) -> Option<[u8; 32]> {
 /// A destination as a user wrote it.
 enum Written {
     Name(Box<str>),
-    Network(IpAddr, u8),
+    Network(Network),
 }
 
-fn destination_list(wire: &[String], field: &mut Field<'_>) -> (Vec<Box<str>>, Vec<(IpAddr, u8)>) {
+fn destination_list(wire: &[String], field: &mut Field<'_>) -> (Vec<Box<str>>, Vec<Network>) {
     let (mut names, mut networks) = (Vec::new(), Vec::new());
     for (index, text) in wire.iter().enumerate() {
         match destination(text) {
             Some(Written::Name(name)) => names.push(name),
-            Some(Written::Network(address, bits)) => networks.push((address, bits)),
+            Some(Written::Network(network)) => networks.push(network),
             None => field.entry(index).refuse(format!("{DESTINATION_ALLOWED}, but is {text:?}")),
         }
     }
@@ -139,14 +139,8 @@ fn destination_list(wire: &[String], field: &mut Field<'_>) -> (Vec<Box<str>>, V
 }
 
 fn destination(text: &str) -> Option<Written> {
-    if let Some((address, bits)) = text.split_once('/') {
-        let address: IpAddr = address.parse().ok()?;
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.parse().ok().filter(|bits| *bits <= bits_max)?;
-        return Some(Written::Network(address, bits));
-    }
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Some(Written::Network(address, if address.is_ipv4() { 32 } else { 128 }));
+    if let Ok(network) = text.parse() {
+        return Some(Written::Network(network));
     }
     let name = text.strip_suffix('.').unwrap_or(text);
     let labels = name.strip_prefix("*.").unwrap_or(name);

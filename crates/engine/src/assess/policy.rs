@@ -8,12 +8,12 @@
 mod decide;
 
 use core::time::Duration;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 pub(crate) use decide::Subject;
 
 use crate::codec::{Coded, Reader, choices, fields};
+use crate::inside::Network;
 pub use crate::keys::PolicyId;
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
@@ -253,8 +253,8 @@ pub struct Exception {
     pub digests: Vec<[u8; 32]>,
     /// Destination names: exact, or `*.` and a domain for everything below it.
     pub names: Vec<Box<str>>,
-    /// Destination networks: address and prefix length.
-    pub networks: Vec<(IpAddr, u8)>,
+    /// Destination networks; an IPv4-mapped address counts as IPv4.
+    pub networks: Vec<Network>,
     /// Destination ports.
     pub ports: Vec<u16>,
     /// Application protocols.

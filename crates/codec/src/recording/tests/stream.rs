@@ -163,7 +163,7 @@ fn policy() -> Policy {
         executables: vec!["/usr/bin/apt".into()],
         digests: vec![[3; 32]],
         names: vec!["*.debian.org".into()],
-        networks: vec![("198.51.100.0".parse().unwrap(), 24)],
+        networks: vec!["198.51.100.0/24".parse().unwrap()],
         ports: vec![443],
         protocols: vec![AppProtocol::Http],
     };
