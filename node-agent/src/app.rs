@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use beaconwatch_replay::command::{self, Streams};
-use beaconwatch_replay::policy_check;
+use beaconwatch_replay::{ReplayError, policy_check};
 use clap::CommandFactory;
 
 mod cluster;
@@ -50,9 +50,9 @@ pub fn main(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Runs a command over recorded traffic with the standard streams.
-fn answered(run: impl FnOnce(Streams<'_>) -> anyhow::Result<bool>) -> anyhow::Result<ExitCode> {
+fn answered(run: impl FnOnce(Streams<'_>) -> Result<bool, ReplayError>) -> anyhow::Result<ExitCode> {
     let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
-    run(Streams { out, err }).map(code)
+    Ok(code(run(Streams { out, err })?))
 }
 
 const fn code(good: bool) -> ExitCode {

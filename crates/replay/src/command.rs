@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use anyhow::Context;
 use beaconwatch_engine::assess::finding::{Finding, FindingId};
 use beaconwatch_engine::detection::Candidate;
 
 use crate::args::{ReplayArgs, ReplayOutput};
 use crate::coverage::Coverage;
+use crate::error::ReplayError;
 use crate::explain::{self, Question};
 use crate::observations::{self, Observed};
 use crate::output::Output;
@@ -32,12 +32,12 @@ pub struct Streams<'a> {
 /// # Errors
 ///
 /// When a policy is invalid, an input cannot be opened, or the output cannot be written.
-pub fn replay(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
+pub fn replay(args: &ReplayArgs, streams: Streams<'_>) -> Result<bool, ReplayError> {
     if args.output == ReplayOutput::Observations {
-        anyhow::ensure!(
-            !args.pcap.is_empty(),
-            "--output observations is about captures: name one with --pcap"
-        );
+        if args.pcap.is_empty() {
+            let about = "--output observations is about captures: name one with --pcap";
+            return Err(ReplayError::Options(about));
+        }
         return observe(args, streams);
     }
     if let Some([source, destination]) = args.explain.as_deref() {
@@ -46,18 +46,18 @@ pub fn replay(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
     let Streams { out, err } = streams;
     let mut output = Output::of(args, out);
     let replayed = run(args, err, |finding| output.finding(finding))?;
-    output.finish(&replayed.summary).context("writing findings")?;
+    output.finish(&replayed.summary)?;
     conclude(&replayed.summary, err)
 }
 
 /// Writes what the protocol parsers see in each capture; what they cannot see goes to standard error.
-fn observe(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
+fn observe(args: &ReplayArgs, streams: Streams<'_>) -> Result<bool, ReplayError> {
     let Streams { mut out, err } = streams;
     let mut whole = true;
     for capture in inputs::captures(&args.pcap)? {
         let Observed { json: _, counters, rejected } =
             observations::write_observations(&capture, &mut out)
-                .with_context(|| format!("observing {}", capture.display()))?;
+                .map_err(|source| ReplayError::Observe { path: capture.clone(), source })?;
         let coverage = Coverage {
             packets: counters.packets,
             rows: 0,
@@ -72,13 +72,13 @@ fn observe(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
 }
 
 /// The closing words. Input that was not understood, or held nothing to judge, is no answer: its silence says nothing.
-fn conclude(summary: &Summary, err: &mut dyn Write) -> anyhow::Result<bool> {
+fn conclude(summary: &Summary, err: &mut dyn Write) -> Result<bool, ReplayError> {
     write!(err, "{summary}")?;
     Ok(summary.is_of_use())
 }
 
 /// Answers `--explain`.
-fn explain(args: &ReplayArgs, question: &Question, streams: Streams<'_>) -> anyhow::Result<bool> {
+fn explain(args: &ReplayArgs, question: &Question, streams: Streams<'_>) -> Result<bool, ReplayError> {
     let Streams { out, err } = streams;
     let mut ended: BTreeMap<FindingId, Finding> = BTreeMap::new();
     let mut replayed = run(args, err, |finding| {
@@ -99,7 +99,7 @@ fn explain(args: &ReplayArgs, question: &Question, streams: Streams<'_>) -> anyh
 /// # Errors
 ///
 /// As for [`replay`].
-pub fn suggest(args: &ReplayArgs, streams: Streams<'_>) -> anyhow::Result<bool> {
+pub fn suggest(args: &ReplayArgs, streams: Streams<'_>) -> Result<bool, ReplayError> {
     let Streams { out, err } = streams;
     // Each finding at its strongest: it may have ended, and been forgotten, long before the end.
     let mut strongest: BTreeMap<FindingId, Finding> = BTreeMap::new();

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use beaconwatch_engine::input::WorkloadChange;
 use beaconwatch_importers::sniff::Looks;
 use beaconwatch_importers::{Record, events};
 
 use crate::args::ReplayArgs;
 use crate::captures::Captures;
+use crate::error::ReplayError;
 use crate::feed::Feed;
 use crate::formats::FileKind;
 
@@ -17,12 +17,11 @@ use crate::formats::FileKind;
 /// # Errors
 ///
 /// When an input cannot be opened.
-pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
+pub fn feed(args: &ReplayArgs) -> Result<Feed, ReplayError> {
     let mut feed = Feed::of(files(args)?, args.look_ahead);
     for path in &args.pods {
         expect_no_directory(path)?;
-        let pods = events::read_pods(path, &mut feed.rejected)
-            .with_context(|| format!("opening the pods {}", path.display()))?;
+        let pods = events::read_pods(path, &mut feed.rejected).map_err(unopened("the pods ", path))?;
         if pods.is_empty() {
             expect_format(path, "--pods")?;
         }
@@ -39,16 +38,20 @@ pub fn feed(args: &ReplayArgs) -> anyhow::Result<Feed> {
 }
 
 /// Files of rows, each with its format.
-fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
+fn files(args: &ReplayArgs) -> Result<Vec<(PathBuf, FileKind)>, ReplayError> {
     let mut files = Vec::new();
     for path in &args.zeek {
-        let logs = zeek_logs(path).with_context(|| format!("opening {}", path.display()))?;
-        anyhow::ensure!(!logs.is_empty(), "{}", nothing_below(path, "no Zeek log (*.log*)"));
+        let logs = zeek_logs(path).map_err(unopened("", path))?;
+        if logs.is_empty() {
+            return Err(nothing_below(path, "no Zeek log (*.log*)"));
+        }
         files.extend(logs.into_iter().map(|log| (log, FileKind::Zeek)));
     }
     for path in &args.suricata {
-        let logs = below(path, is_eve_log).with_context(|| format!("opening {}", path.display()))?;
-        anyhow::ensure!(!logs.is_empty(), "{}", nothing_below(path, "no EVE log (*.json*)"));
+        let logs = below(path, is_eve_log).map_err(unopened("", path))?;
+        if logs.is_empty() {
+            return Err(nothing_below(path, "no EVE log (*.json*)"));
+        }
         files.extend(logs.into_iter().map(|log| (log, FileKind::Suricata)));
     }
     let announce_pods = args.pods.is_empty();
@@ -66,7 +69,7 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
         expect_no_directory(path)?;
         // A pipe is left alone: what it has can be read once.
         if path.is_file() {
-            std::fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+            std::fs::File::open(path).map_err(unopened("", path))?;
         }
     }
     Ok(files)
@@ -77,10 +80,9 @@ fn files(args: &ReplayArgs) -> anyhow::Result<Vec<(PathBuf, FileKind)>> {
 /// # Errors
 ///
 /// When the path is a directory, or leads nowhere.
-pub fn expect_no_directory(path: &Path) -> anyhow::Result<()> {
-    let found = std::fs::metadata(path).with_context(|| format!("opening {}", path.display()))?;
-    anyhow::ensure!(!found.is_dir(), "opening {}: it is a directory; name its files", path.display());
-    Ok(())
+pub fn expect_no_directory(path: &Path) -> Result<(), ReplayError> {
+    let found = std::fs::metadata(path).map_err(unopened("", path))?;
+    if found.is_dir() { Err(ReplayError::Directory { path: path.to_owned() }) } else { Ok(()) }
 }
 
 /// Of a file in which an option found nothing that it reads.
@@ -88,7 +90,7 @@ pub fn expect_no_directory(path: &Path) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// What the file looks like, if that is something else.
-pub fn expect_format(path: &Path, option: &str) -> anyhow::Result<()> {
+pub fn expect_format(path: &Path, option: &str) -> Result<(), ReplayError> {
     // A pipe was read to its end.
     if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
         return Ok(());
@@ -96,8 +98,10 @@ pub fn expect_format(path: &Path, option: &str) -> anyhow::Result<()> {
     let Ok(looks) = Looks::of_file(path) else { return Ok(()) };
     // Nothing known before, or no pods, is nothing wrong.
     let may_be_empty = looks == Looks::Empty && option != "--recording";
-    anyhow::ensure!(may_be_empty || looks.option() == Some(option), "{} {looks}", path.display());
-    Ok(())
+    if may_be_empty || looks.option() == Some(option) {
+        return Ok(());
+    }
+    Err(ReplayError::Format { path: path.to_owned(), looks })
 }
 
 /// The captures that were named: files themselves, and what looks like a capture below directories.
@@ -105,12 +109,14 @@ pub fn expect_format(path: &Path, option: &str) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// When a directory cannot be read, or holds no capture.
-pub fn captures(named: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub fn captures(named: &[PathBuf]) -> Result<Vec<PathBuf>, ReplayError> {
     let mut found = Vec::new();
     for path in named {
         let is_capture = |path: &Path| Looks::of_file(path).is_ok_and(|looks| looks == Looks::Capture);
-        let captures = below(path, is_capture).with_context(|| format!("opening {}", path.display()))?;
-        anyhow::ensure!(!captures.is_empty(), "{}", nothing_below(path, "no capture"));
+        let captures = below(path, is_capture).map_err(unopened("", path))?;
+        if captures.is_empty() {
+            return Err(nothing_below(path, "no capture"));
+        }
         found.extend(captures);
     }
     Ok(found)
@@ -146,15 +152,20 @@ fn below(path: &Path, is_of_use: impl Fn(&Path) -> bool) -> std::io::Result<Vec<
     Ok(found)
 }
 
-/// What is said of a directory without what was looked for: what the first of its files looks like instead.
-fn nothing_below(path: &Path, what: &str) -> String {
+/// The error of a file or directory that cannot be opened.
+pub(super) fn unopened(role: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ReplayError {
+    move |source| ReplayError::Open { role, path: path.to_owned(), source }
+}
+
+/// The error of a directory without what was looked for: what the first of its files looks like instead.
+fn nothing_below(path: &Path, what: &'static str) -> ReplayError {
     let files = below(path, |_| true).unwrap_or_default();
-    let said = format!("{what} below {}", path.display());
-    match files.first().map(|first| (first, Looks::of_file(first))) {
-        None => format!("{said}: it holds no file"),
-        Some((_, Err(_))) => said,
-        Some((first, Ok(looks))) => format!("{said}: {} {looks}", first.display()),
-    }
+    let instead = match files.first().map(|first| (first, Looks::of_file(first))) {
+        None => ": it holds no file".to_owned(),
+        Some((_, Err(_))) => String::new(),
+        Some((first, Ok(looks))) => format!(": {} {looks}", first.display()),
+    };
+    ReplayError::NothingBelow { what, directory: path.to_owned(), instead }
 }
 
 /// `eve.json`, `eve.3.json`, `eve-2026-01-05.json.gz`, `eve.json.1`. Beside it lie logs that are no JSON.

@@ -8,6 +8,7 @@ pub mod args;
 pub mod captures;
 pub mod command;
 mod coverage;
+pub mod error;
 pub mod explain;
 pub mod feed;
 pub mod formats;
@@ -32,6 +33,7 @@ pub mod summary;
 mod tally;
 
 pub use args::{ReplayArgs, ReplayOutput};
+pub use error::ReplayError;
 pub use feed::{Feed, FeedItem};
 pub use formats::FileKind;
 pub use policy_files::default_policy;

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Context;
 use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::assess::policy::PolicySet;
 use beaconwatch_engine::engine::{Engine, drive};
@@ -13,6 +12,7 @@ use beaconwatch_engine::time::Timestamp;
 use beaconwatch_importers::events;
 
 use crate::args::ReplayArgs;
+use crate::error::ReplayError;
 use crate::home_networks::HomeNetworks;
 use crate::policy_files::{self, default_policy};
 use crate::reading::Reading;
@@ -43,7 +43,7 @@ pub fn run(
     args: &ReplayArgs,
     err: &mut dyn Write,
     mut found: impl FnMut(Finding),
-) -> anyhow::Result<Replayed> {
+) -> Result<Replayed, ReplayError> {
     let started = Instant::now();
     let span = Span::of(args)?;
     let mut recording = recording(args)?;
@@ -79,7 +79,7 @@ pub fn run(
     for path in &args.baselines {
         inputs::expect_no_directory(path)?;
         let entries = events::read_baseline(path, &mut feed.rejected)
-            .with_context(|| format!("opening the baseline {}", path.display()))?;
+            .map_err(inputs::unopened("the baseline ", path))?;
         if entries.is_empty() {
             inputs::expect_format(path, "--baseline")?;
         }
@@ -108,29 +108,27 @@ pub fn run(
 }
 
 /// The recording that was asked for, if one was.
-fn recording(args: &ReplayArgs) -> anyhow::Result<Option<RecordingSource>> {
+fn recording(args: &ReplayArgs) -> Result<Option<RecordingSource>, ReplayError> {
     let open = |path: &std::path::PathBuf| {
         inputs::expect_no_directory(path)?;
         RecordingSource::open(path).map_err(|error| match inputs::expect_format(path, "--recording") {
             Err(looks) => looks,
             Ok(()) if matches!(error, RecordingError::NotARecording) && path.is_file() => {
-                anyhow::anyhow!("{} is a recording that was compressed: unpack it first", path.display())
+                ReplayError::PackedRecording { path: path.clone() }
             }
-            Ok(()) => anyhow::Error::new(error).context(format!("opening the recording {}", path.display())),
+            Ok(()) => ReplayError::Recording { path: path.clone(), source: error },
         })
     };
     args.recording.as_ref().map(open).transpose()
 }
 
 /// The policies of the files, or the built-in defaults.
-fn policies(args: &ReplayArgs, err: &mut dyn Write) -> anyhow::Result<PolicySet> {
+fn policies(args: &ReplayArgs, err: &mut dyn Write) -> Result<PolicySet, ReplayError> {
     if args.policies.is_empty() {
         return Ok(PolicySet { policies: vec![default_policy()] });
     }
-    let loaded = policy_files::load(&args.policies).map_err(|refused| match &*refused.problems {
-        [only] => anyhow::anyhow!("the policies are not valid: {only}"),
-        several => anyhow::anyhow!("the policies are not valid\n{}", several.join("\n")),
-    })?;
+    let loaded =
+        policy_files::load(&args.policies).map_err(|refused| ReplayError::Policies(refused.problems))?;
     for note in &loaded.notes {
         writeln!(err, "{note}")?;
     }

@@ -4,6 +4,7 @@ use beaconwatch_engine::input::{Event, Input};
 use beaconwatch_engine::time::Timestamp;
 
 use crate::args::ReplayArgs;
+use crate::error::ReplayError;
 
 /// From when to when, both included.
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +27,11 @@ pub struct LeftOut {
 
 impl Span {
     /// As it was asked for.
-    pub(super) fn of(args: &ReplayArgs) -> anyhow::Result<Self> {
+    pub(super) fn of(args: &ReplayArgs) -> Result<Self, ReplayError> {
         let (from, to) = (args.from.unwrap_or(Timestamp::ZERO), args.to.unwrap_or(Timestamp::MAX));
-        anyhow::ensure!(from <= to, "--from is later than --to");
+        if from > to {
+            return Err(ReplayError::Options("--from is later than --to"));
+        }
         Ok(Self { from, to, left_out: None })
     }
 

@@ -1,7 +1,7 @@
 //! The commands, as the program runs them.
 
 use beaconwatch_replay::command::{self, Streams};
-use beaconwatch_replay::{ReplayArgs, Summary, run};
+use beaconwatch_replay::{ReplayArgs, ReplayError, Summary, run};
 use clap::Parser;
 
 #[derive(Parser)]
@@ -37,11 +37,11 @@ pub(crate) fn suggest(options: &[&str]) -> Output {
     output(options, command::suggest)
 }
 
-fn output(options: &[&str], command: fn(&ReplayArgs, Streams<'_>) -> anyhow::Result<bool>) -> Output {
+fn output(options: &[&str], command: fn(&ReplayArgs, Streams<'_>) -> Result<bool, ReplayError>) -> Output {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let answered = command(&args(options).unwrap(), Streams { out: &mut out, err: &mut err });
     let success = answered.unwrap_or_else(|error| {
-        err.extend(format!("beaconwatch-agent: {error:#}\n").into_bytes());
+        err.extend(format!("beaconwatch-agent: {:#}\n", anyhow::Error::new(error)).into_bytes());
         false
     });
     Output { success, stdout: String::from_utf8(out).unwrap(), stderr: String::from_utf8(err).unwrap() }
