@@ -94,7 +94,7 @@ impl CheckpointWriter {
         Self::start_with(move |checkpoint| {
             let written = write(&path, checkpoint);
             if let Err(error) = &written {
-                tracing::warn!("cannot save what was learned to {}: {error}", path.display());
+                tracing::warn!("cannot save the checkpoint {}: {error}", path.display());
             }
             written
         })

@@ -16,12 +16,12 @@ pub use terminal::TerminalArgs;
     "recording", "zeek", "suricata", "pcap", "events", "csv", "envoy", "squid", "vpc_flow", "hubble",
 ]))]
 pub struct ReplayArgs {
-    /// Policy file; may be repeated. Without one, the built-in defaults judge.
+    /// Policy file; may be repeated. Without one, the built-in default policy applies.
     #[arg(long = "policy", value_name = "FILE")]
     pub policies: Vec<PathBuf>,
 
-    /// A recording of `run --record`. It is judged by the policies it holds, with the bounds it was made with: the
-    /// findings are the same, bit for bit. With --policy, others judge.
+    /// A recording of `run --record`. It is judged by the policies it holds and within the limits of the agent that
+    /// made it: the findings are the same, bit for bit. With --policy, those policies apply instead.
     #[arg(long, value_name = "FILE")]
     pub recording: Option<PathBuf>,
 
@@ -37,8 +37,8 @@ pub struct ReplayArgs {
     pub suricata: Vec<PathBuf>,
 
     /// Capture: pcap or pcapng, may be gzipped; or a directory that is searched for captures, whatever their names.
-    /// Read are Ethernet, Linux cooked, raw IP, PPP, NFLOG and 802.11, through VLAN, MPLS, PPPoE, GRE, PPTP, VXLAN,
-    /// GENEVE and GTP-U; of mirrors (ERSPAN I to III, TZSP) what they carry. All else is refused by name.
+    /// Supported: Ethernet, Linux cooked, raw IP, PPP, NFLOG and 802.11, through VLAN, MPLS, PPPoE, GRE, PPTP, VXLAN,
+    /// GENEVE and GTP-U, and what mirrors (ERSPAN I to III, TZSP) carry. The summary names whatever else there is.
     #[arg(long, value_name = "DIR|FILE")]
     pub pcap: Vec<PathBuf>,
 
@@ -50,7 +50,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub pods: Vec<PathBuf>,
 
-    /// What was known before the start, as JSON lines: a warm start.
+    /// Baseline from before the traffic, as JSON lines: a warm start.
     #[arg(long = "baseline", value_name = "FILE")]
     pub baselines: Vec<PathBuf>,
 
@@ -83,18 +83,18 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub to: Option<Timestamp>,
 
-    /// Judge only what hosts of this network do, such as 10.0.0.0/8, and not who calls in from elsewhere; may be
-    /// repeated. Pods are always judged.
+    /// Judge only connections that hosts of this network open, such as 10.0.0.0/8, not those that come in from
+    /// elsewhere; may be repeated. Pods are always judged.
     #[arg(long, value_name = "NETWORK")]
     pub home: Vec<Network>,
 
-    /// Network of the cluster whose traffic this is, such as 2001:db8:1::/48; may be repeated. Destinations there are
-    /// inside, as private ones and those that its own pods show are anyway.
+    /// Network of the cluster whose traffic this is, such as 2001:db8:1::/48; may be repeated. Destinations there
+    /// count as inside; private addresses, and those that its own pods show, do so anyway.
     #[arg(long, value_name = "NETWORK")]
     pub cluster_network: Vec<Network>,
 
-    /// Instead of findings: why the conversations of SRC with DST did or did not become findings, term by term. SRC is
-    /// an address, a pod, an owner, an executable or a container; DST a name or an address.
+    /// Instead of findings, explain term by term why the conversations of SRC with DST did or did not become findings.
+    /// SRC is an address, a pod, an owner, an executable or a container; DST a name or an address.
     #[arg(long, num_args = 2, value_names = ["SRC", "DST[:PORT]"])]
     pub explain: Option<Vec<String>>,
 
@@ -111,7 +111,7 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub terminal: TerminalArgs,
 
-    /// Rows that are held to put them in order of time; memory grows with it, about 400 bytes a row.
+    /// Rows to hold while they are put in order of time; about 400 bytes of memory each.
     #[arg(long, value_name = "ROWS", default_value_t = 1 << 18)]
     pub look_ahead: usize,
 }
@@ -125,9 +125,9 @@ pub enum ReplayOutput {
     Jsonl,
     /// One self-contained page.
     Html,
-    /// One JSON object per state, in the words of the scorers of labelled traffic.
+    /// One JSON object per state, in the format of the scorers of labelled traffic.
     Score,
-    /// No findings: what the protocol parsers see in each --pcap, as one JSON object in the words of tshark.
+    /// No findings: what the protocol parsers see in each --pcap, as one JSON object with the names of tshark.
     Observations,
 }
 

@@ -32,7 +32,7 @@ pub fn check(files: &[PathBuf], now: Timestamp, out: &mut impl Write) -> io::Res
             for problem in &problems {
                 writeln!(out, "{problem}")?;
             }
-            // So that nothing new is said once they are mended.
+            // So that nothing new is said once they are corrected.
             for placed in &rest.policies {
                 warn(placed, now, out)?;
             }

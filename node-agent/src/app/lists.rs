@@ -94,13 +94,13 @@ pub(super) fn watch(mut files: ListFiles, sender: InputSender, clock: NodeClock)
 }
 
 /// The destination lists to begin with. In a cluster one that cannot be read does not keep the agent from watching:
-/// it begins without lists, and takes them once they are mended.
+/// it begins without lists, and takes them once they are corrected.
 pub(super) fn first(files: &[PathBuf], cluster: bool) -> Result<Arc<ReputationList>, ReputationError> {
     load(files).or_else(|error| {
         if !cluster {
             return Err(error);
         }
-        tracing::error!("{}; watching without destination lists until it is mended", chain(&error));
+        tracing::error!("{}; watching without destination lists until it is corrected", chain(&error));
         Ok(Arc::default())
     })
 }
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_list_keeps_no_agent_of_a_cluster_from_watching_and_is_taken_once_it_is_mended() {
+    fn a_broken_list_keeps_no_agent_of_a_cluster_from_watching_and_is_taken_once_it_is_corrected() {
         let directory = std::env::temp_dir().join(format!("beaconwatch-broken-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let list = directory.join("bundle.json");

@@ -102,7 +102,7 @@ impl Outputs {
         if let Some(cluster) = self.cluster
             && !cluster.finish((FLUSH_MAX + END_MAX).saturating_sub(started.elapsed()))
         {
-            tracing::warn!("the side of the cluster did not end in time; what it holds is in the spool");
+            tracing::warn!("the Kubernetes writer did not stop in time; its findings are in the spool");
         }
         self.runtime.shutdown_timeout(Duration::from_millis(100));
     }

@@ -161,7 +161,7 @@ impl StatusPublisher {
         if let Some(checkpoints) = self.checkpoints
             && !checkpoints.finish(DISK_MAX)
         {
-            tracing::warn!("the disk did not take what was learned in time; what was saved before stays");
+            tracing::warn!("the checkpoint was not saved in time; the one before stays");
         }
     }
 
@@ -203,11 +203,11 @@ pub(super) fn restore(path: Option<&Path>, engine: &mut Engine) {
     };
     match restored {
         Ok(dropped) if dropped.is_empty() => {
-            tracing::info!("took up what was learned before, from {}", path.display());
+            tracing::info!("loaded the checkpoint {}", path.display());
         }
         Ok(dropped) => {
-            tracing::warn!("took up what was learned before, from {}, without: {dropped}", path.display());
+            tracing::warn!("loaded the checkpoint {} without: {dropped}", path.display());
         }
-        Err(error) => tracing::warn!("what was learned before is not taken up: {error}"),
+        Err(error) => tracing::warn!("no checkpoint is loaded: {error}"),
     }
 }

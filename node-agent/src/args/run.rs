@@ -52,25 +52,25 @@ pub struct RunArgs {
     /// Record everything that comes in, for `replay --recording`.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Save what was learned here now and then, and load it at start.
+    /// Save baselines to this file every few minutes, and load them at start.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Destination list (plain, CSV, or STIX 2.1), or a directory of them; may be repeated. Read again when it
     /// changes.
     #[arg(long = "reputation", value_name = "DIR|FILE")]
     pub reputation: Vec<PathBuf>,
-    /// Network of the cluster (pods, services, nodes), such as 2001:db8:1::/48; may be repeated. Destinations there are
-    /// inside, as private ones and those that this node's pods show are anyway.
+    /// Network of the cluster (pods, services, nodes), such as 2001:db8:1::/48; may be repeated. Destinations there
+    /// count as inside; private addresses, and those that this node's pods show, do so anyway.
     #[arg(long, value_name = "NETWORK")]
     pub cluster_network: Vec<Network>,
-    /// Name of an executable that passes on what programs of its pod ask for, as the proxies of service meshes do; may
-    /// be repeated. envoy, linkerd2-proxy and ztunnel are known.
+    /// Executable name of a service mesh's proxy: connections that it makes for a program of its pod are not judged
+    /// again; may be repeated. envoy, linkerd2-proxy and ztunnel are built in.
     #[arg(long, value_name = "NAME")]
     pub mesh_proxy: Vec<String>,
     /// Watch loopback destinations too.
     #[arg(long)]
     pub loopback: bool,
-    /// How much the agent says about itself on standard error, such as info, warn or beaconwatch_agent=debug.
+    /// What the agent logs about itself on standard error: a filter such as info, warn or beaconwatch_agent=debug.
     #[arg(
         long,
         value_name = "FILTER",
@@ -98,7 +98,7 @@ pub struct KernelArgs {
     /// Root of the cgroup2 hierarchy; found by itself if not given.
     #[arg(long, value_name = "DIR")]
     pub cgroup_root: Option<PathBuf>,
-    /// Report only what lives below this cgroup (path below the root), for a node that shares its kernel.
+    /// Report only processes below this cgroup (path below the root), for a node that shares its kernel.
     #[arg(long, value_name = "PATH")]
     pub cgroup_scope: Option<String>,
     /// Attach no programs to packets: no payload, no names, no UDP totals, no cost per packet.

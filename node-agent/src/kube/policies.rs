@@ -175,7 +175,7 @@ impl Kind {
         let held = match compiled {
             Ok(policy) => Held { good: Some(policy), error: None },
             Err(error) => {
-                tracing::warn!(policy = ?id, error, "a policy cannot be run; the last good one stays in force");
+                tracing::warn!(policy = ?id, error, "a policy is not valid; the last good one stays in force");
                 Held { good: before, error: Some(error) }
             }
         };

@@ -38,7 +38,7 @@ pub(super) fn run(queue: &Queue, format: Format, mut out: impl Write) {
                     queue.failed();
                     queue.lost(findings.len());
                     tracing::warn!(
-                        "nobody reads standard output any more, findings are not written to it: {error}"
+                        "standard output was closed, and findings are no longer written to it: {error}"
                     );
                 }
             },

@@ -121,7 +121,7 @@ fn walk(root: &Path, events: &mut Vec<Decoded>, cgroup_of: &mut HashMap<u32, u64
     let mut waiting = vec![String::new()];
     while let Some(path) = waiting.pop() {
         if events.len() >= CGROUPS_MAX {
-            tracing::warn!(CGROUPS_MAX, "more cgroups than are taken at start");
+            tracing::warn!(CGROUPS_MAX, "there are more cgroups than the walk at start takes");
             return;
         }
         let directory = root.join(path.trim_start_matches('/'));

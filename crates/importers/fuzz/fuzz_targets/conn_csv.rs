@@ -1,4 +1,4 @@
-//! Connections as CSV: any bytes give rows or rejected, and an end.
+//! Connections as CSV: any bytes give rows or rejected ones, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;

@@ -1,4 +1,4 @@
-//! Events as JSON lines: any bytes give rows or rejected, and an end.
+//! Events as JSON lines: any bytes give rows or rejected ones, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;

@@ -1,4 +1,4 @@
-//! Hubble flows: any bytes give rows or rejected, and an end.
+//! Hubble flows: any bytes give rows or rejected ones, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;

@@ -1,4 +1,4 @@
-//! Squid access logs: any bytes give rows or rejected, and an end.
+//! Squid access logs: any bytes give rows or rejected ones, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;

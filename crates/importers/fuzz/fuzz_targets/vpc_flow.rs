@@ -1,4 +1,4 @@
-//! VPC flow logs: any bytes give rows or rejected, and an end.
+//! VPC flow logs: any bytes give rows or rejected ones, and an end.
 #![no_main]
 
 use beaconwatch_importers::lines::Lines;
