@@ -22,36 +22,33 @@ pub mod ledger;
 pub mod listing;
 pub mod node_status;
 pub mod owners;
+pub mod parts;
 pub mod pods;
 pub mod policies;
 pub mod spool;
 pub mod watches;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use beaconwatch_crds::beacon_node::{BeaconNodeStatus, PolicyOnNode};
+use beaconwatch_crds::beacon_node::PolicyOnNode;
 use beaconwatch_crds::units::TimeText;
 use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::assess::policy::PolicyId;
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_report::object::Reporter;
 use kube::Client;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::counters::KubeCounters;
 use self::delay::Delay;
 use self::findings::FindingWriter;
 use self::node_status::NodeReporter;
-use self::policies::PolicyIndex;
+pub use self::parts::{Clock, KubeParts, Shared};
 use self::spool::{Spool, SpoolLimits};
-use crate::queue::InputSender;
-use beaconwatch_report::object::Reporter;
-
-/// The clock of the inputs.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Finding states that may wait for the writer.
 const FINDINGS_MAX: usize = 4096;
@@ -69,17 +66,6 @@ pub struct KubeOptions {
     pub spool: Option<PathBuf>,
     /// Time between two reports of the node.
     pub report_interval: Duration,
-}
-
-/// What the cluster's side works with.
-#[derive(Clone)]
-pub struct KubeParts {
-    /// Queue of the engine.
-    pub inputs: InputSender,
-    /// Clock of the inputs.
-    pub clock: Clock,
-    /// State of the agent; policies and the time of the report are filled in here.
-    pub status: Arc<dyn Fn() -> BeaconNodeStatus + Send + Sync>,
 }
 
 /// Why the cluster's side cannot start.
@@ -103,19 +89,6 @@ pub struct KubeHandle {
     stop: watch::Sender<Option<Instant>>,
     /// Disconnected once the thread has ended.
     ended: std::sync::mpsc::Receiver<()>,
-}
-
-/// What the tasks share.
-#[derive(Clone, Default)]
-pub struct Shared {
-    /// What is counted.
-    pub counters: Arc<KubeCounters>,
-    /// Policies as this node has them.
-    pub policies: Arc<Mutex<PolicyIndex>>,
-    /// Rung when the policies changed.
-    pub changed: Arc<Notify>,
-    /// Policies and pods were listed at least once.
-    pub synced: Arc<AtomicBool>,
 }
 
 /// Starts the cluster's side on a thread of its own.

@@ -15,9 +15,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync
 use std::time::Duration;
 
 use beaconwatch_engine::input::Input;
-use beaconwatch_engine::time::Timestamp;
-
 use beaconwatch_engine::run::Step;
+use beaconwatch_engine::time::Timestamp;
 
 /// Inputs that may wait for the engine.
 pub const INPUTS_MAX: usize = 65_536;

@@ -16,34 +16,11 @@ use beaconwatch_engine::assess::finding::{Finding, FindingKind, FindingState, Se
 use tokio::runtime::Handle;
 
 use crate::clock::Stopwatch;
-pub use queue::{Queue, SinkCounters};
+pub use queue::{Queue, SinkCounters, SinkName};
 pub use stdout::Format;
 
 /// Findings that wait for one sink.
 pub const FINDINGS_MAX: usize = 4096;
-
-/// The sinks there are. Also the label of their metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SinkName {
-    /// Standard output.
-    Stdout,
-    /// JSON lines in a file.
-    File,
-    /// OpenTelemetry logs.
-    Otlp,
-}
-
-impl SinkName {
-    /// `stdout`, `file`, ...
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::File => "file",
-            Self::Otlp => "otlp",
-        }
-    }
-}
 
 /// Which sinks are wanted.
 #[derive(Clone, Debug, Default)]

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use beaconwatch_engine::input::{Event, Input, SocketId};
 use beaconwatch_engine::time::Timestamp;
-
 use beaconwatch_importers::pcap::{Capture, CaptureError, PayloadLimit, PcapInputs};
 use beaconwatch_importers::{OrderedSource, Reason, RejectedRows, Unit};
 

@@ -5,11 +5,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use beaconwatch_engine::actor::{Actor, Pod};
+use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::detection::{Alias, Candidate, Explanation, Outcome};
 use beaconwatch_engine::observe::contact::Destination;
-
-use beaconwatch_engine::assess::finding::Finding;
-
 use beaconwatch_report::text::Style;
 use beaconwatch_report::{calendar, figure, sanitize};
 

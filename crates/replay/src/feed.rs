@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_importers::record::Connection;
+use beaconwatch_importers::{OrderedSource, Record, RejectedRows, Unit};
 
 use crate::formats::FileKind;
 use crate::joined::{Joined, Turn};
 use crate::limits;
 use crate::merge::Merge;
 use crate::reorder::{Fetch, Reorder};
-use beaconwatch_importers::record::Connection;
-use beaconwatch_importers::{OrderedSource, Record, RejectedRows, Unit};
 
 /// The stream.
 pub struct Feed {

@@ -18,7 +18,6 @@ use beaconwatch_engine::observe::contact::{
 use beaconwatch_engine::observe::naming::{self, Client, LookUps, domain};
 use beaconwatch_engine::observe::protocol::AppProtocol;
 use beaconwatch_engine::time::Timestamp;
-
 use beaconwatch_importers::record::{Answers, Connection};
 use beaconwatch_importers::{About, Record, Uid};
 

@@ -9,10 +9,10 @@ use std::collections::BinaryHeap;
 use std::path::PathBuf;
 
 use beaconwatch_engine::time::Timestamp;
-
-use crate::formats::{FileKind, open};
 use beaconwatch_importers::sniff::Looks;
 use beaconwatch_importers::{Reader, Reason, Record, RejectedRows};
+
+use crate::formats::{FileKind, open};
 
 /// The files, merged.
 pub struct Merge {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Result, Write};
 
 use beaconwatch_engine::assess::finding::{Finding, FindingId};
+use beaconwatch_report::fields;
+use beaconwatch_report::html;
+use beaconwatch_report::text::{self, Style};
 
 use crate::args::{ReplayArgs, ReplayOutput};
 use crate::score;
 use crate::summary::Summary;
-use beaconwatch_report::fields;
-use beaconwatch_report::html;
-use beaconwatch_report::text::{self, Style};
 
 /// Where findings go.
 pub(super) struct Output<'a> {

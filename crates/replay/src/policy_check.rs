@@ -7,9 +7,9 @@ use beaconwatch_crds::breadth;
 use beaconwatch_crds::file::PlacedPolicy;
 use beaconwatch_engine::assess::policy::{Mode, Policy};
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_report::sanitize;
 
 use crate::policy_files::{self, Refused};
-use beaconwatch_report::sanitize;
 
 /// Checks the files and writes one line per policy, or one per problem. True if all is well; an exception that
 /// has expired, or that matches nearly everything, is only a warning.

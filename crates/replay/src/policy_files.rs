@@ -9,7 +9,6 @@ use beaconwatch_engine::assess::policy::{
     Detectors, Mode, Policy, PolicyId, PolicySource, Thresholds, WorkloadSelector,
 };
 use beaconwatch_engine::time::Timestamp;
-
 use beaconwatch_importers::sniff::Looks;
 
 /// What keeps files from being applied.

@@ -5,9 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::time::Instant;
 
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_report::{calendar, figure};
 
 use crate::feed::Feed;
-use beaconwatch_report::{calendar, figure};
 
 /// The clock is looked at once in so many inputs.
 const INPUTS_PER_LOOK: u64 = 4096;

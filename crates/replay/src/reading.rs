@@ -1,6 +1,7 @@
 //! What a replay reads, in steps for the loop: the part of it that was asked for, several inputs at a time.
 
 use beaconwatch_engine::engine::LOOK_AHEAD;
+use beaconwatch_engine::run::Step;
 use beaconwatch_engine::time::Timestamp;
 
 use crate::feed::{Feed, FeedItem};
@@ -8,7 +9,6 @@ use crate::home_networks::HomeNetworks;
 use crate::progress::Progress;
 use crate::span::Span;
 use crate::tally::Tally;
-use beaconwatch_engine::run::Step;
 
 /// A feed that is being read.
 pub(super) struct Reading {

@@ -8,9 +8,8 @@ pub use beaconwatch_codec::recording::RecordingError;
 use beaconwatch_codec::recording::RecordingReader;
 use beaconwatch_engine::input::Input;
 use beaconwatch_engine::limits::Limits;
-use beaconwatch_engine::time::Timestamp;
-
 use beaconwatch_engine::run::Step;
+use beaconwatch_engine::time::Timestamp;
 use beaconwatch_importers::{OrderedSource, Reason, RejectedRows, Unit};
 
 /// A recording as a source.

@@ -12,7 +12,6 @@ use beaconwatch_engine::collections::Set;
 use beaconwatch_engine::detection::{Explanation, Outcome};
 use beaconwatch_engine::observe::contact::Destination;
 use beaconwatch_engine::observe::protocol::AppProtocol;
-
 use beaconwatch_report::{figure, sanitize};
 
 /// What one exception would cover.

@@ -8,13 +8,13 @@ use beaconwatch_engine::counters::{BoundedTable, Counters};
 use beaconwatch_engine::detection::AlertThreshold;
 use beaconwatch_engine::engine::Engine;
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_importers::{Reason, RejectedRows};
+use beaconwatch_report::calendar;
 
 use crate::coverage::Coverage;
 use crate::feed::Feed;
 use crate::span::LeftOut;
 use crate::tally::{FindingTally, Tally};
-use beaconwatch_importers::{Reason, RejectedRows};
-use beaconwatch_report::calendar;
 
 /// What a replay read and found.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
-use super::*;
 use beaconwatch_engine::actor::FileId;
 use beaconwatch_engine::time::Timestamp;
+
+use super::*;
 use zerocopy::IntoBytes;
 
 fn header(kind: Kind, len: usize) -> Header {

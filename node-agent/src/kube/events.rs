@@ -4,6 +4,8 @@
 
 use beaconwatch_crds::{API_VERSION, BeaconFinding};
 use beaconwatch_engine::time::Timestamp;
+use beaconwatch_report::name;
+use beaconwatch_report::object::{Reporter, cut};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -11,8 +13,6 @@ use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
 use super::ledger::Transition;
-use beaconwatch_report::name;
-use beaconwatch_report::object::{Reporter, cut};
 
 /// Who reports.
 pub const CONTROLLER: &str = "beaconwatch.io/agent";

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use beaconwatch_crds::BeaconFinding;
 use beaconwatch_engine::assess::finding::Finding;
+use beaconwatch_report::object::{Reporter, object};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, Patch, PatchParams, PostParams};
@@ -20,15 +21,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::Clock;
 use super::answer::{Answer, answered, judge};
 use super::budget::EventBudget;
 use super::counters::KubeCounters;
 use super::delay::Delay;
 use super::events;
 use super::ledger::Ledger;
+use super::parts::Clock;
 use super::spool::Spool;
-use beaconwatch_report::object::{Reporter, object};
 
 /// Owner of the fields that agents write.
 pub const FIELD_MANAGER: &str = "beaconwatch-agent";

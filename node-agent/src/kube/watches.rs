@@ -21,8 +21,8 @@ use super::answer::answered;
 use super::counters::KubeCounters;
 use super::delay::Delay;
 use super::owners::{self, OwnerRef, TopOwner};
+use super::parts::{KubeParts, Shared};
 use super::pods::PodIndex;
-use super::{KubeParts, Shared};
 use crate::queue::Arrival;
 
 /// Owners asked for at once.

@@ -7,9 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use beaconwatch_report::fields;
+
 use super::queue::{Batch, Queue};
 use crate::pauses::Pauses;
-use beaconwatch_report::fields;
 
 /// Findings written at once.
 const BATCH_MAX: usize = 64;

@@ -11,10 +11,31 @@ use std::time::Duration;
 use beaconwatch_engine::assess::finding::{Finding, FindingState};
 use tokio::sync::Notify;
 
-use super::SinkName;
-
 /// Between two tries once nothing more will come and somebody waits for the end.
 const CLOSED_PAUSE: Duration = Duration::from_millis(50);
+
+/// The sinks there are. Also the label of their metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SinkName {
+    /// Standard output.
+    Stdout,
+    /// JSON lines in a file.
+    File,
+    /// OpenTelemetry logs.
+    Otlp,
+}
+
+impl SinkName {
+    /// `stdout`, `file`, ...
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::File => "file",
+            Self::Otlp => "otlp",
+        }
+    }
+}
 
 /// What a sink counted since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

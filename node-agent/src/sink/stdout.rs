@@ -4,10 +4,10 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use beaconwatch_engine::assess::finding::{Finding, FindingState};
-
-use super::queue::{Batch, Queue};
 use beaconwatch_report::fields;
 use beaconwatch_report::text::{self, Style};
+
+use super::queue::{Batch, Queue};
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug)]

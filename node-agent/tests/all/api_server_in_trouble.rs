@@ -7,7 +7,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::scripted_finding::finding;
 use beaconwatch_agent::kube::counters::KubeCounters;
 use beaconwatch_agent::kube::findings::{FindingWriter, Outgoing};
 use beaconwatch_agent::kube::spool::{Spool, SpoolLimits};
@@ -17,6 +16,8 @@ use beaconwatch_engine::assess::finding::{FindingState, Severity};
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_report::object::Reporter;
 use beaconwatch_skip::skip;
+
+use crate::scripted_finding::finding;
 use http::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::collector::{Answer, Collector, text_of};
 use beaconwatch_agent::sink::otlp::{Protocol, Settings};
 use beaconwatch_agent::sink::{SinkCounters, SinkOptions, Sinks};
+
+use crate::collector::{Answer, Collector, text_of};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use tokio::runtime::Handle;

@@ -1,5 +1,6 @@
-use super::*;
 use beaconwatch_engine::observe::contact::{Destination, Transport};
+
+use super::*;
 use std::sync::Arc;
 
 fn check(text: impl AsRef<[u8]>, named: &[&str], not_named: &[&str], refused: usize) {

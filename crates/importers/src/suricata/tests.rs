@@ -1,6 +1,7 @@
-use super::*;
 use beaconwatch_engine::observe::contact::{ContactKind, Transport};
 use beaconwatch_engine::observe::protocol::AppProtocol;
+
+use super::*;
 
 fn read(text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = SuricataReader::over(Lines::from_bytes("eve.json", text.as_bytes().to_vec()));

@@ -1,6 +1,7 @@
-use super::*;
 use beaconwatch_engine::observe::contact::{ContactKind, Transport};
 use beaconwatch_engine::observe::naming::Asked;
+
+use super::*;
 
 fn read(log: Option<Log>, text: &str) -> (Vec<(Timestamp, Record)>, RejectedRows) {
     let mut reader = ZeekReader::over(Lines::from_bytes("test.log", text.as_bytes().to_vec()), log);

@@ -2,9 +2,8 @@
 
 use std::io::IsTerminal;
 
-use clap::Args;
-
 use beaconwatch_report::text::Style;
+use clap::Args;
 
 /// What the terminal can show.
 #[derive(Clone, Debug, Args)]

@@ -6,11 +6,10 @@ use beaconwatch_engine::observe::protocol::{
     Banner, Direction, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Text, TlsCarrier,
     TlsClientHello, TlsServerHello,
 };
-use md5::{Digest, Md5};
-use serde_json::{Map, Value, json};
-
 use beaconwatch_importers::pcap::{CaptureCounters, FlowOpened, FlowProtocol, FlowSide};
 use beaconwatch_importers::{Effect, RejectedRows};
+use md5::{Digest, Md5};
+use serde_json::{Map, Value, json};
 
 /// Whose record it is.
 #[derive(Clone, Copy, Debug)]

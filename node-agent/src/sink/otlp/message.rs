@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use beaconwatch_engine::assess::finding::{Finding, Severity};
+use beaconwatch_report::fields::{self, Value, widened};
+use beaconwatch_report::sanitize;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{
@@ -10,9 +12,6 @@ use opentelemetry_proto::tonic::common::v1::{
 };
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-
-use beaconwatch_report::fields::{self, Value, widened};
-use beaconwatch_report::sanitize;
 
 /// Name of the event.
 const EVENT_NAME: &str = "beaconwatch.finding";

@@ -7,7 +7,6 @@ use std::process::Command;
 use beaconwatch_importers::pcap::{PayloadLimit, PcapInputs};
 use beaconwatch_importers::sniff::Looks;
 use beaconwatch_importers::{Effect, OrderedSource, PacketReason, Reason, RejectedRows};
-
 use beaconwatch_skip::{skip, without_data};
 
 use super::{WRAPS, connections};
