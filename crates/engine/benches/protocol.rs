@@ -7,7 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use beaconwatch_engine::observe::protocol::{Carrier, Detail, Direction, FlowParser, Observation};
+use beaconwatch_engine::observe::protocol::{Carrier, Detail, FlowParser, Observation, Sender};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 #[path = "../src/observe/protocol/sample.rs"]
@@ -37,14 +37,14 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-type Push<'a> = (Direction, &'a [u8]);
+type Push<'a> = (Sender, &'a [u8]);
 
 /// Measures `packet` after `before`.
 fn measure(criterion: &mut Criterion, name: &str, carrier: Carrier, before: &[Push<'_>], packet: Push<'_>) {
     let open = |seen: &mut Vec<Observation>| {
         let mut parser = FlowParser::open(carrier, 443, Detail::Evidence);
-        for (direction, bytes) in before {
-            parser.push(*direction, bytes, false, seen);
+        for (sender, bytes) in before {
+            parser.push(*sender, bytes, false, seen);
         }
         seen.clear();
         parser
@@ -76,7 +76,7 @@ fn measure(criterion: &mut Criterion, name: &str, carrier: Carrier, before: &[Pu
 }
 
 fn parsers(criterion: &mut Criterion) {
-    use Direction::{FromOriginator, FromResponder};
+    use Sender::{Originator, Responder};
     let hello = sample::records(&sample::client_hello("www.example.com"), 16384);
     let server = sample::records(&sample::server_hello(), 16384);
     let query = sample::dns_query(7, "www.example.com", 1);
@@ -87,18 +87,18 @@ fn parsers(criterion: &mut Criterion) {
 
     let mut case =
         |name: &str, carrier, before: &[Push<'_>], packet| measure(criterion, name, carrier, before, packet);
-    case("tls client hello with ja4 (1.7 kB)", Carrier::Stream, &[], (FromOriginator, &hello));
-    case("tls server hello", Carrier::Stream, &[(FromOriginator, &hello)], (FromResponder, &server));
-    let over = [(FromOriginator, hello.as_slice()), (FromOriginator, data.as_slice())];
-    case("tls application data, nothing new", Carrier::Stream, &over, (FromOriginator, &data));
-    case("dns query", Carrier::Datagram, &[], (FromOriginator, &query));
-    case("dns response", Carrier::Datagram, &[(FromOriginator, &query)], (FromResponder, &response));
-    case("http request", Carrier::Stream, &[], (FromOriginator, request));
-    case("http body, nothing new", Carrier::Stream, &[(FromOriginator, post)], (FromOriginator, &data));
+    case("tls client hello with ja4 (1.7 kB)", Carrier::Stream, &[], (Originator, &hello));
+    case("tls server hello", Carrier::Stream, &[(Originator, &hello)], (Responder, &server));
+    let over = [(Originator, hello.as_slice()), (Originator, data.as_slice())];
+    case("tls application data, nothing new", Carrier::Stream, &over, (Originator, &data));
+    case("dns query", Carrier::Datagram, &[], (Originator, &query));
+    case("dns response", Carrier::Datagram, &[(Originator, &query)], (Responder, &response));
+    case("http request", Carrier::Stream, &[], (Originator, request));
+    case("http body, nothing new", Carrier::Stream, &[(Originator, post)], (Originator, &data));
     let unknown: Vec<u8> = (0..=255_u8).rev().cycle().take(1024).collect();
-    case("unknown binary, first packet", Carrier::Stream, &[], (FromOriginator, &unknown));
-    let given_up: Vec<Push<'_>> = vec![(FromOriginator, unknown.as_slice()); 64];
-    case("unknown binary, given up", Carrier::Stream, &given_up, (FromOriginator, &unknown));
+    case("unknown binary, first packet", Carrier::Stream, &[], (Originator, &unknown));
+    let given_up: Vec<Push<'_>> = vec![(Originator, unknown.as_slice()); 64];
+    case("unknown binary, given up", Carrier::Stream, &given_up, (Originator, &unknown));
 }
 
 criterion_group!(benches, parsers);

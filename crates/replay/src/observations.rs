@@ -9,7 +9,7 @@ mod record;
 use std::io::Write;
 use std::path::Path;
 
-use beaconwatch_engine::observe::protocol::{Carrier, Detail, Direction, FlowParser, Observation};
+use beaconwatch_engine::observe::protocol::{Carrier, Detail, FlowParser, Observation, Sender};
 use serde_json::{Map, Value};
 
 use beaconwatch_importers::pcap::{
@@ -127,19 +127,19 @@ impl Report {
 
     fn push(&mut self, payload: &FlowPayload<'_>) {
         let Some(flow) = self.flows.get_mut(payload.slot).and_then(Option::as_mut) else { return };
-        let direction = match payload.side {
-            FlowSide::Originator => Direction::FromOriginator,
-            FlowSide::Responder => Direction::FromResponder,
+        let sender = match payload.side {
+            FlowSide::Originator => Sender::Originator,
+            FlowSide::Responder => Sender::Responder,
         };
         flow.last_packet = payload.packet;
         if payload.gap_before > 0 {
-            flow.parser.skip(direction, payload.gap_before, &mut self.seen);
+            flow.parser.skip(sender, payload.gap_before, &mut self.seen);
         }
         let cut = payload.wire_len.saturating_sub(payload.bytes.len());
         let datagram = flow.opened.protocol == FlowProtocol::Udp;
-        flow.parser.push(direction, payload.bytes, datagram && cut > 0, &mut self.seen);
+        flow.parser.push(sender, payload.bytes, datagram && cut > 0, &mut self.seen);
         if !datagram && cut > 0 {
-            flow.parser.skip(direction, cut as u64, &mut self.seen);
+            flow.parser.skip(sender, cut as u64, &mut self.seen);
         }
         let opened = flow.opened;
         self.record(&opened, Some(payload.side), payload.packet, payload.time.as_nanos());

@@ -274,8 +274,8 @@ fn parser_of(payload: &Payload) -> FlowParser {
 
 fn observe(parser: &mut FlowParser, payload: &Payload, seen: &mut Vec<Observation>) {
     let direction = match payload.direction {
-        Direction::Sent => protocol::Direction::FromOriginator,
-        Direction::Received => protocol::Direction::FromResponder,
+        Direction::Sent => protocol::Sender::Originator,
+        Direction::Received => protocol::Sender::Responder,
     };
     if payload.gap_before {
         parser.push(direction, &[], true, seen);

@@ -1,18 +1,18 @@
 // What the targets have in common.
 
-use beaconwatch_engine::observe::protocol::{AppProtocol, Carrier, Detail, Direction, FlowParser, Observation};
+use beaconwatch_engine::observe::protocol::{AppProtocol, Carrier, Detail, Sender, FlowParser, Observation};
 
-/// Feeds `data` in pieces: a byte says direction, length and gap of the next one.
+/// Feeds `data` in pieces: a byte says sender, length and gap of the next one.
 pub fn feed(parser: &mut FlowParser, mut data: &[u8]) -> Vec<Observation> {
     let mut seen = Vec::new();
     while let Some((&control, rest)) = data.split_first() {
         let len = usize::from(control & 0x1f) * usize::from(control & 0x1f);
         let (piece, rest) = rest.split_at(len.min(rest.len()));
-        let direction = if control & 0x80 == 0 { Direction::FromOriginator } else { Direction::FromResponder };
+        let sender = if control & 0x80 == 0 { Sender::Originator } else { Sender::Responder };
         if control & 0x60 == 0x60 {
-            parser.skip(direction, u64::from(control), &mut seen);
+            parser.skip(sender, u64::from(control), &mut seen);
         }
-        parser.push(direction, piece, control & 0x40 != 0, &mut seen);
+        parser.push(sender, piece, control & 0x40 != 0, &mut seen);
         data = rest;
     }
     parser.finish(&mut seen);
@@ -26,7 +26,7 @@ pub fn split(begin: &[u8], data: &[u8]) {
     let stream = [begin, rest].concat();
     let mut whole = Vec::new();
     let mut parser = FlowParser::open(Carrier::Stream, 4444, Detail::Full);
-    parser.push(Direction::FromOriginator, &stream, false, &mut whole);
+    parser.push(Sender::Originator, &stream, false, &mut whole);
     parser.finish(&mut whole);
     use AppProtocol::{Smtp, Ssh, Text, Unknown};
     if let Some(Observation::Recognised(Unknown | Text | Ssh | Smtp)) = whole.first() {
@@ -35,8 +35,8 @@ pub fn split(begin: &[u8], data: &[u8]) {
     let mut parts = Vec::new();
     let mut parser = FlowParser::open(Carrier::Stream, 4444, Detail::Full);
     let (first, second) = stream.split_at((begin.len() + usize::from(at)).min(stream.len()));
-    parser.push(Direction::FromOriginator, first, false, &mut parts);
-    parser.push(Direction::FromOriginator, second, false, &mut parts);
+    parser.push(Sender::Originator, first, false, &mut parts);
+    parser.push(Sender::Originator, second, false, &mut parts);
     parser.finish(&mut parts);
     assert_eq!(whole, parts);
 }

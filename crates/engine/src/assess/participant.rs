@@ -130,7 +130,7 @@ struct Surroundings<'a> {
     inside: &'a Arc<Inside>,
 }
 
-/// Makes what is known of an actor, or makes it anew.
+/// Makes what is known of an actor, or makes it again.
 #[cold]
 fn look_up<'p>(
     entry: Entry<'p, ActorKey, Participant>,

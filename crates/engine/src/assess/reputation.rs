@@ -173,7 +173,7 @@ fn mask6(length: u8) -> u128 {
     u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }
 
-/// Entry by entry, each with its list: the tables are built anew.
+/// Entry by entry, each with its list: the tables are built again.
 impl Coded for ReputationList {
     fn put(&self, out: &mut Vec<u8>) {
         self.len().put(out);

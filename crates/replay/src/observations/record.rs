@@ -3,7 +3,7 @@
 mod dns;
 
 use beaconwatch_engine::observe::protocol::{
-    Banner, Direction, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Text, TlsCarrier,
+    Banner, HttpRequest, HttpResponse, IrcMessage, Observation, ProxyKind, Sender, Text, TlsCarrier,
     TlsClientHello, TlsServerHello,
 };
 use beaconwatch_importers::pcap::{CaptureCounters, FlowOpened, FlowProtocol, FlowSide};
@@ -65,7 +65,7 @@ pub(super) fn of(observation: &Observation, ends: &Ends) -> (&'static str, Value
             http_response(&mut record, response)
         }
         Observation::Irc(message) => {
-            record = ends.record(Some(side(message.direction)));
+            record = ends.record(Some(side(message.sender)));
             irc(&mut record, message)
         }
         Observation::TlsClientHello(hello) => client_hello(&mut record, hello),
@@ -113,10 +113,10 @@ pub(super) fn of(observation: &Observation, ends: &Ends) -> (&'static str, Value
     (list, Value::Object(record))
 }
 
-fn side(direction: Direction) -> FlowSide {
-    match direction {
-        Direction::FromOriginator => FlowSide::Originator,
-        Direction::FromResponder => FlowSide::Responder,
+fn side(sender: Sender) -> FlowSide {
+    match sender {
+        Sender::Originator => FlowSide::Originator,
+        Sender::Responder => FlowSide::Responder,
     }
 }
 
@@ -144,7 +144,7 @@ fn hex(number: u64, digits: usize) -> Value {
 }
 
 fn banner(record: &mut Map<String, Value>, ends: &Ends, banner: &Banner, list: &'static str) -> &'static str {
-    *record = ends.record(Some(side(banner.direction)));
+    *record = ends.record(Some(side(banner.sender)));
     put(record, "line", &banner.line);
     list
 }
@@ -175,9 +175,9 @@ fn http_response(record: &mut Map<String, Value>, response: &HttpResponse) -> &'
 }
 
 fn irc(record: &mut Map<String, Value>, message: &IrcMessage) -> &'static str {
-    let kind = match message.direction {
-        Direction::FromOriginator => "request",
-        Direction::FromResponder => "response",
+    let kind = match message.sender {
+        Sender::Originator => "request",
+        Sender::Responder => "response",
     };
     let key = |name: &str| format!("irc.{kind}.{name}");
     put_some(record, &key("prefix"), message.prefix.as_ref());

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use beaconwatch_engine::observe::contact::Contact;
 use beaconwatch_engine::observe::protocol::{
-    Carrier, Detail, Direction, FlowParser, Observation, TlsClientHello,
+    Carrier, Detail, FlowParser, Observation, Sender, TlsClientHello,
 };
 
 use crate::stage::{Client, Seen, Stage};
@@ -44,7 +44,7 @@ fn hello_in(seen: &[Observation]) -> Option<&TlsClientHello> {
 fn parse(record: &[u8]) -> TlsClientHello {
     let mut seen = Vec::new();
     FlowParser::open(Carrier::Stream, 443, Detail::Evidence).push(
-        Direction::FromOriginator,
+        Sender::Originator,
         record,
         false,
         &mut seen,

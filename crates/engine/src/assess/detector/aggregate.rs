@@ -60,7 +60,7 @@ pub(crate) fn destinations_text(aggregate: &Aggregate) -> String {
     )
 }
 
-/// Whether it says something that an executable turns to this destination: it is known which one does, and the
+/// Whether it says something that an executable contacts this destination: it is known which one does, and the
 /// destination lies outside.
 pub(crate) fn is_counted(contact: &Contact, participant: &Participant) -> bool {
     participant.executable.is_some()

@@ -9,10 +9,11 @@ mod kind;
 mod name;
 mod record;
 
+use super::feed::Sender;
+use super::observation::Observation;
 use super::observation::{DNS_RECORDS_MAX, DnsMessage, DnsSection, DnsType};
 use super::probe::Probe;
 use super::reader::Reader;
-use super::{Direction, Observation};
 use crate::observe::protocol::observation::DnsEdns;
 
 /// Bytes of the header.
@@ -182,12 +183,12 @@ impl DnsFlow {
     /// Takes bytes of a stream, in which each message has its length before it.
     pub(crate) fn push_stream(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         missing: bool,
         seen: &mut Vec<Observation>,
     ) {
-        let buffer = self.buffer(direction);
+        let buffer = self.buffer(sender);
         let mut held = core::mem::take(buffer);
         let input = if held.is_empty() {
             bytes
@@ -214,21 +215,21 @@ impl DnsFlow {
         }
         let rest = reader.rest();
         if !missing && rest.len() < STREAM_MESSAGE_BYTES_MAX {
-            *self.buffer(direction) = rest.to_vec();
+            *self.buffer(sender) = rest.to_vec();
         }
     }
 
-    fn buffer(&mut self, direction: Direction) -> &mut Vec<u8> {
-        match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    fn buffer(&mut self, sender: Sender) -> &mut Vec<u8> {
+        match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         }
     }
 
     /// Says what is left of messages that will not be completed.
     pub(crate) fn finish(&mut self, seen: &mut Vec<Observation>) {
-        for direction in [Direction::FromOriginator, Direction::FromResponder] {
-            self.push_stream(direction, &[], true, seen);
+        for sender in [Sender::Originator, Sender::Responder] {
+            self.push_stream(sender, &[], true, seen);
         }
     }
 }

@@ -8,17 +8,20 @@ mod recognise;
 
 use recognise::Verdict;
 
+use super::app_protocol::AppProtocol;
 use super::dns::DnsFlow;
+use super::feed::{Carrier, Detail, Sender};
 use super::http::{self, HttpStream};
 use super::irc::IrcStream;
+use super::lines;
+use super::observation::Observation;
 use super::observation::TlsClientHello;
 use super::quic::QuicFlow;
 use super::socks::{self, SocksStream};
 use super::tls::TlsStream;
 use super::tls::dtls::DtlsFlow;
-use super::{AppProtocol, Carrier, Detail, Direction, Observation, lines};
 
-/// First bytes of a direction that are kept while the protocol is not clear.
+/// First bytes of a sender that are kept while the protocol is not clear.
 const PENDING_BYTES_MAX: usize = 2048;
 /// Pushes after giving up in which a TLS handshake may still begin (STARTTLS and its like).
 const LATE_PUSHES_MAX: u8 = 32;
@@ -60,7 +63,7 @@ enum State {
 struct Pending {
     originator: Vec<u8>,
     responder: Vec<u8>,
-    /// The direction of which bytes came first; they are handed on in that order.
+    /// The sender of which bytes came first; they are handed on in that order.
     responder_first: bool,
 }
 
@@ -77,24 +80,24 @@ impl FlowParser {
         }
     }
 
-    /// Takes the next payload of one direction. `missing`: bytes that followed these were cut or lost, so the
-    /// next push of this direction does not continue this one. What is seen is appended to `seen`.
-    pub fn push(&mut self, direction: Direction, bytes: &[u8], missing: bool, seen: &mut Vec<Observation>) {
+    /// Takes the next payload of one sender. `missing`: bytes that followed these were cut or lost, so the
+    /// next push of this sender does not continue this one. What is seen is appended to `seen`.
+    pub fn push(&mut self, sender: Sender, bytes: &[u8], missing: bool, seen: &mut Vec<Observation>) {
         let begin = seen.len();
         match self.carrier {
-            Carrier::Stream => self.push_stream(direction, bytes, missing, seen),
-            Carrier::Datagram => self.push_datagram(direction, bytes, missing, seen),
+            Carrier::Stream => self.push_stream(sender, bytes, missing, seen),
+            Carrier::Datagram => self.push_datagram(sender, bytes, missing, seen),
         }
         self.name_encrypted_dns(begin, seen);
     }
 
     /// A known number of bytes of a stream is missing here: like `missing`, but a body that is passed over
     /// anyway goes on behind the gap.
-    pub fn skip(&mut self, direction: Direction, bytes: u64, seen: &mut Vec<Observation>) {
+    pub fn skip(&mut self, sender: Sender, bytes: u64, seen: &mut Vec<Observation>) {
         if let State::Http(http) = &mut self.state {
-            http.skip(direction, bytes, seen);
+            http.skip(sender, bytes, seen);
         } else {
-            self.push(direction, &[], true, seen);
+            self.push(sender, &[], true, seen);
         }
     }
 
@@ -102,7 +105,7 @@ impl FlowParser {
     pub fn cut_hello(&mut self, seen: &mut Vec<Observation>) {
         let begin = seen.len();
         match &mut self.state {
-            State::Tls(tls) => tls.push(Direction::FromOriginator, &[], true, self.detail, seen),
+            State::Tls(tls) => tls.push(Sender::Originator, &[], true, self.detail, seen),
             State::Quic(quic) => quic.finish(self.detail, seen),
             State::Undecided(_)
             | State::Dtls(_)
@@ -165,42 +168,36 @@ impl FlowParser {
         }
     }
 
-    fn push_stream(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        missing: bool,
-        seen: &mut Vec<Observation>,
-    ) {
+    fn push_stream(&mut self, sender: Sender, bytes: &[u8], missing: bool, seen: &mut Vec<Observation>) {
         match &mut self.state {
-            State::Undecided(_) => self.push_undecided(direction, bytes, missing, seen),
+            State::Undecided(_) => self.push_undecided(sender, bytes, missing, seen),
             State::Tls(tls) => {
-                tls.push(direction, bytes, missing, self.detail, seen);
+                tls.push(sender, bytes, missing, self.detail, seen);
                 if !tls.wants_more() {
                     self.state = State::Over;
                 }
             }
-            State::DnsStream(dns) => dns.push_stream(direction, bytes, missing, seen),
-            State::Http(http) => match http.push(direction, bytes, missing, seen) {
+            State::DnsStream(dns) => dns.push_stream(sender, bytes, missing, seen),
+            State::Http(http) => match http.push(sender, bytes, missing, seen) {
                 http::Outcome::Went => {}
-                http::Outcome::Tunnel { left } => self.enter_tunnel(direction, bytes, left, missing, seen),
+                http::Outcome::Tunnel { left } => self.enter_tunnel(sender, bytes, left, missing, seen),
             },
             State::Irc(irc) => {
-                irc.push(direction, bytes, missing, self.detail, seen);
+                irc.push(sender, bytes, missing, self.detail, seen);
                 if irc.is_secured() {
                     self.state = State::Watching { pushes: 0 };
                 }
             }
-            State::Socks(socks) => match socks.push(direction, bytes, seen) {
+            State::Socks(socks) => match socks.push(sender, bytes, seen) {
                 socks::Outcome::Went if !missing => {}
                 socks::Outcome::Went | socks::Outcome::Over => self.state = State::Over,
-                socks::Outcome::Tunnel { left } => self.enter_tunnel(direction, bytes, left, missing, seen),
+                socks::Outcome::Tunnel { left } => self.enter_tunnel(sender, bytes, left, missing, seen),
             },
             State::Watching { pushes } => {
                 *pushes = pushes.saturating_add(1);
                 if let Some(protocol) = recognise::late(bytes) {
-                    self.enter(protocol, direction, bytes, seen);
-                    self.push_stream(direction, bytes, missing, seen);
+                    self.enter(protocol, sender, bytes, seen);
+                    self.push_stream(sender, bytes, missing, seen);
                 } else if *pushes >= LATE_PUSHES_MAX {
                     self.state = State::Over;
                 }
@@ -209,29 +206,23 @@ impl FlowParser {
         }
     }
 
-    fn push_undecided(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        missing: bool,
-        seen: &mut Vec<Observation>,
-    ) {
+    fn push_undecided(&mut self, sender: Sender, bytes: &[u8], missing: bool, seen: &mut Vec<Observation>) {
         let State::Undecided(slot) = &mut self.state else { return };
         if bytes.is_empty() && slot.is_none() {
             return;
         }
         let mut pending = slot.take();
-        let held = match (&mut pending, direction) {
-            (Some(pending), Direction::FromOriginator) => Some(&mut pending.originator),
-            (Some(pending), Direction::FromResponder) => Some(&mut pending.responder),
+        let held = match (&mut pending, sender) {
+            (Some(pending), Sender::Originator) => Some(&mut pending.originator),
+            (Some(pending), Sender::Responder) => Some(&mut pending.responder),
             (None, _) => None,
         };
         let verdict = match held {
             Some(held) => {
                 held.extend_from_slice(bytes);
-                recognise::stream(held, direction, false)
+                recognise::stream(held, sender, false)
             }
-            None => recognise::stream(bytes, direction, false),
+            None => recognise::stream(bytes, sender, false),
         };
         // The common cases: one packet decides, for or against all.
         let decided = match verdict {
@@ -240,14 +231,14 @@ impl FlowParser {
             Verdict::Open => None,
         };
         if let (Some(protocol), None) = (decided, &pending) {
-            self.enter(protocol, direction, bytes, seen);
-            self.push_stream(direction, bytes, missing, seen);
+            self.enter(protocol, sender, bytes, seen);
+            self.push_stream(sender, bytes, missing, seen);
             return;
         }
         let mut pending = pending.unwrap_or_else(|| {
             let mut first = Box::new(Pending::default());
-            first.responder_first = direction == Direction::FromResponder;
-            first.hold(direction, bytes);
+            first.responder_first = sender == Sender::Responder;
+            first.hold(sender, bytes);
             first
         });
         if verdict == Verdict::Open && !missing && !pending.is_full() {
@@ -260,35 +251,29 @@ impl FlowParser {
     /// Decides by what is there, and hands it on.
     fn settle(&mut self, pending: Pending, seen: &mut Vec<Observation>) {
         let Pending { originator, responder, responder_first } = pending;
-        let mut sides = [(Direction::FromOriginator, originator), (Direction::FromResponder, responder)];
+        let mut sides = [(Sender::Originator, originator), (Sender::Responder, responder)];
         // What one side says for certain goes before what the other may be, were it to say no more.
         let decided = [false, true].into_iter().find_map(|last| {
-            sides.iter().find_map(|(direction, bytes)| match recognise::stream(bytes, *direction, last) {
-                Verdict::Is(protocol) => Some((protocol, *direction)),
+            sides.iter().find_map(|(sender, bytes)| match recognise::stream(bytes, *sender, last) {
+                Verdict::Is(protocol) => Some((protocol, *sender)),
                 Verdict::Open | Verdict::No => None,
             })
         });
-        let (protocol, direction) = decided.unwrap_or((AppProtocol::Unknown, Direction::FromOriginator));
-        let decisive = sides.iter().find(|(side, _)| *side == direction).map(|(_, bytes)| bytes.clone());
-        self.enter(protocol, direction, &decisive.unwrap_or_default(), seen);
+        let (protocol, sender) = decided.unwrap_or((AppProtocol::Unknown, Sender::Originator));
+        let decisive = sides.iter().find(|(side, _)| *side == sender).map(|(_, bytes)| bytes.clone());
+        self.enter(protocol, sender, &decisive.unwrap_or_default(), seen);
         if responder_first {
             sides.reverse();
         }
-        for (direction, bytes) in &sides {
+        for (sender, bytes) in &sides {
             if !bytes.is_empty() {
-                self.push_stream(*direction, bytes, false, seen);
+                self.push_stream(*sender, bytes, false, seen);
             }
         }
     }
 
-    /// The protocol is decided; `bytes` of `direction` decided it.
-    fn enter(
-        &mut self,
-        protocol: AppProtocol,
-        direction: Direction,
-        bytes: &[u8],
-        seen: &mut Vec<Observation>,
-    ) {
+    /// The protocol is decided; `bytes` of `sender` decided it.
+    fn enter(&mut self, protocol: AppProtocol, sender: Sender, bytes: &[u8], seen: &mut Vec<Observation>) {
         self.recognised(protocol, seen);
         self.state = match protocol {
             AppProtocol::Tls => State::Tls(Box::new(TlsStream::start())),
@@ -297,7 +282,7 @@ impl FlowParser {
             AppProtocol::Irc => State::Irc(Box::default()),
             AppProtocol::Socks => State::Socks(Box::default()),
             AppProtocol::Ssh | AppProtocol::Smtp | AppProtocol::Text => {
-                let banner = lines::banner(direction, bytes);
+                let banner = lines::banner(sender, bytes);
                 seen.push(if protocol == AppProtocol::Ssh {
                     Observation::SshBanner(banner)
                 } else if protocol == AppProtocol::Smtp {
@@ -326,7 +311,7 @@ impl FlowParser {
     /// The flow carries another protocol from here on; `left` of the last bytes belong to it.
     fn enter_tunnel(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         left: usize,
         missing: bool,
@@ -339,7 +324,7 @@ impl FlowParser {
         }
         self.state = State::Undecided(None);
         let inside = bytes.get(bytes.len().saturating_sub(left)..).unwrap_or_default();
-        self.push_stream(direction, inside, missing, seen);
+        self.push_stream(sender, inside, missing, seen);
     }
 
     /// TLS and QUIC to a resolver are named as what they are.
@@ -364,10 +349,10 @@ impl FlowParser {
 }
 
 impl Pending {
-    fn hold(&mut self, direction: Direction, bytes: &[u8]) {
-        match direction {
-            Direction::FromOriginator => self.originator.extend_from_slice(bytes),
-            Direction::FromResponder => self.responder.extend_from_slice(bytes),
+    fn hold(&mut self, sender: Sender, bytes: &[u8]) {
+        match sender {
+            Sender::Originator => self.originator.extend_from_slice(bytes),
+            Sender::Responder => self.responder.extend_from_slice(bytes),
         }
     }
 

@@ -1,8 +1,10 @@
 //! Inner doors for the fuzz targets: what lies behind encryption or framing that a fuzzer does not get through.
 
+use super::feed::Detail;
+use super::observation::Observation;
 use super::observation::TlsCarrier;
 use super::tls::handshake::Handshake;
-use super::{Detail, Observation, dns, quic};
+use super::{dns, quic};
 
 /// Handshake messages as they are in TLS records or in QUIC.
 pub fn handshake(bytes: &[u8]) -> Vec<Observation> {

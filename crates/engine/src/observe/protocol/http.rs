@@ -12,9 +12,11 @@ use std::collections::VecDeque;
 
 use body::Body;
 
+use super::feed::Sender;
+use super::observation::Observation;
 use super::observation::{HttpRequest, HttpResponse, ProxyKind, ProxyTarget};
 use super::probe::Probe;
-use super::{Direction, Observation, Text};
+use super::text::Text;
 
 /// Longest head that is put together; a longer one is read as cut.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -160,20 +162,17 @@ struct Half {
 impl HttpStream {
     pub(crate) fn push(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         missing: bool,
         seen: &mut Vec<Observation>,
     ) -> Outcome {
         let mut rest = bytes;
         while !rest.is_empty() && !self.over {
-            if self.tunnel_asked
-                && direction == Direction::FromOriginator
-                && super::tls::probe(rest) == Probe::Yes
-            {
+            if self.tunnel_asked && sender == Sender::Originator && super::tls::probe(rest) == Probe::Yes {
                 return Outcome::Tunnel { left: rest.len() };
             }
-            let half = self.half(direction);
+            let half = self.half(sender);
             if half.lost && half.head.is_empty() {
                 if probe(rest) == Probe::No {
                     break;
@@ -188,39 +187,39 @@ impl HttpStream {
             let Some((head, left)) = half.take_head(rest) else { break };
             rest = left;
             let head = head.as_ref();
-            if let Some(outcome) = self.read_head(direction, head, false, rest.len(), seen) {
+            if let Some(outcome) = self.read_head(sender, head, false, rest.len(), seen) {
                 return outcome;
             }
         }
         if missing {
-            self.lose(direction, seen);
+            self.lose(sender, seen);
         }
         Outcome::Went
     }
 
     fn read_head(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         head: &[u8],
         cut: bool,
         left: usize,
         seen: &mut Vec<Observation>,
     ) -> Option<Outcome> {
         if !cut && probe(head) == Probe::No {
-            self.half(direction).lost = true;
+            self.half(sender).lost = true;
             return None;
         }
         if head.starts_with(b"HTTP/") {
-            let answers = self.read_response(direction, head, cut, seen)?;
+            let answers = self.read_response(sender, head, cut, seen)?;
             return (answers == Asked::Connect).then_some(Outcome::Tunnel { left });
         }
-        self.read_request(direction, head, cut, seen);
+        self.read_request(sender, head, cut, seen);
         None
     }
 
-    fn read_request(&mut self, direction: Direction, head: &[u8], cut: bool, seen: &mut Vec<Observation>) {
+    fn read_request(&mut self, sender: Sender, head: &[u8], cut: bool, seen: &mut Vec<Observation>) {
         let Some((request, framing)) = head::read_request(head, cut) else {
-            self.half(direction).lost = true;
+            self.half(sender).lost = true;
             return;
         };
         let asked = match request.method.as_str() {
@@ -232,7 +231,7 @@ impl HttpStream {
             self.open.push_back(asked);
         }
         self.tunnel_asked |= asked == Asked::Connect;
-        self.half(direction).body = Body::of_request(framing);
+        self.half(sender).body = Body::of_request(framing);
         let target = proxy_target(&request, asked);
         seen.push(Observation::HttpRequest(request));
         seen.extend(target.map(Observation::ProxyTarget));
@@ -241,13 +240,13 @@ impl HttpStream {
     /// Reads a response head; says what it answers when it is the final, good answer.
     fn read_response(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         head: &[u8],
         cut: bool,
         seen: &mut Vec<Observation>,
     ) -> Option<Asked> {
         let Some((response, framing)) = head::read_response(head, cut) else {
-            self.half(direction).lost = true;
+            self.half(sender).lost = true;
             return None;
         };
         let status = response.status;
@@ -261,41 +260,41 @@ impl HttpStream {
         }
         let asked = self.open.pop_front().unwrap_or(Asked::Other);
         let bodyless = matches!(status, 204 | 304) || asked == Asked::Head;
-        self.half(direction).body = if bodyless { Body::default() } else { Body::of_response(framing) };
+        self.half(sender).body = if bodyless { Body::default() } else { Body::of_response(framing) };
         (asked != Asked::Connect || (200..300).contains(&status)).then_some(asked)
     }
 
-    fn half(&mut self, direction: Direction) -> &mut Half {
-        match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    fn half(&mut self, sender: Sender) -> &mut Half {
+        match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         }
     }
 
     /// A known number of bytes is missing here.
-    pub(crate) fn skip(&mut self, direction: Direction, bytes: u64, seen: &mut Vec<Observation>) {
-        if !self.half(direction).body.skip(bytes) {
-            self.lose(direction, seen);
+    pub(crate) fn skip(&mut self, sender: Sender, bytes: u64, seen: &mut Vec<Observation>) {
+        if !self.half(sender).body.skip(bytes) {
+            self.lose(sender, seen);
         }
     }
 
-    fn lose(&mut self, direction: Direction, seen: &mut Vec<Observation>) {
-        let half = self.half(direction);
+    fn lose(&mut self, sender: Sender, seen: &mut Vec<Observation>) {
+        let half = self.half(sender);
         half.lost = true;
         half.body = Body::default();
         half.searched = 0;
         let head = core::mem::take(&mut half.head);
         if !head.is_empty() && probe(&head) == Probe::Yes {
-            self.read_head(direction, &head, true, 0, seen);
-            self.half(direction).lost = true;
-            self.half(direction).body = Body::default();
+            self.read_head(sender, &head, true, 0, seen);
+            self.half(sender).lost = true;
+            self.half(sender).body = Body::default();
         }
     }
 
     /// Says what is left of heads that will not be completed.
     pub(crate) fn finish(&mut self, seen: &mut Vec<Observation>) {
-        self.lose(Direction::FromOriginator, seen);
-        self.lose(Direction::FromResponder, seen);
+        self.lose(Sender::Originator, seen);
+        self.lose(Sender::Responder, seen);
     }
 
     pub(crate) fn wants_more(&self) -> bool {

@@ -4,9 +4,11 @@
 
 mod message;
 
+use super::feed::{Detail, Sender};
 use super::observation::IrcSession;
+use super::observation::Observation;
 use super::probe::Probe;
-use super::{Detail, Direction, Observation, Text};
+use super::text::Text;
 
 /// Longest line that is put together: 512 by RFC 1459, and 8191 of tags before it (IRCv3).
 const LINE_BYTES_MAX: usize = 8192 + 512;
@@ -14,7 +16,7 @@ const LINE_BYTES_MAX: usize = 8192 + 512;
 const STARTTLS_ACCEPTED: u16 = 670;
 
 /// What a first line says about being IRC.
-pub(crate) fn probe_line(line: &[u8], direction: Direction) -> Probe {
+pub(crate) fn probe_line(line: &[u8], sender: Sender) -> Probe {
     let Some(parts) = message::split(line) else { return Probe::No };
     let known = message::is_command(parts.command);
     if parts.prefix.is_some() {
@@ -25,9 +27,9 @@ pub(crate) fn probe_line(line: &[u8], direction: Direction) -> Probe {
     }
     let first = parts.middles().next().unwrap_or_default();
     let channel = matches!(first.first(), Some(b'#' | b'&' | b'+' | b'!'));
-    match (parts.command.to_ascii_uppercase().as_slice(), direction) {
-        (b"NICK", Direction::FromOriginator) if !first.is_empty() || parts.trailing.is_some() => Probe::Yes,
-        (b"USER", Direction::FromOriginator) if parts.parameter_count() >= 4 => Probe::Yes,
+    match (parts.command.to_ascii_uppercase().as_slice(), sender) {
+        (b"NICK", Sender::Originator) if !first.is_empty() || parts.trailing.is_some() => Probe::Yes,
+        (b"USER", Sender::Originator) if parts.parameter_count() >= 4 => Probe::Yes,
         (b"CAP", _) if matches!(first, b"LS" | b"REQ" | b"END" | b"LIST" | b"ACK" | b"NAK" | b"*") => {
             Probe::Yes
         }
@@ -62,7 +64,7 @@ struct Half {
 impl IrcStream {
     pub(crate) fn push(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         missing: bool,
         detail: Detail,
@@ -74,19 +76,19 @@ impl IrcStream {
         {
             let part = rest.get(..newline).unwrap_or_default();
             rest = rest.get(newline + 1..).unwrap_or_default();
-            let half = self.half(direction);
+            let half = self.half(sender);
             if core::mem::take(&mut half.dropping) {
                 continue;
             }
             if half.line.is_empty() {
-                self.read(direction, part, detail, seen);
+                self.read(sender, part, detail, seen);
             } else {
                 let mut line = core::mem::take(&mut half.line);
                 line.extend_from_slice(part);
-                self.read(direction, &line, detail, seen);
+                self.read(sender, &line, detail, seen);
             }
         }
-        let half = self.half(direction);
+        let half = self.half(sender);
         if missing || half.line.len() + rest.len() > LINE_BYTES_MAX {
             half.line = Vec::new();
             half.dropping = true;
@@ -95,17 +97,17 @@ impl IrcStream {
         }
     }
 
-    fn read(&mut self, direction: Direction, line: &[u8], detail: Detail, seen: &mut Vec<Observation>) {
+    fn read(&mut self, sender: Sender, line: &[u8], detail: Detail, seen: &mut Vec<Observation>) {
         let Some(parts) = message::split(line) else { return };
-        let message = parts.observe(direction, detail);
-        match (message.command.as_str(), direction) {
-            ("NICK", Direction::FromOriginator) if !self.confirmed => {
+        let message = parts.observe(sender, detail);
+        match (message.command.as_str(), sender) {
+            ("NICK", Sender::Originator) if !self.confirmed => {
                 self.nick = message.parameters.first().or(message.trailing.as_ref()).cloned();
             }
-            ("USER", Direction::FromOriginator) => self.user = message.parameters.first().cloned(),
+            ("USER", Sender::Originator) => self.user = message.parameters.first().cloned(),
             _ => {}
         }
-        let numeric = message.numeric.filter(|_| direction == Direction::FromResponder);
+        let numeric = message.numeric.filter(|_| sender == Sender::Responder);
         self.secured |= numeric == Some(STARTTLS_ACCEPTED);
         seen.push(Observation::Irc(message));
         self.note_session(numeric, seen);
@@ -124,20 +126,20 @@ impl IrcStream {
         seen.push(Observation::IrcSession(session));
     }
 
-    fn half(&mut self, direction: Direction) -> &mut Half {
-        match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    fn half(&mut self, sender: Sender) -> &mut Half {
+        match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         }
     }
 
     /// Says what is left of a last line without end.
     pub(crate) fn finish(&mut self, detail: Detail, seen: &mut Vec<Observation>) {
-        for direction in [Direction::FromOriginator, Direction::FromResponder] {
-            let half = self.half(direction);
+        for sender in [Sender::Originator, Sender::Responder] {
+            let half = self.half(sender);
             let line = core::mem::take(&mut half.line);
             if !half.dropping && !self.secured && !line.is_empty() {
-                self.read(direction, &line, detail, seen);
+                self.read(sender, &line, detail, seen);
             }
         }
     }

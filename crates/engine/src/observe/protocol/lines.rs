@@ -2,7 +2,10 @@
 //!
 //! Coarse labels: the first line says what is spoken; the rest is not read.
 
-use super::{AppProtocol, Direction, Text, irc, observation::Banner};
+use super::app_protocol::AppProtocol;
+use super::feed::Sender;
+use super::text::Text;
+use super::{irc, observation::Banner};
 use crate::observe::protocol::probe::Probe;
 
 /// Bytes kept of a first line.
@@ -12,8 +15,8 @@ const FIRST_LINE_BYTES_MAX: usize = 512;
 /// Shortest first line that makes text.
 const TEXT_BYTES_MIN: usize = 4;
 
-/// What the first bytes of one direction say. `last`: no more will come, so that a line may lack its end.
-pub(crate) fn probe(bytes: &[u8], direction: Direction, last: bool) -> (Probe, AppProtocol) {
+/// What the first bytes of one sender say. `last`: no more will come, so that a line may lack its end.
+pub(crate) fn probe(bytes: &[u8], sender: Sender, last: bool) -> (Probe, AppProtocol) {
     let last = last || bytes.len() >= FIRST_LINE_BYTES_MAX;
     let ssh = bytes.starts_with(b"SSH-");
     let newline = match memchr::memchr(b'\n', bytes) {
@@ -27,18 +30,18 @@ pub(crate) fn probe(bytes: &[u8], direction: Direction, last: bool) -> (Probe, A
     }
     let line = bytes.get(..newline).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if is_smtp(line, direction) {
+    if is_smtp(line, sender) {
         return (Probe::Yes, AppProtocol::Smtp);
     }
     for line in bytes.split(|b| *b == b'\n') {
-        match irc::probe_line(line, direction) {
+        match irc::probe_line(line, sender) {
             Probe::Yes => return (Probe::Yes, AppProtocol::Irc),
             Probe::Maybe => {}
             Probe::No if line.is_empty() => {}
             Probe::No => break,
         }
     }
-    match irc::probe_line(line, direction) {
+    match irc::probe_line(line, sender) {
         Probe::Maybe if !last => (Probe::Maybe, AppProtocol::Text),
         Probe::Yes | Probe::Maybe | Probe::No if is_text(line) && line.len() >= TEXT_BYTES_MIN => {
             (Probe::Yes, AppProtocol::Text)
@@ -47,12 +50,12 @@ pub(crate) fn probe(bytes: &[u8], direction: Direction, last: bool) -> (Probe, A
     }
 }
 
-fn is_smtp(line: &[u8], direction: Direction) -> bool {
-    match direction {
-        Direction::FromResponder => {
+fn is_smtp(line: &[u8], sender: Sender) -> bool {
+    match sender {
+        Sender::Responder => {
             line.starts_with(b"220") && memchr::memmem::find(&line.to_ascii_uppercase(), b"SMTP").is_some()
         }
-        Direction::FromOriginator => line
+        Sender::Originator => line
             .first_chunk::<5>()
             .is_some_and(|w| w.eq_ignore_ascii_case(b"EHLO ") || w.eq_ignore_ascii_case(b"HELO ")),
     }
@@ -69,8 +72,8 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// The first line of `bytes` as a banner.
-pub(crate) fn banner(direction: Direction, bytes: &[u8]) -> Banner {
+pub(crate) fn banner(sender: Sender, bytes: &[u8]) -> Banner {
     let end = memchr::memchr2(b'\r', b'\n', bytes).unwrap_or(bytes.len());
     let line = bytes.get(..end).unwrap_or_default();
-    Banner { direction, line: Text::escape_up_to(line, LINE_BYTES_MAX) }
+    Banner { sender, line: Text::escape_up_to(line, LINE_BYTES_MAX) }
 }

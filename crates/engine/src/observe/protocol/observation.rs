@@ -5,7 +5,10 @@
 
 use core::net::IpAddr;
 
-use super::{AppProtocol, Direction, Ja4, Text};
+use super::app_protocol::AppProtocol;
+use super::feed::Sender;
+use super::fingerprint::Ja4;
+use super::text::Text;
 
 /// One thing seen in a flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -298,7 +301,7 @@ pub enum ProxyKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IrcMessage {
     /// Who sent it.
-    pub direction: Direction,
+    pub sender: Sender,
     /// Prefix without its colon.
     pub prefix: Option<Text>,
     /// Command word or numeric as sent.
@@ -334,7 +337,7 @@ pub struct QuicInitial {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Banner {
     /// Who sent it.
-    pub direction: Direction,
+    pub sender: Sender,
     /// The line without its end, at most 256 bytes.
     pub line: Text,
 }

@@ -11,12 +11,13 @@ pub(crate) use crypto_stream::CryptoStream;
 use keys::{InitialKeys, Side};
 use packet::Initial;
 
+use super::feed::{Detail, Sender};
+use super::observation::Observation;
 use super::observation::{QuicInitial, TlsCarrier};
 use super::reader::Reader;
 use super::tls::handshake::Handshake;
-use super::{Detail, Direction, Observation};
 
-/// Datagrams that are looked at per direction; a handshake has a handful.
+/// Datagrams that are looked at per sender; a handshake has a handful.
 const DATAGRAMS_MAX: u8 = 64;
 
 /// What the first datagram looks like.
@@ -68,35 +69,35 @@ struct Half {
 impl QuicFlow {
     pub(crate) fn push(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         datagram: &[u8],
         detail: Detail,
         seen: &mut Vec<Observation>,
     ) {
-        let half = self.half(direction);
+        let half = self.half(sender);
         half.datagrams = half.datagrams.saturating_add(1);
         if half.is_over() {
             return;
         }
         let mut reader = Reader::over(datagram);
         while let Some(initial) = packet::next_initial(&mut reader) {
-            self.push_initial(direction, &initial, detail, seen);
+            self.push_initial(sender, &initial, detail, seen);
         }
     }
 
     fn push_initial(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         initial: &Initial<'_>,
         detail: Detail,
         seen: &mut Vec<Observation>,
     ) {
-        let Some(plain) = self.decrypt(direction, initial) else { return };
+        let Some(plain) = self.decrypt(sender, initial) else { return };
         if !self.announced {
             self.announced = true;
             seen.push(Observation::QuicInitial(QuicInitial { version: initial.version }));
         }
-        let half = self.half(direction);
+        let half = self.half(sender);
         half.stream.push_frames(&plain);
         if let Some(message) = half.stream.take_message() {
             Handshake::start(TlsCarrier::Quic).push(&message, detail, seen);
@@ -105,10 +106,10 @@ impl QuicFlow {
 
     /// Opens a packet with the keys at hand; a client that was sent a Retry, and each new connection of the
     /// flow, derives new ones from the id it then uses.
-    fn decrypt(&mut self, direction: Direction, initial: &Initial<'_>) -> Option<Vec<u8>> {
-        let side = match direction {
-            Direction::FromOriginator => Side::Client,
-            Direction::FromResponder => Side::Server,
+    fn decrypt(&mut self, sender: Sender, initial: &Initial<'_>) -> Option<Vec<u8>> {
+        let side = match sender {
+            Sender::Originator => Side::Client,
+            Sender::Responder => Side::Server,
         };
         if let Some(keys) = &self.keys
             && let Some(plain) = keys.of(side).open(initial)
@@ -131,10 +132,10 @@ impl QuicFlow {
         Some(plain)
     }
 
-    fn half(&mut self, direction: Direction) -> &mut Half {
-        match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    fn half(&mut self, sender: Sender) -> &mut Half {
+        match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         }
     }
 

@@ -2,17 +2,19 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use super::feed::Sender;
+use super::observation::Observation;
 use super::observation::{ProxyKind, ProxyTarget};
 use super::probe::Probe;
 use super::reader::Reader;
-use super::{Direction, Observation, Text};
+use super::text::Text;
 
 /// Longest handshake message.
 const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// Whether the first bytes of a client are a SOCKS handshake.
-pub(crate) fn probe(bytes: &[u8], direction: Direction) -> Probe {
-    if direction == Direction::FromResponder {
+pub(crate) fn probe(bytes: &[u8], sender: Sender) -> Probe {
+    if sender == Sender::Responder {
         return Probe::No;
     }
     match bytes {
@@ -68,23 +70,18 @@ pub(crate) enum Outcome {
 }
 
 impl SocksStream {
-    pub(crate) fn push(
-        &mut self,
-        direction: Direction,
-        bytes: &[u8],
-        seen: &mut Vec<Observation>,
-    ) -> Outcome {
-        let buffer = match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    pub(crate) fn push(&mut self, sender: Sender, bytes: &[u8], seen: &mut Vec<Observation>) -> Outcome {
+        let buffer = match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         };
         buffer.extend_from_slice(bytes);
         if buffer.len() > MESSAGE_BYTES_MAX {
             return Outcome::Over;
         }
-        match direction {
-            Direction::FromOriginator => self.read_client(seen),
-            Direction::FromResponder => self.read_server(),
+        match sender {
+            Sender::Originator => self.read_client(seen),
+            Sender::Responder => self.read_server(),
         }
     }
 
@@ -210,13 +207,13 @@ mod tests {
     fn socks5_names_its_destination_and_opens_a_tunnel() {
         let mut socks = SocksStream::default();
         let mut seen = Vec::new();
-        assert_eq!(probe(b"\x05\x01\x00", Direction::FromOriginator), Probe::Yes);
-        assert_eq!(socks.push(Direction::FromOriginator, b"\x05\x01\x00", &mut seen), Outcome::Went);
-        assert_eq!(socks.push(Direction::FromResponder, b"\x05\x00", &mut seen), Outcome::Went);
+        assert_eq!(probe(b"\x05\x01\x00", Sender::Originator), Probe::Yes);
+        assert_eq!(socks.push(Sender::Originator, b"\x05\x01\x00", &mut seen), Outcome::Went);
+        assert_eq!(socks.push(Sender::Responder, b"\x05\x00", &mut seen), Outcome::Went);
         let request = b"\x05\x01\x00\x03\x0bexample.org\x01\xbb";
-        assert_eq!(socks.push(Direction::FromOriginator, request, &mut seen), Outcome::Went);
+        assert_eq!(socks.push(Sender::Originator, request, &mut seen), Outcome::Went);
         let reply = b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00SSH-";
-        assert_eq!(socks.push(Direction::FromResponder, reply, &mut seen), Outcome::Tunnel { left: 4 });
+        assert_eq!(socks.push(Sender::Responder, reply, &mut seen), Outcome::Tunnel { left: 4 });
         let host = Text::escape(b"example.org");
         let target = ProxyTarget { via: ProxyKind::Socks5, host, port: 443 };
         assert_eq!(seen, [Observation::ProxyTarget(target)]);
@@ -227,10 +224,10 @@ mod tests {
         let mut socks = SocksStream::default();
         let mut seen = Vec::new();
         let request = b"\x04\x01\x00\x50\x00\x00\x00\x01user\x00example.org\x00";
-        assert_eq!(socks.push(Direction::FromOriginator, request, &mut seen), Outcome::Went);
+        assert_eq!(socks.push(Sender::Originator, request, &mut seen), Outcome::Went);
         let host = Text::escape(b"example.org");
         assert_eq!(seen, [Observation::ProxyTarget(ProxyTarget { via: ProxyKind::Socks4, host, port: 80 })]);
         let reply = b"\x00\x5a\x00\x00\x00\x00\x00\x00";
-        assert_eq!(socks.push(Direction::FromResponder, reply, &mut seen), Outcome::Tunnel { left: 0 });
+        assert_eq!(socks.push(Sender::Responder, reply, &mut seen), Outcome::Tunnel { left: 0 });
     }
 }

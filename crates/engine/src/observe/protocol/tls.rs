@@ -14,10 +14,11 @@ mod sslv2;
 
 use handshake::Handshake;
 
+use super::feed::{Detail, Sender};
+use super::observation::Observation;
 use super::observation::TlsCarrier;
 use super::probe::Probe;
 use super::reader::Reader;
-use super::{Detail, Direction, Observation};
 
 const RECORD_HEADER_BYTES: usize = 5;
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -73,13 +74,13 @@ impl TlsStream {
 
     pub(crate) fn push(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         missing: bool,
         detail: Detail,
         seen: &mut Vec<Observation>,
     ) {
-        let half = self.half(direction);
+        let half = self.half(sender);
         half.push(bytes, detail, seen);
         if missing {
             half.lose(detail, seen);
@@ -96,15 +97,15 @@ impl TlsStream {
         !(self.originator.over && self.responder.over)
     }
 
-    fn half(&mut self, direction: Direction) -> &mut Half {
-        match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+    fn half(&mut self, sender: Sender) -> &mut Half {
+        match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         }
     }
 }
 
-/// One direction.
+/// One sender.
 #[derive(Debug)]
 struct Half {
     /// A record header that is not complete yet.

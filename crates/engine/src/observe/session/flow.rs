@@ -130,12 +130,12 @@ impl Flow {
             Direction::Sent => {
                 self.counted.sent += u64::from(payload.wire_len);
                 self.last_sent = now;
-                protocol::Direction::FromOriginator
+                protocol::Sender::Originator
             }
             Direction::Received => {
                 self.counted.received += u64::from(payload.wire_len);
                 self.established = Some(true);
-                protocol::Direction::FromResponder
+                protocol::Sender::Responder
             }
         };
         let exhausted = self.pushes > 0 && self.parser.is_none();

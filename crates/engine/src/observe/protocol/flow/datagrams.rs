@@ -1,12 +1,14 @@
 //! Flows of datagrams: each says for itself what it is, until one does.
 
 use super::{FlowParser, LATE_PUSHES_MAX, State, recognise};
-use crate::observe::protocol::{AppProtocol, Direction, Observation};
+use crate::observe::protocol::app_protocol::AppProtocol;
+use crate::observe::protocol::feed::Sender;
+use crate::observe::protocol::observation::Observation;
 
 impl FlowParser {
     pub(super) fn push_datagram(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         bytes: &[u8],
         missing: bool,
         seen: &mut Vec<Observation>,
@@ -35,18 +37,18 @@ impl FlowParser {
                     | AppProtocol::Text => State::Over,
                 };
                 if let State::DnsDatagrams(_) | State::Dtls(_) | State::Quic(_) = self.state {
-                    self.push_datagram(direction, bytes, missing, seen);
+                    self.push_datagram(sender, bytes, missing, seen);
                 }
             }
-            State::Dtls(dtls) => dtls.push(direction, bytes, self.detail, seen),
-            State::Quic(quic) => quic.push(direction, bytes, self.detail, seen),
+            State::Dtls(dtls) => dtls.push(sender, bytes, self.detail, seen),
+            State::Quic(quic) => quic.push(sender, bytes, self.detail, seen),
             State::DnsDatagrams(dns) => dns.push_datagram(bytes, missing, seen),
             State::Watching { pushes } => {
                 *pushes = pushes.saturating_add(1);
                 let again = recognise::datagram(bytes, self.responder_port);
                 if again != AppProtocol::Unknown {
                     self.state = State::Undecided(None);
-                    self.push_datagram(direction, bytes, missing, seen);
+                    self.push_datagram(sender, bytes, missing, seen);
                 } else if *pushes >= LATE_PUSHES_MAX {
                     self.state = State::Over;
                 }

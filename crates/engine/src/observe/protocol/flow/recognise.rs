@@ -1,11 +1,13 @@
 //! Which protocol the first bytes are: the probes in the order of how sure they are.
 
+use crate::observe::protocol::app_protocol::AppProtocol;
+use crate::observe::protocol::feed::Sender;
 use crate::observe::protocol::probe::Probe;
 use crate::observe::protocol::quic::{self, QuicProbe};
 use crate::observe::protocol::tls::dtls;
-use crate::observe::protocol::{AppProtocol, Direction, dns, http, http2, lines, ntp, socks, tls};
+use crate::observe::protocol::{dns, http, http2, lines, ntp, socks, tls};
 
-/// What the bytes of one direction say.
+/// What the bytes of one sender say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Is(AppProtocol),
@@ -50,11 +52,11 @@ pub(super) fn is_doh_server(name: &str) -> bool {
     })
 }
 
-/// The protocol of a stream by the first bytes of one direction. `last`: no more bytes are waited for.
-pub(super) fn stream(bytes: &[u8], direction: Direction, last: bool) -> Verdict {
+/// The protocol of a stream by the first bytes of one sender. `last`: no more bytes are waited for.
+pub(super) fn stream(bytes: &[u8], sender: Sender, last: bool) -> Verdict {
     let mut open = bytes.is_empty();
     for ask in ORDER {
-        match ask(bytes, direction, last) {
+        match ask(bytes, sender, last) {
             // What may still become a better-known protocol is not called text.
             (Probe::Yes, AppProtocol::Text) if open && !last => {}
             (Probe::Yes, protocol) => return Verdict::Is(protocol),
@@ -65,7 +67,7 @@ pub(super) fn stream(bytes: &[u8], direction: Direction, last: bool) -> Verdict 
     if open { Verdict::Open } else { Verdict::No }
 }
 
-type Ask = fn(&[u8], Direction, bool) -> (Probe, AppProtocol);
+type Ask = fn(&[u8], Sender, bool) -> (Probe, AppProtocol);
 
 /// Who is asked, the surest first.
 const ORDER: [Ask; 6] = [
@@ -74,7 +76,7 @@ const ORDER: [Ask; 6] = [
     |bytes, _, _| (http::probe(bytes), AppProtocol::Http),
     lines::probe,
     |bytes, _, _| (dns::probe_stream(bytes), AppProtocol::Dns),
-    |bytes, direction, _| (socks::probe(bytes, direction), AppProtocol::Socks),
+    |bytes, sender, _| (socks::probe(bytes, sender), AppProtocol::Socks),
 ];
 
 /// What may begin in the middle of a flow: TLS after a greeting (STARTTLS and its like), and HTTP where the

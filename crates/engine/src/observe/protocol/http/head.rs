@@ -1,7 +1,7 @@
 //! Request and response heads.
 
 use super::{Framing, HttpRequest, HttpResponse};
-use crate::observe::protocol::Text;
+use crate::observe::protocol::text::Text;
 
 /// Bytes kept of a method or version.
 const WORD_BYTES_MAX: usize = 64;

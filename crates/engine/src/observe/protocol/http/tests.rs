@@ -1,12 +1,12 @@
-use Direction::{FromOriginator, FromResponder};
+use Sender::{Originator, Responder};
 
 use super::*;
 
-fn see(pushes: &[(Direction, &[u8])]) -> Vec<Observation> {
+fn see(pushes: &[(Sender, &[u8])]) -> Vec<Observation> {
     let mut http = HttpStream::default();
     let mut seen = Vec::new();
-    for (direction, bytes) in pushes {
-        assert_eq!(http.push(*direction, bytes, false, &mut seen), Outcome::Went);
+    for (sender, bytes) in pushes {
+        assert_eq!(http.push(*sender, bytes, false, &mut seen), Outcome::Went);
     }
     http.finish(&mut seen);
     seen
@@ -25,7 +25,7 @@ fn bodies_are_passed_over_whatever_they_look_like() {
         GET /3 HTTP/1.1\r\n\r\n";
     for at in 0..stream.len() {
         let (first, second) = stream.split_at(at);
-        let seen = see(&[(FromOriginator, first), (FromOriginator, second)]);
+        let seen = see(&[(Originator, first), (Originator, second)]);
         assert_eq!(targets(&seen), ["/1", "/2", "/3"], "split at {at}");
     }
 }
@@ -51,7 +51,7 @@ fn a_mangled_request_line_still_says_what_it_holds() {
         for at in 0..stream.len() {
             let (first, second) = stream.as_bytes().split_at(at);
             assert_ne!(probe(first), Probe::No, "{line:?} {at}");
-            let seen = see(&[(FromOriginator, first), (FromOriginator, second)]);
+            let seen = see(&[(Originator, first), (Originator, second)]);
             let [Observation::HttpRequest(request)] = seen.as_slice() else { panic!("{line:?}: {seen:?}") };
             let read = [&request.method, &request.target, &request.version]
                 .map(crate::observe::protocol::Text::as_str);
@@ -69,9 +69,9 @@ fn a_mangled_request_line_still_says_what_it_holds() {
 #[test]
 fn responses_without_body_are_told_by_their_requests() {
     let seen = see(&[
-        (FromOriginator, b"HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
-        (FromResponder, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
-        (FromResponder, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
+        (Originator, b"HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+        (Responder, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        (Responder, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"),
     ]);
     let codes =
         seen.iter().filter_map(|o| if let Observation::HttpResponse(r) = o { Some(r.status) } else { None });
@@ -82,9 +82,9 @@ fn responses_without_body_are_told_by_their_requests() {
 fn after_a_gap_the_next_head_is_found_again() {
     let mut http = HttpStream::default();
     let mut seen = Vec::new();
-    http.push(FromOriginator, b"GET /1 HTTP/1.1\r\nHost: a\r\nCook", true, &mut seen);
-    http.push(FromOriginator, b"rest of something\r\n\r\n", false, &mut seen);
-    http.push(FromOriginator, b"GET /2 HTTP/1.1\r\n\r\n", false, &mut seen);
+    http.push(Originator, b"GET /1 HTTP/1.1\r\nHost: a\r\nCook", true, &mut seen);
+    http.push(Originator, b"rest of something\r\n\r\n", false, &mut seen);
+    http.push(Originator, b"GET /2 HTTP/1.1\r\n\r\n", false, &mut seen);
     assert_eq!(targets(&seen), ["/1", "/2"]);
     let Observation::HttpRequest(first) = &seen[0] else { panic!("{seen:?}") };
     assert!(first.cut && first.host.as_ref().is_some_and(|host| host.as_str() == "a"));
@@ -94,9 +94,9 @@ fn after_a_gap_the_next_head_is_found_again() {
 fn a_gap_of_known_size_inside_a_body_costs_nothing() {
     let mut http = HttpStream::default();
     let mut seen = Vec::new();
-    http.push(FromOriginator, b"POST /1 HTTP/1.1\r\nContent-Length: 100\r\n\r\n12345", false, &mut seen);
-    http.skip(FromOriginator, 90, &mut seen);
-    http.push(FromOriginator, b"12345GET /2 HTTP/1.1\r\n\r\n", false, &mut seen);
+    http.push(Originator, b"POST /1 HTTP/1.1\r\nContent-Length: 100\r\n\r\n12345", false, &mut seen);
+    http.skip(Originator, 90, &mut seen);
+    http.push(Originator, b"12345GET /2 HTTP/1.1\r\n\r\n", false, &mut seen);
     assert_eq!(targets(&seen), ["/1", "/2"]);
 }
 
@@ -104,9 +104,9 @@ fn a_gap_of_known_size_inside_a_body_costs_nothing() {
 fn a_head_that_never_ends_is_read_as_cut_and_dropped() {
     let mut http = HttpStream::default();
     let mut seen = Vec::new();
-    http.push(FromOriginator, b"GET /1 HTTP/1.1\r\n", false, &mut seen);
+    http.push(Originator, b"GET /1 HTTP/1.1\r\n", false, &mut seen);
     for _ in 0..HEAD_BYTES_MAX {
-        http.push(FromOriginator, b"X-Header: 12345\r\n", false, &mut seen);
+        http.push(Originator, b"X-Header: 12345\r\n", false, &mut seen);
         assert!(http.originator.head.len() < HEAD_BYTES_MAX + 64);
     }
     assert_eq!(targets(&seen), ["/1"]);

@@ -1,7 +1,8 @@
 //! One IRC line: tags, prefix, command, parameters.
 
+use crate::observe::protocol::feed::{Detail, Sender};
 use crate::observe::protocol::observation::IrcMessage;
-use crate::observe::protocol::{Detail, Direction, Text};
+use crate::observe::protocol::text::Text;
 
 /// Parameters kept of one message; the protocol allows 15.
 const PARAMETERS_MAX: usize = 32;
@@ -133,13 +134,13 @@ impl<'a> Parts<'a> {
         self.middles().count() + usize::from(self.trailing.is_some())
     }
 
-    pub(super) fn observe(&self, direction: Direction, detail: Detail) -> IrcMessage {
+    pub(super) fn observe(&self, sender: Sender, detail: Detail) -> IrcMessage {
         let private = [&b"PRIVMSG"[..], b"NOTICE", b"PASS", b"AUTHENTICATE"]
             .iter()
             .any(|command| command.eq_ignore_ascii_case(self.command));
         let secret = self.command.eq_ignore_ascii_case(b"PASS") && detail == Detail::Evidence;
         IrcMessage {
-            direction,
+            sender,
             prefix: self.prefix.map(Text::escape),
             command: Text::escape(self.command),
             numeric: numeric(self.command),

@@ -8,7 +8,7 @@ const STREAM_BYTES_MAX: usize = 32 << 10;
 /// Separate pieces that wait for what lies between them. Clients shuffle a ClientHello into dozens.
 const PIECES_MAX: usize = 128;
 
-/// The start of one direction's handshake bytes.
+/// The start of one sender's handshake bytes.
 #[derive(Debug, Default)]
 pub(crate) struct CryptoStream {
     bytes: Vec<u8>,

@@ -56,7 +56,7 @@ fn see(datagrams: &[Vec<u8>]) -> Vec<Observation> {
     let mut quic = QuicFlow::default();
     let mut seen = Vec::new();
     for datagram in datagrams {
-        quic.push(Direction::FromOriginator, datagram, Detail::Evidence, &mut seen);
+        quic.push(Sender::Originator, datagram, Detail::Evidence, &mut seen);
     }
     quic.finish(Detail::Evidence, &mut seen);
     seen

@@ -5,9 +5,9 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::observe::protocol::Text;
 use crate::observe::protocol::observation::TlsCertificate;
 use crate::observe::protocol::reader::Reader;
+use crate::observe::protocol::text::Text;
 
 /// Alternative names kept of one certificate.
 const NAMES_MAX: usize = 16;

@@ -4,9 +4,10 @@
 //! the first field that is cut, where we want what came before, without allocation, in under a microsecond.
 
 use super::ja4;
+use crate::observe::protocol::feed::Detail;
 use crate::observe::protocol::observation::{TlsCarrier, TlsClientHello};
 use crate::observe::protocol::reader::{Reader, u16_values};
-use crate::observe::protocol::{Detail, Text};
+use crate::observe::protocol::text::Text;
 
 const SERVER_NAME: u16 = 0x0000;
 const SUPPORTED_GROUPS: u16 = 0x000a;

@@ -1,9 +1,10 @@
 //! DTLS: records in datagrams, handshake messages in fragments.
 
 use super::{client_hello::ClientHello, server_hello};
+use crate::observe::protocol::feed::{Detail, Sender};
+use crate::observe::protocol::observation::Observation;
 use crate::observe::protocol::observation::TlsCarrier;
 use crate::observe::protocol::reader::Reader;
-use crate::observe::protocol::{Detail, Direction, Observation};
 
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -29,7 +30,7 @@ pub(crate) struct DtlsFlow {
     responder: Fragments,
 }
 
-/// The message under way of one direction, filled from its begin.
+/// The message under way of one sender, filled from its begin.
 #[derive(Debug, Default)]
 struct Fragments {
     kind: u8,
@@ -40,14 +41,14 @@ struct Fragments {
 impl DtlsFlow {
     pub(crate) fn push(
         &mut self,
-        direction: Direction,
+        sender: Sender,
         datagram: &[u8],
         detail: Detail,
         seen: &mut Vec<Observation>,
     ) {
-        let fragments = match direction {
-            Direction::FromOriginator => &mut self.originator,
-            Direction::FromResponder => &mut self.responder,
+        let fragments = match sender {
+            Sender::Originator => &mut self.originator,
+            Sender::Responder => &mut self.responder,
         };
         let mut reader = Reader::over(datagram);
         while let Some(record) = next_clear_handshake(&mut reader) {

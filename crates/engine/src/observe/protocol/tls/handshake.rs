@@ -1,9 +1,10 @@
 //! Handshake messages out of record bodies, or out of the CRYPTO frames of QUIC.
 
 use super::{certificate, client_hello::ClientHello, server_hello};
+use crate::observe::protocol::feed::Detail;
+use crate::observe::protocol::observation::Observation;
 use crate::observe::protocol::observation::TlsCarrier;
 use crate::observe::protocol::reader::Reader;
-use crate::observe::protocol::{Detail, Observation};
 
 const HEADER_BYTES: usize = 4;
 const CLIENT_HELLO: u8 = 1;
@@ -14,7 +15,7 @@ const CLIENT_KEY_EXCHANGE: u8 = 16;
 /// Bytes of one unfinished message that are kept; a longer message is read as cut.
 const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
-/// Assembles the handshake messages of one direction.
+/// Assembles the handshake messages of one sender.
 #[derive(Debug)]
 pub(crate) struct Handshake {
     carrier: TlsCarrier,

@@ -9,7 +9,7 @@ use core::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::client_hello::ClientHello;
-use crate::observe::protocol::Ja4;
+use crate::observe::protocol::fingerprint::Ja4;
 use crate::observe::protocol::observation::TlsCarrier;
 use crate::observe::protocol::reader::u16_values;
 

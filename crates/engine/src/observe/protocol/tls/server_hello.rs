@@ -1,9 +1,10 @@
 //! The ServerHello message.
 
 use super::ja4;
+use crate::observe::protocol::feed::Detail;
 use crate::observe::protocol::observation::{TlsCarrier, TlsServerHello};
 use crate::observe::protocol::reader::Reader;
-use crate::observe::protocol::{Detail, Text};
+use crate::observe::protocol::text::Text;
 
 /// The random of a HelloRetryRequest (RFC 8446, 4.1.3).
 pub(super) const RETRY_RANDOM: [u8; 32] = [
