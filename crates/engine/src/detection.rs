@@ -33,7 +33,7 @@ use crate::assess::reputation::ReputationList;
 use crate::identity::Secret;
 use crate::keys::{ConversationKey, Tenant};
 pub use crate::know::AlertThreshold;
-use crate::know::{BaselineEntry, Bounds, Delta, Know, Merged, Origin, Sighting};
+use crate::know::{BaselineEntry, Bounds, Delta, Know, Merged, Observer, Sighting};
 use crate::limits::Limits;
 use crate::observe::naming::domain::is_listed;
 use crate::observe::workload::Workloads;
@@ -158,8 +158,8 @@ impl Detection {
     }
 
     /// Begins an exchange of what is known.
-    pub fn exchange(&mut self, origin: Origin, bounds: Bounds) {
-        self.know.exchange(origin, bounds);
+    pub fn exchange(&mut self, observer: Observer, bounds: Bounds) {
+        self.know.exchange(observer, bounds);
     }
 
     /// What is newly known since the last time.

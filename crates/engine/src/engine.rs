@@ -18,7 +18,7 @@ pub use crate::detection::LOOK_AHEAD;
 use crate::detection::{AlertThreshold, Candidate, Detection, Explanation};
 use crate::identity::Secret;
 use crate::input::Input;
-use crate::know::{Bounds, Delta, Merged, Origin};
+use crate::know::{Bounds, Delta, Merged, Observer};
 use crate::limits::Limits;
 use crate::observe::session::{Sandbox, SandboxRuntime, SessionOutput, Sessions};
 use crate::observe::workload::Workloads;
@@ -216,12 +216,12 @@ impl Engine {
         Ok(dropped)
     }
 
-    /// From now on, keeps what is newly known for [`Engine::take_delta`], as observed by `origin`. Whoever exchanges has
+    /// From now on, keeps what is newly known for [`Engine::take_delta`], as observed by `observer`. Whoever exchanges has
     /// the same bounds. To be called after [`Engine::restore`]; what was known before is not part of a delta.
     ///
     /// Findings are the same with an exchange and without: what all saw stands beside what this engine saw itself.
-    pub fn exchange(&mut self, origin: Origin, bounds: Bounds) {
-        self.detection.exchange(origin, bounds);
+    pub fn exchange(&mut self, observer: Observer, bounds: Bounds) {
+        self.detection.exchange(observer, bounds);
     }
 
     /// What is newly known since the last call, for [`Engine::merge`] elsewhere; empty without an exchange. It is held

@@ -38,7 +38,7 @@ pub(crate) use self::facts::{Facts, Prevalence};
 #[cfg(test)]
 pub(crate) use self::level_numbers::LEVELS_MAX;
 pub(crate) use self::level_numbers::{ITEMS_MAX, LevelNumbers};
-pub use self::merged::{Bounds, Merged, Origin};
+pub use self::merged::{Bounds, Merged, Observer};
 #[cfg(test)]
 pub(crate) use self::rates::Ballot;
 use self::rates::Rates;
@@ -112,10 +112,10 @@ impl Know {
         }
     }
 
-    /// From now on, what is newly known is kept for [`Know::take_delta`], under this origin and within these bounds. What
+    /// From now on, what is newly known is kept for [`Know::take_delta`], under this observer and within these bounds. What
     /// was known before is not part of it.
-    pub(crate) fn exchange(&mut self, origin: Origin, bounds: Bounds) {
-        self.exchange = Some(Box::new(Exchange::begin(origin, bounds)));
+    pub(crate) fn exchange(&mut self, observer: Observer, bounds: Bounds) {
+        self.exchange = Some(Box::new(Exchange::begin(observer, bounds)));
     }
 
     /// What is newly known since the last time; nothing without an exchange.

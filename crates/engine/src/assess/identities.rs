@@ -36,17 +36,17 @@ fn signature(c: &Conversation, participant: &Participant) -> SignatureKey {
     let to = &c.destination;
     let port = if c.dns.is_some() { DNS_PORT } else { to.port };
     let inside = participant.in_cluster.then_some(&*participant.inside);
-    let place = Place { port, transport: to.transport, inside };
+    let endpoint = Endpoint { port, transport: to.transport, inside };
     let class = match c.aggregate {
         Some(_) => Class::Aggregate,
-        None => destination_class(to.name.as_deref(), to.address, place),
+        None => destination_class(to.name.as_deref(), to.address, endpoint),
     };
     let executable = participant.executable.map(|executable| executable.0);
     SignatureKey(identity::signature(participant.workload.0, executable, class))
 }
 
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct Endpoint<'a> {
     port: u16,
     transport: Transport,
     /// What lies inside the actor's cluster; `None`: it is in none.
@@ -55,8 +55,12 @@ struct Place<'a> {
 
 /// A destination as a baseline knows it: by name; addresses inside the cluster by port, since pods come and
 /// go; other addresses by themselves.
-fn destination_class<'a>(name: Option<&'a str>, address: Option<IpAddr>, place: Place<'_>) -> Class<'a> {
-    let Place { port, transport, inside } = place;
+fn destination_class<'a>(
+    name: Option<&'a str>,
+    address: Option<IpAddr>,
+    endpoint: Endpoint<'_>,
+) -> Class<'a> {
+    let Endpoint { port, transport, inside } = endpoint;
     let transport = if port == DNS_PORT { Transport::Udp } else { transport };
     match (name, address) {
         (Some(name), _) => Class::Name(name, port, transport),
@@ -75,9 +79,9 @@ pub(crate) fn baseline_signatures(
     let workload = workload_key(&entry.namespace, &entry.owner);
     let executable =
         Some(&*entry.executable).filter(|path| !path.is_empty()).map(|path| executable_key(path).0);
-    let place = Place { port: entry.port, transport: entry.transport, inside: Some(inside) };
-    let by_name = entry.names.iter().map(|name| destination_class(Some(name), None, place));
-    let by_address = entry.address.map(|_| destination_class(None, entry.address, place));
+    let endpoint = Endpoint { port: entry.port, transport: entry.transport, inside: Some(inside) };
+    let by_name = entry.names.iter().map(|name| destination_class(Some(name), None, endpoint));
+    let by_address = entry.address.map(|_| destination_class(None, entry.address, endpoint));
     by_name
         .chain(by_address)
         .map(|class| (workload, SignatureKey(identity::signature(workload.0, executable, class))))

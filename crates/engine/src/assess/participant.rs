@@ -116,14 +116,14 @@ impl Participants {
                 entry,
                 actor,
                 workloads,
-                &Surroundings { policies, epoch, secret: self.secret, inside: workloads.inside() },
+                &LookUpContext { policies, epoch, secret: self.secret, inside: workloads.inside() },
             ),
         }
     }
 }
 
 /// What the look-up of an actor depends on besides its pod.
-struct Surroundings<'a> {
+struct LookUpContext<'a> {
     policies: &'a PolicySet,
     epoch: (u32, u32),
     secret: Secret,
@@ -136,7 +136,7 @@ fn look_up<'p>(
     entry: Entry<'p, ActorKey, Participant>,
     actor: &Actor,
     workloads: &Workloads,
-    around: &Surroundings<'_>,
+    around: &LookUpContext<'_>,
 ) -> &'p Participant {
     let pod = workloads.pod_of(actor).cloned();
     match entry {
@@ -152,8 +152,8 @@ fn look_up<'p>(
     }
 }
 
-fn participant(actor: &Actor, pod: Option<Arc<Pod>>, around: &Surroundings<'_>) -> Participant {
-    let Surroundings { policies, epoch, secret, inside } = *around;
+fn participant(actor: &Actor, pod: Option<Arc<Pod>>, around: &LookUpContext<'_>) -> Participant {
+    let LookUpContext { policies, epoch, secret, inside } = *around;
     let tenant = tenant_of(actor);
     let executable = actor.executable().map(executable_key);
     let workload = pod.as_ref().map_or(WorkloadKey(tenant.0), |pod| workload_key(&pod.namespace, &pod.owner));

@@ -1,11 +1,11 @@
 //! What somebody newly knows, on its way to others.
 //!
-//! Times are milliseconds after the earliest one; an origin, which stands in many rows, is written once and then by its
+//! Times are milliseconds after the earliest one; an observer, which stands in many rows, is written once and then by its
 //! number.
 
-use super::merged::{Best, Latest, Merged, Origin, Signature, Span, Stamp, Stamped};
+use super::merged::{Best, Latest, Merged, MergedSignature, Observer, Span, Stamp, Stamped};
 use super::rates::Profile;
-use super::sketch::Replicas;
+use super::sketch::ReplicaDays;
 use crate::codec::fields;
 use crate::keys::{DestinationKey, FindingId, PolicyId, SignatureKey, WorkloadKey};
 
@@ -17,12 +17,12 @@ use crate::keys::{DestinationKey, FindingId, PolicyId, SignatureKey, WorkloadKey
 pub struct Delta {
     /// The earliest time, milliseconds since the Unix epoch.
     since: u64,
-    origins: Vec<Origin>,
+    observers: Vec<Observer>,
     signatures: Vec<(WorkloadKey, Vec<SignatureRow>)>,
     destinations: Vec<(WorkloadKey, Vec<(DestinationKey, u64)>)>,
     scores: Vec<(PolicyId, Vec<(FindingId, f32)>)>,
 }
-fields!(Delta { since, origins, signatures, destinations, scores });
+fields!(Delta { since, observers, signatures, destinations, scores });
 
 /// A signature; times are after the earliest one.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,21 +32,21 @@ struct SignatureRow {
     seen: Option<(u64, u64)>,
     certain: bool,
     known: bool,
-    replicas: Replicas,
+    replicas: ReplicaDays,
     profile: Option<ProfileRow>,
 }
 fields!(SignatureRow { key, seen, certain, known, replicas, profile });
 
-/// A profile; its origin by number.
+/// A profile; its observer by number.
 #[derive(Clone, Debug, PartialEq)]
 struct ProfileRow {
     at: u64,
-    origin: u64,
+    observer: u64,
     sequence: u64,
     profile: Option<Profile>,
     vetted: bool,
 }
-fields!(ProfileRow { at, origin, sequence, profile, vetted });
+fields!(ProfileRow { at, observer, sequence, profile, vetted });
 
 impl Merged {
     /// Takes in what others saw. The order of deltas, and whether one comes again, makes no difference.
@@ -87,11 +87,12 @@ impl Delta {
         let profiled = signatures().filter_map(|s| Some(s.profile?.stamp.at));
         let contacted = all.destinations.iter().flat_map(|(_, share)| share.map(|(_, latest)| latest.0));
         let since = seen.chain(profiled).chain(contacted).min().unwrap_or_default();
-        let mut origins: Vec<Origin> = signatures().filter_map(|s| Some(s.profile?.stamp.origin)).collect();
-        origins.sort_unstable();
-        origins.dedup();
+        let mut observers: Vec<Observer> =
+            signatures().filter_map(|s| Some(s.profile?.stamp.observer)).collect();
+        observers.sort_unstable();
+        observers.dedup();
         let signatures = all.signatures.iter().map(|(workload, share)| {
-            (*workload, share.map(|(key, value)| SignatureRow::of(*key, value, since, &origins)).collect())
+            (*workload, share.map(|(key, value)| SignatureRow::of(*key, value, since, &observers)).collect())
         });
         let destinations = all.destinations.iter().map(|(workload, share)| {
             (*workload, share.map(|(key, latest)| (*key, latest.0 - since)).collect())
@@ -101,15 +102,15 @@ impl Delta {
         });
         let (signatures, destinations, scores) =
             (signatures.collect(), destinations.collect(), scores.collect());
-        Self { since, origins, signatures, destinations, scores }
+        Self { since, observers, signatures, destinations, scores }
     }
 
     /// Joins it with what is there.
     fn put_into(&self, all: &mut Merged) {
-        let Self { since, origins, signatures, destinations, scores } = self;
+        let Self { since, observers, signatures, destinations, scores } = self;
         for (workload, rows) in signatures {
             for row in rows {
-                all.signatures.put(*workload, row.key, row.value(*since, origins));
+                all.signatures.put(*workload, row.key, row.value(*since, observers));
             }
         }
         for (workload, rows) in destinations {
@@ -126,27 +127,27 @@ impl Delta {
 }
 
 impl SignatureRow {
-    fn of(key: SignatureKey, value: &Signature, since: u64, origins: &[Origin]) -> Self {
-        let Signature { seen, certain, known, replicas, profile } = value;
-        let profile = profile.map(|Stamped { stamp: Stamp { at, origin, sequence }, profile, vetted }| {
-            let origin = origins.binary_search(&origin).unwrap_or_default() as u64;
-            ProfileRow { at: at - since, origin, sequence, profile, vetted }
+    fn of(key: SignatureKey, value: &MergedSignature, since: u64, observers: &[Observer]) -> Self {
+        let MergedSignature { seen, certain, known, replicas, profile } = value;
+        let profile = profile.map(|Stamped { stamp: Stamp { at, observer, sequence }, profile, vetted }| {
+            let observer = observers.binary_search(&observer).unwrap_or_default() as u64;
+            ProfileRow { at: at - since, observer, sequence, profile, vetted }
         });
         let seen = seen.map(|Span { first, last }| (first - since, last - first));
         Self { key, seen, certain: *certain, known: *known, replicas: replicas.clone(), profile }
     }
 
-    fn value(&self, since: u64, origins: &[Origin]) -> Signature {
+    fn value(&self, since: u64, observers: &[Observer]) -> MergedSignature {
         let Self { key: _, seen, certain, known, replicas, profile } = self;
         let seen = seen.map(|(after, span)| {
             let first = since.saturating_add(after);
             Span { first, last: first.saturating_add(span) }
         });
         let profile = profile.as_ref().and_then(|row| {
-            let origin = *origins.get(usize::try_from(row.origin).ok()?)?;
-            let stamp = Stamp { at: since.saturating_add(row.at), origin, sequence: row.sequence };
+            let observer = *observers.get(usize::try_from(row.observer).ok()?)?;
+            let stamp = Stamp { at: since.saturating_add(row.at), observer, sequence: row.sequence };
             Some(Stamped { stamp, profile: row.profile, vetted: row.vetted })
         });
-        Signature { seen, certain: *certain, known: *known, replicas: replicas.clone(), profile }
+        MergedSignature { seen, certain: *certain, known: *known, replicas: replicas.clone(), profile }
     }
 }

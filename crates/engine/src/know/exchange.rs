@@ -1,7 +1,7 @@
 //! The part that an engine takes in an exchange: what it newly knows, and what all saw.
 
 use super::delta::Delta;
-use super::merged::{Bounds, Merged, Origin};
+use super::merged::{Bounds, Merged, Observer};
 use super::sighting::Sighting;
 use super::signatures::FORGOTTEN;
 use crate::keys::{PolicyId, SignatureKey, WorkloadKey};
@@ -10,8 +10,8 @@ use crate::time::Timestamp;
 /// What is kept only while there is an exchange.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    origin: Origin,
-    /// Observations so far. A later run of the same origin begins again; its times are later.
+    observer: Observer,
+    /// Observations so far. A later run of the same observer begins again; its times are later.
     sequence: u64,
     /// Since the last delta.
     news: Merged,
@@ -19,15 +19,15 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn begin(origin: Origin, bounds: Bounds) -> Self {
+    pub(super) fn begin(observer: Observer, bounds: Bounds) -> Self {
         let (news, merged) = (Merged::with_bounds(bounds), Merged::with_bounds(bounds));
-        Self { origin, sequence: 0, news, merged }
+        Self { observer, sequence: 0, news, merged }
     }
 
     /// What was observed is news, whether or not this engine's own tables have room for it.
     pub(super) fn observe(&mut self, sighting: Sighting<'_>) {
         self.sequence += 1;
-        self.news.observe(sighting, self.origin, self.sequence);
+        self.news.observe(sighting, self.observer, self.sequence);
     }
 
     /// A signature was admitted to this engine's baseline.

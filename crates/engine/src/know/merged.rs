@@ -2,13 +2,13 @@
 //!
 //! Every value is one that can be joined: the first time is the least, the last time the greatest, sets are united, what
 //! is known once stays known. What is replaced (a profile) says when, by whom and as which of its observations: the
-//! newest stays, and of one origin its last. A best score is the greatest; since an origin's own never falls, that is
-//! each origin's last as well.
+//! newest stays, and of one observer its last. A best score is the greatest; since an observer's own never falls, that is
+//! each observer's last as well.
 
 use super::rates::Profile;
 use super::sighting::{Seen, Sighting};
 use super::signatures::is_vetted;
-use super::sketch::Replicas;
+use super::sketch::ReplicaDays;
 use crate::bounded::{Join, Shares};
 use crate::codec::newtype;
 use crate::counters::Usage;
@@ -17,8 +17,8 @@ use crate::time::Timestamp;
 
 /// Who observed something: one shard, node or cluster among those that exchange what they know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Origin(pub u64);
-newtype!(Origin);
+pub struct Observer(pub u64);
+newtype!(Observer);
 
 /// How much may be kept of what all saw. Whoever exchanges has the same bounds: then a delta may leave out at once what
 /// the merged state would leave out later.
@@ -34,21 +34,21 @@ pub struct Bounds {
 /// What all saw.
 #[derive(Clone, Debug)]
 pub struct Merged {
-    pub(super) signatures: Shares<WorkloadKey, SignatureKey, Signature>,
+    pub(super) signatures: Shares<WorkloadKey, SignatureKey, MergedSignature>,
     pub(super) destinations: Shares<WorkloadKey, DestinationKey, Latest>,
     pub(super) scores: Shares<PolicyId, FindingId, Best>,
 }
 
 /// A signature, as all saw it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Signature {
+pub(super) struct MergedSignature {
     /// Milliseconds since the Unix epoch; `None`: only known from before the start.
     pub(super) seen: Option<Span>,
     /// Somebody watches the workload for certain.
     pub(super) certain: bool,
     /// It is in somebody's baseline.
     pub(super) known: bool,
-    pub(super) replicas: Replicas,
+    pub(super) replicas: ReplicaDays,
     pub(super) profile: Option<Stamped>,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Stamped {
 pub(super) struct Stamp {
     /// Milliseconds since the Unix epoch.
     pub(super) at: u64,
-    pub(super) origin: Origin,
+    pub(super) observer: Observer,
     pub(super) sequence: u64,
 }
 
@@ -128,28 +128,28 @@ impl Merged {
         self.scores.retain(|policy, _| in_force(policy));
     }
 
-    /// Takes a sighting of `origin`, its `sequence`th.
-    pub(super) fn observe(&mut self, sighting: Sighting<'_>, origin: Origin, sequence: u64) {
+    /// Takes a sighting of `observer`, its `sequence`th.
+    pub(super) fn observe(&mut self, sighting: Sighting<'_>, observer: Observer, sequence: u64) {
         match sighting {
             Sighting::Contact(Seen { at, workload, replica, signature, destination, certain }) => {
                 let at = millis(at);
                 let day = u32::try_from(at / DAY_MS).unwrap_or(u32::MAX);
-                let seen = Signature {
+                let seen = MergedSignature {
                     seen: Some(Span { first: at, last: at }),
                     certain,
-                    replicas: Replicas::of(replica, day),
-                    ..Signature::default()
+                    replicas: ReplicaDays::of(replica, day),
+                    ..MergedSignature::default()
                 };
                 self.signatures.put(workload, signature, seen);
                 self.destinations.put(workload, destination, Latest(at));
             }
             Sighting::Profile(profiled) => {
                 let stamped = Stamped {
-                    stamp: Stamp { at: millis(profiled.at), origin, sequence },
+                    stamp: Stamp { at: millis(profiled.at), observer, sequence },
                     profile: profiled.profile,
                     vetted: is_vetted(profiled.score_without_novelty),
                 };
-                let signature = Signature { profile: Some(stamped), ..Signature::default() };
+                let signature = MergedSignature { profile: Some(stamped), ..MergedSignature::default() };
                 self.signatures.put(profiled.workload, profiled.signature, signature);
             }
             Sighting::Baseline { workload, signature } => self.know(workload, signature),
@@ -163,7 +163,11 @@ impl Merged {
 
     /// A signature is in a baseline.
     pub(super) fn know(&mut self, workload: WorkloadKey, signature: SignatureKey) {
-        self.signatures.put(workload, signature, Signature { known: true, ..Signature::default() });
+        self.signatures.put(
+            workload,
+            signature,
+            MergedSignature { known: true, ..MergedSignature::default() },
+        );
     }
 
     /// Takes everything out, settled.
@@ -181,7 +185,7 @@ impl Merged {
     }
 }
 
-impl Join for Signature {
+impl Join for MergedSignature {
     fn join(&mut self, other: Self) {
         let Self { seen, certain, known, replicas, profile } = other;
         self.seen = match (self.seen, seen) {

@@ -5,7 +5,7 @@ use crate::bounded::Join;
 use crate::codec::{Coded, Reader, fields};
 use crate::keys::ReplicaKey;
 
-/// Replicas of one day: of more than [`Replicas::MAX`] those with the lowest keys, which are hashes.
+/// ReplicaDays of one day: of more than [`ReplicaDays::MAX`] those with the lowest keys, which are hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Day {
     /// In order.
@@ -14,20 +14,20 @@ struct Day {
     more: bool,
 }
 
-/// Replicas of the latest day and of the day before it.
+/// ReplicaDays of the latest day and of the day before it.
 ///
 /// A [`ReplicaSet`] holds both days in one list, which takes less; but of what it left out on one day it cannot
 /// say on the next whether it would have stayed. Day by day, what is left out depends on the keys alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Replicas {
+pub(super) struct ReplicaDays {
     day: u32,
     latest: Day,
     before: Day,
 }
-fields!(Replicas { day, latest, before });
+fields!(ReplicaDays { day, latest, before });
 
-impl Replicas {
-    /// Replicas that are kept of one day.
+impl ReplicaDays {
+    /// ReplicaDays that are kept of one day.
     pub(super) const MAX: usize = ReplicaSet::MAX;
 
     /// One replica, on one day.
@@ -46,12 +46,12 @@ impl Coded for Day {
     /// Others wrote it: replicas that are not in order, or too many, are none.
     fn take(from: &mut Reader<'_>) -> Option<Self> {
         let replicas: Vec<ReplicaKey> = Coded::take(from)?;
-        let in_order = replicas.is_sorted_by(|one, next| one < next) && replicas.len() <= Replicas::MAX;
+        let in_order = replicas.is_sorted_by(|one, next| one < next) && replicas.len() <= ReplicaDays::MAX;
         Some(Self { replicas, more: Coded::take(from)? }).filter(|_| in_order)
     }
 }
 
-impl Join for Replicas {
+impl Join for ReplicaDays {
     fn join(&mut self, mut other: Self) {
         if other.day > self.day {
             core::mem::swap(self, &mut other);
@@ -75,8 +75,8 @@ impl Join for Day {
                 self.replicas.insert(place, replica);
             }
         }
-        self.more |= self.replicas.len() > Replicas::MAX;
-        self.replicas.truncate(Replicas::MAX);
+        self.more |= self.replicas.len() > ReplicaDays::MAX;
+        self.replicas.truncate(ReplicaDays::MAX);
     }
 }
 
@@ -85,10 +85,10 @@ mod tests {
     use super::*;
     use crate::keys::replica_key;
 
-    fn of(sightings: impl IntoIterator<Item = (usize, u32)>) -> Replicas {
-        let mut all = Replicas::default();
+    fn of(sightings: impl IntoIterator<Item = (usize, u32)>) -> ReplicaDays {
+        let mut all = ReplicaDays::default();
         for (replica, day) in sightings {
-            all.join(Replicas::of(replica_key(&format!("pod-{replica}")), day));
+            all.join(ReplicaDays::of(replica_key(&format!("pod-{replica}")), day));
         }
         all
     }

@@ -9,7 +9,7 @@ use beaconwatch_engine::assess::finding::Finding;
 use beaconwatch_engine::codec::Coded;
 use beaconwatch_engine::engine::{Engine, drive};
 use beaconwatch_engine::input::Input;
-use beaconwatch_engine::know::{Bounds, Delta, Merged, Origin};
+use beaconwatch_engine::know::{Bounds, Delta, Merged, Observer};
 use beaconwatch_engine::limits::Limits;
 use beaconwatch_engine::time::Timestamp;
 use beaconwatch_replay::{FeedItem, inputs};
@@ -47,8 +47,8 @@ fn inputs_of(options: &[String]) -> Vec<(Timestamp, Input)> {
 
 fn engine(exchange: Option<(u64, Bounds)>) -> Engine {
     let mut engine = Engine::with_limits(Limits { input_has_end: true, ..Limits::default() });
-    if let Some((origin, bounds)) = exchange {
-        engine.exchange(Origin(origin), bounds);
+    if let Some((observer, bounds)) = exchange {
+        engine.exchange(Observer(observer), bounds);
     }
     let policies = vec![beaconwatch_engine::assess::policy::Policy::everything("all")];
     let policies = std::sync::Arc::new(beaconwatch_engine::assess::policy::PolicySet { policies });

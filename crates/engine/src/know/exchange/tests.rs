@@ -89,9 +89,9 @@ fn cluster<'p>(dice: &mut Dice, policies: &'p [PolicyId], sightings: usize) -> V
 fn nodes(bounds: Bounds) -> Vec<Know> {
     // Their own tables are soon full: what all saw is not what one has room for.
     let limits = Limits { signatures_max: 150, signatures_per_workload_max: 20, ..Limits::default() };
-    let node = |origin| {
+    let node = |observer| {
         let mut know = Know::with_limits(&limits);
-        know.exchange(Origin(origin), bounds);
+        know.exchange(Observer(observer), bounds);
         know
     };
     (0..NODES as u64).map(node).collect()
@@ -181,7 +181,7 @@ fn unsigned(merged: &Merged) -> String {
     let mut all = merged.clone();
     all.signatures.update(|signature| {
         if let Some(profile) = &mut signature.profile {
-            profile.stamp = Stamp { origin: Origin(0), sequence: 0, ..profile.stamp };
+            profile.stamp = Stamp { observer: Observer(0), sequence: 0, ..profile.stamp };
         }
     });
     format!("{:?}", all.whole())
@@ -221,7 +221,7 @@ fn an_exchange_changes_nothing_of_what_one_knows_itself() {
     let sightings = cluster(&mut dice, &policies, 3000);
     let (limits, bounds) = (Limits::default(), Bounds { entries_max: 100, share_max: 10 });
     let (mut alone, mut with) = (Know::with_limits(&limits), Know::with_limits(&limits));
-    with.exchange(Origin(1), bounds);
+    with.exchange(Observer(1), bounds);
     for (_, sighting) in &sightings {
         alone.observe(*sighting);
         with.observe(*sighting);
@@ -269,7 +269,7 @@ fn of_one_origin_the_last_profile_stays_and_of_several_the_newest() {
 fn a_new_sighting_takes_less_than_a_hundred_bytes() {
     let (mut dice, policies) = (Dice(4), policies());
     let mut know = Know::with_limits(&Limits::default());
-    know.exchange(Origin(7), WIDE);
+    know.exchange(Observer(7), WIDE);
     let (mut all, mut rows, mut deltas) = (0, 0, 0);
     for (n, (_, sighting)) in cluster(&mut dice, &policies, 5000).into_iter().enumerate() {
         // Each contact is profiled as soon as it is seen.

@@ -51,14 +51,14 @@ impl Client {
 /// The look-ups of all clients.
 #[derive(Debug)]
 pub struct LookUps {
-    by_address: FairTable<(ClientKey, IpAddr), Entry>,
-    clients: FairTable<ClientKey, Seen>,
+    by_address: FairTable<(ClientKey, IpAddr), AddressNames>,
+    clients: FairTable<ClientKey, ClientRecord>,
     /// Names that an address had beyond those that are kept.
     names_cut: u64,
 }
 
 #[derive(Debug, Default)]
-struct Entry {
+struct AddressNames {
     /// Newest first.
     names: Vec<NameOfAddress>,
     /// Until when the looked-up ones name the address by themselves.
@@ -69,7 +69,7 @@ struct Entry {
 
 /// What is seen of a client's look-ups.
 #[derive(Clone, Copy, Debug, Default)]
-struct Seen {
+struct ClientRecord {
     /// When the first answer with an address came.
     since: Option<Timestamp>,
     /// When a name was last given up that was still good.
@@ -77,7 +77,7 @@ struct Seen {
     asks_services: bool,
 }
 
-impl Seen {
+impl ClientRecord {
     /// Whether all look-ups that matter at this time were seen.
     fn is_all(&self, client: Client, at: Timestamp) -> bool {
         let ready = if client.watched_whole { Duration::ZERO } else { GRACE };
@@ -144,7 +144,7 @@ impl LookUps {
         if (learned && known.since.is_none()) || (asks_services && !known.asks_services) {
             let since = known.since.or(learned.then_some(now));
             let asks_services = known.asks_services || asks_services;
-            self.clients.insert(client, client, Seen { since, asks_services, ..known });
+            self.clients.insert(client, client, ClientRecord { since, asks_services, ..known });
         }
     }
 
@@ -205,11 +205,11 @@ impl LookUps {
     }
 
     fn renew(&mut self, now: Timestamp, key: (ClientKey, IpAddr)) {
-        let is_due = |entry: &Entry| entry.until < now + RENEWED_BEFORE;
+        let is_due = |entry: &AddressNames| entry.until < now + RENEWED_BEFORE;
         if self.by_address.get(&key).is_some_and(is_due)
             && let Some(entry) = self.by_address.remove(&key)
         {
-            self.insert(now, key, Entry { until: now + GRACE, ..entry });
+            self.insert(now, key, AddressNames { until: now + GRACE, ..entry });
         }
     }
 
@@ -220,7 +220,7 @@ impl LookUps {
         self.insert(now, key, entry);
     }
 
-    fn insert(&mut self, now: Timestamp, key: (ClientKey, IpAddr), entry: Entry) {
+    fn insert(&mut self, now: Timestamp, key: (ClientKey, IpAddr), entry: AddressNames) {
         let Some(((client, _), gone)) = self.by_address.insert(key, key.0, entry) else { return };
         let was_good = now < gone.until || gone.names.iter().any(|known| !known.seen);
         if was_good && let Some(seen) = self.clients.get_mut(&client) {
@@ -229,7 +229,7 @@ impl LookUps {
     }
 }
 
-impl Entry {
+impl AddressNames {
     /// Puts a name first. Returns whether another had to go.
     fn put(&mut self, name: &Arc<str>, seen: bool) -> bool {
         let known = NameOfAddress { name: Arc::clone(name), seen };

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::cgroups::{Cgroups, Init};
-use super::origin::{Executable, SLACK, Surroundings, TICK, judge};
+use super::origin::{ContainerFacts, Executable, SLACK, TICK, judge};
 use super::originator::{FlowSource, Originator};
 use super::process::{Image, ProcessId, Processes, Record};
 use crate::actor::{Actor, ExecutableOrigin, FileId, Process};
@@ -154,7 +154,7 @@ impl Attribution {
         let Some(image) = record.image.as_ref().filter(|image| wanted(&image.executable)) else {
             return false;
         };
-        match judge(&executable(image), &self.surroundings(record.cgroup)) {
+        match judge(&executable(image), &self.container_facts(record.cgroup)) {
             ExecutableOrigin::Image | ExecutableOrigin::Unknown => true,
             ExecutableOrigin::Drift
             | ExecutableOrigin::Writable
@@ -250,7 +250,7 @@ impl Attribution {
             process.args = Arc::clone(&image.args);
             process.file = (image.file.inode != 0).then_some(image.file);
             process.digest = process.file.and_then(|f| self.digests.get(&f)).map(|digest| digest.sha256);
-            process.origin = judge(&executable(image), &self.surroundings(record.cgroup));
+            process.origin = judge(&executable(image), &self.container_facts(record.cgroup));
         }
         process
     }
@@ -261,16 +261,20 @@ impl Attribution {
         Client { key: self.cgroups.workload(cgroup), watched_whole }
     }
 
-    fn surroundings(&self, cgroup: u64) -> Surroundings {
-        let Some(known) = self.cgroups.get(cgroup) else { return Surroundings::default() };
+    fn container_facts(&self, cgroup: u64) -> ContainerFacts {
+        let Some(known) = self.cgroups.get(cgroup) else { return ContainerFacts::default() };
         let Some(container) = known.identity.container.as_ref().and_then(|id| self.cgroups.container(id))
         else {
-            return Surroundings { container: false, since: Some(known.created + SLACK), root_device: None };
+            return ContainerFacts {
+                container: false,
+                since: Some(known.created + SLACK),
+                root_device: None,
+            };
         };
         let older = container.init.filter(|init| init.snapshot).zip(self.boot_shift_ns);
         let started =
             older.map(|(init, shift)| Timestamp::from_nanos(init.id.start_ns.saturating_add(shift)));
-        Surroundings {
+        ContainerFacts {
             container: true,
             // What its first program and those after it made is not the image's.
             since: container.init.and_then(|init| Some(init.executed? - TICK)).or_else(|| {

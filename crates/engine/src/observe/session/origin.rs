@@ -30,7 +30,7 @@ pub(super) struct Executable<'a> {
 
 /// What it is compared with.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Surroundings {
+pub(super) struct ContainerFacts {
     /// It runs in a container.
     pub(super) container: bool,
     /// Until when files were the image's: until its container ran its first program if that was seen, else until the
@@ -40,7 +40,7 @@ pub(super) struct Surroundings {
     pub(super) root_device: Option<u64>,
 }
 
-pub(super) fn judge(executable: &Executable<'_>, around: &Surroundings) -> ExecutableOrigin {
+pub(super) fn judge(executable: &Executable<'_>, around: &ContainerFacts) -> ExecutableOrigin {
     let Executable { path, filename, file, links, changed, snapshot } = *executable;
     if path.starts_with("/memfd:") {
         return ExecutableOrigin::Memfd;
@@ -119,7 +119,7 @@ mod tests {
             changed: changed.map(at),
             snapshot: false,
         };
-        let around = Surroundings { container, since: Some(at(CREATED)), root_device: Some(7) };
+        let around = ContainerFacts { container, since: Some(at(CREATED)), root_device: Some(7) };
         assert_eq!(judge(&executable, &around), expect, "{path} {filename} {changed:?}");
     }
 
@@ -169,8 +169,8 @@ mod tests {
             changed: None,
             snapshot: true,
         };
-        assert_eq!(judge(&executable, &Surroundings::default()), ExecutableOrigin::Image);
+        assert_eq!(judge(&executable, &ContainerFacts::default()), ExecutableOrigin::Image);
         executable.path = "/home/me/x";
-        assert_eq!(judge(&executable, &Surroundings::default()), ExecutableOrigin::Deleted);
+        assert_eq!(judge(&executable, &ContainerFacts::default()), ExecutableOrigin::Deleted);
     }
 }

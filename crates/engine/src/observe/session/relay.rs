@@ -33,7 +33,7 @@ const PROXIES_MAX: usize = 8;
 /// What programs ask for, and who passes it on; by network namespace, bounded.
 #[derive(Debug)]
 pub(super) struct Relays {
-    places: FairTable<u64, Place>,
+    places: FairTable<u64, NetworkPlace>,
     /// Base names of executables that somebody named.
     named: Arc<[Box<str>]>,
     inside: Arc<Inside>,
@@ -43,7 +43,7 @@ pub(super) struct Relays {
 
 /// One network namespace; where that is not known, one workload.
 #[derive(Debug, Default)]
-struct Place {
+struct NetworkPlace {
     /// Whose network it is: the share of tables that a node's proxy uses for it.
     owner: Option<u64>,
     /// Latest last.
@@ -162,15 +162,15 @@ impl Relays {
         self.places.usage()
     }
 
-    fn place(&mut self, place: u64, scope: u64) -> Option<&mut Place> {
+    fn place(&mut self, place: u64, scope: u64) -> Option<&mut NetworkPlace> {
         if self.places.get(&place).is_none() {
-            self.places.insert(place, scope, Place::default());
+            self.places.insert(place, scope, NetworkPlace::default());
         }
         self.places.get_mut(&place)
     }
 }
 
-impl Place {
+impl NetworkPlace {
     fn remember(&mut self, asked: Asked) {
         let same = |known: &Asked| known.pid == asked.pid && known.remote == asked.remote;
         if !is_loopback(asked.remote.ip())
