@@ -11,6 +11,7 @@ if ! rustup run nightly rustc --version >/dev/null 2>&1; then
   exec scripts/skip.sh fuzzing "no nightly toolchain (rustup toolchain install nightly)"
 fi
 export RUSTUP_TOOLCHAIN=nightly
+unset RUSTC_WORKSPACE_WRAPPER
 export CARGO_TARGET_DIR=$cache/fuzz-target   # instrumented, so apart from everything else
 logs=$(mktemp -d); trap 'rm -rf "$logs"' EXIT
 

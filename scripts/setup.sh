@@ -7,6 +7,8 @@
 #   kernels  QEMU, and what building for arm64 needs
 # Tools that are built go to $BEACONWATCH_CACHE (default ~/.cache/beaconwatch), never into the tree.
 set -euo pipefail
+# Lints are for our own crates.
+unset RUSTC_WORKSPACE_WRAPPER
 cache=${BEACONWATCH_CACHE:-$HOME/.cache/beaconwatch}
 say() { printf 'setup: %s\n' "$*" >&2; }
 fail() { printf 'setup: error: %s\n' "$*" >&2; exit 1; }

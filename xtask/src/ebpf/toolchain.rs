@@ -67,7 +67,15 @@ impl Toolchain {
             }
             Kind::Distribution => Command::new("/usr/bin/cargo"),
         };
-        for variable in ["CARGO", "RUSTC", "RUSTC_WRAPPER", "RUSTDOC", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
+        for variable in [
+            "CARGO",
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTDOC",
+            "RUSTFLAGS",
+            "RUSTUP_TOOLCHAIN",
+        ] {
             command.env_remove(variable);
         }
         if matches!(self.kind, Kind::Distribution) {
