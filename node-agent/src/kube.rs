@@ -178,7 +178,7 @@ impl KubeHandle {
         }
     }
 
-    /// Where the policies with a budget tell from now, bits; reported with the policies.
+    /// Alert thresholds in force of the policies with a budget, bits; reported with the policies.
     pub fn alert_thresholds(&self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
         if let Ok(mut policies) = self.shared.policies.lock() {
             policies.alert_thresholds(thresholds);

@@ -46,7 +46,7 @@ pub(super) fn start(
     Ok(Some(kube::start(options, parts).context("start the cluster's side")?))
 }
 
-/// What the cluster is told; policies and the time of the report are filled in by the writer.
+/// What is reported to the cluster; policies and the time of the report are filled in by the writer.
 fn report(status: &AgentStatus) -> BeaconNodeStatus {
     let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let hooks = status.hooks.iter().map(|hook| HookState {

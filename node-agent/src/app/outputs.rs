@@ -69,7 +69,7 @@ impl Outputs {
         self.sinks.send(finding);
     }
 
-    /// Tells the Kubernetes side which exceptions were used and where budgets tell from; what it counts.
+    /// Tells the Kubernetes side which exceptions were used and the alert thresholds in force; returns what it counts.
     pub(super) fn kubernetes(&self, engine: &Engine) -> Vec<(&'static str, u64)> {
         if let Some(cluster) = &self.cluster {
             for (policy, exception, at) in engine.exceptions_used() {

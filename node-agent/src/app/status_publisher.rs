@@ -24,7 +24,7 @@ use crate::status::{AgentStatus, HookStatus, StatusBoard};
 const SNAPSHOT: Duration = Duration::from_secs(1);
 /// Time between two savings of what was learned.
 const CHECKPOINT: Duration = Duration::from_secs(300);
-/// The same where a finding was opened meanwhile: an agent that is killed should not tell it a second time.
+/// The same where a finding was opened meanwhile: an agent that is killed should not publish it a second time.
 const CHECKPOINT_AFTER_FINDING: Duration = Duration::from_secs(30);
 /// How long the disk may take for the last one.
 const DISK_MAX: Duration = Duration::from_millis(1500);

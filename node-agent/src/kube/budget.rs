@@ -1,5 +1,5 @@
 //! The Event budget: a burst of 25 Events per object, then one every five minutes, as client-go's own spam
-//! filter has it. What does not fit is counted and told in one summary Event. No clock and no client in here.
+//! filter has it. What does not fit is counted and published in one summary Event. No clock and no client in here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -123,13 +123,13 @@ mod tests {
         let mut budget = EventBudget::default();
         assert_eq!(allowed(&mut budget, "pod", 100, 0), 24);
         assert_eq!(budget.next_summary(at(10)), Some(("pod", 76)));
-        let mut told = 0;
+        let mut published = 0;
         for second in 11..11 + 3600 {
             let now = at(second);
-            told += u32::from(budget.take(&"pod", now));
-            told += u32::from(budget.next_summary(now).is_some());
+            published += u32::from(budget.take(&"pod", now));
+            published += u32::from(budget.next_summary(now).is_some());
         }
-        assert!((11..=13).contains(&told), "{told} Events in an hour");
+        assert!((11..=13).contains(&published), "{published} Events in an hour");
     }
 
     #[test]

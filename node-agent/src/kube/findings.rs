@@ -204,7 +204,7 @@ impl FindingWriter {
         }
         for event in &outgoing.events {
             if let Err(error) = self.send_event(event).await {
-                return self.failed(key, &error, "tell of");
+                return self.failed(key, &error, "write the Event of");
             }
         }
         self.counters.findings_written.inc();
@@ -212,7 +212,7 @@ impl FindingWriter {
         Answer::Done
     }
 
-    /// Adds what is known from before, once, and decides what is told.
+    /// Adds what is known from before, once, and decides what is published.
     async fn enter(&mut self, key: &str, outgoing: Outgoing) -> kube::Result<Outgoing> {
         if outgoing.entered {
             return Ok(outgoing);

@@ -1,8 +1,8 @@
-//! What was told about each finding, and what a newer state of it therefore changes. No client and no clock here.
+//! What was published about each finding, and what a newer state of it therefore changes. No client and no clock here.
 //!
 //! The engine forgets at a restart; the object in the API server does not. A finding that goes on after a
-//! restart, or opens again, goes on in the same object: first seen stays, counts add up, and what was told before
-//! is not told again.
+//! restart, or opens again, goes on in the same object: first seen stays, counts add up, and what was published before
+//! is not published again.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// Rows kept; beyond, the one that changed longest ago is forgotten and read from the API server again.
 const ROWS_MAX: usize = 8192;
 
-/// A change that is told as an Event.
+/// A change that is published as an Event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Transition {
     /// Behaviour was found.
@@ -43,8 +43,8 @@ impl Transition {
 struct Row {
     /// What was there before this run of the behaviour: first seen and counts.
     base: Option<Totals>,
-    /// The state that was told, `None`: nothing.
-    told: Option<Told>,
+    /// The state that was published, `None`: nothing.
+    published: Option<Published>,
     /// Totals as last written.
     totals: Option<Totals>,
     /// The last state was `Closed`.
@@ -62,8 +62,8 @@ struct Totals {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
-    /// Highest severity told in this run of the behaviour.
+struct Published {
+    /// Highest severity published in this run of the behaviour.
     severity: Option<Severity>,
     /// The behaviour goes on.
     open: bool,
@@ -87,9 +87,9 @@ impl Ledger {
     pub fn learn(&mut self, key: &str, held: Option<&BeaconFinding>) {
         let row = Row {
             base: held.map(totals),
-            told: held
-                .filter(|held| is_told(held))
-                .map(|held| Told { severity: held.spec.severity.known(), open: is_open(held) }),
+            published: held
+                .filter(|held| is_published(held))
+                .map(|held| Published { severity: held.spec.severity.known(), open: is_open(held) }),
             totals: held.map(totals),
             closed: held.is_some_and(|held| !is_open(held)),
             used: 0,
@@ -97,7 +97,7 @@ impl Ledger {
         self.put(key, row);
     }
 
-    /// Adds what was before to a new state of a finding, and says what is to be told.
+    /// Adds what was before to a new state of a finding, and says what is to be published.
     pub fn enter(&mut self, key: &str, object: &mut BeaconFinding) -> Vec<Transition> {
         let mut row = self.rows.get(key).cloned().unwrap_or_default();
         if object.spec.state == State::Opened && row.closed {
@@ -110,13 +110,15 @@ impl Ledger {
             spec.how_much.sent_bytes = spec.how_much.sent_bytes.saturating_add(base.sent);
             spec.how_much.received_bytes = spec.how_much.received_bytes.saturating_add(base.received);
         }
-        let transitions = transitions(row.told, object);
+        let transitions = transitions(row.published, object);
         let severity = object.spec.severity.known();
         let open = is_open(object);
-        row.told = match row.told {
-            Some(told) if told.open => Some(Told { severity: told.severity.max(severity), open }),
-            _ if transitions.is_empty() => row.told,
-            _ => Some(Told { severity, open }),
+        row.published = match row.published {
+            Some(published) if published.open => {
+                Some(Published { severity: published.severity.max(severity), open })
+            }
+            _ if transitions.is_empty() => row.published,
+            _ => Some(Published { severity, open }),
         };
         row.totals = Some(totals(object));
         row.closed = !open;
@@ -144,7 +146,7 @@ fn is_open(object: &BeaconFinding) -> bool {
     object.spec.state != State::Closed
 }
 
-fn is_told(object: &BeaconFinding) -> bool {
+fn is_published(object: &BeaconFinding) -> bool {
     object.spec.policy.mode == Mode::Alert && object.spec.severity.known() >= Some(EVENTS_FROM)
 }
 
@@ -157,19 +159,20 @@ fn totals(object: &BeaconFinding) -> Totals {
     }
 }
 
-fn transitions(told: Option<Told>, object: &BeaconFinding) -> Vec<Transition> {
+fn transitions(published: Option<Published>, object: &BeaconFinding) -> Vec<Transition> {
     let open = is_open(object);
     let mut transitions = Vec::new();
-    match told.filter(|told| told.open) {
-        None if is_told(object) => transitions.push(Transition::Detected),
+    match published.filter(|published| published.open) {
+        None if is_published(object) => transitions.push(Transition::Detected),
         None => {}
-        Some(told) if is_told(object) && object.spec.severity.known() > told.severity => {
+        Some(published) if is_published(object) && object.spec.severity.known() > published.severity => {
             transitions.push(Transition::Raised);
         }
         Some(_) => {}
     }
-    let was_told = told.is_some_and(|told| told.open) || transitions.contains(&Transition::Detected);
-    if !open && was_told {
+    let was_published =
+        published.is_some_and(|published| published.open) || transitions.contains(&Transition::Detected);
+    if !open && was_published {
         transitions.push(Transition::Ended);
     }
     transitions
@@ -185,7 +188,7 @@ mod tests {
     fn check(steps: &[&str]) -> Vec<String> {
         let mut ledger = Ledger::default();
         let mut held: Option<BeaconFinding> = None;
-        let mut told = Vec::new();
+        let mut published = Vec::new();
         for step in steps {
             if *step == "restart" {
                 ledger = Ledger::default();
@@ -202,15 +205,16 @@ mod tests {
                 ledger.learn("key", held.as_ref());
             }
             let transitions = ledger.enter("key", &mut object);
-            told.push(format!("{transitions:?} {} {}", object.spec.when.first.0, object.spec.when.check_ins));
+            published
+                .push(format!("{transitions:?} {} {}", object.spec.when.first.0, object.spec.when.check_ins));
             held = Some(object);
         }
-        told
+        published
     }
 
     #[test]
-    fn a_change_of_state_is_told_once() {
-        let told = check(&[
+    fn a_change_of_state_is_published_once() {
+        let published = check(&[
             "Opened Medium 10 5",
             "Updated Medium 10 9",
             "Updated High 10 12",
@@ -220,35 +224,36 @@ mod tests {
         ]);
         let expect =
             ["[Detected] 10 5", "[] 10 9", "[Raised] 10 12", "[] 10 13", "[] 10 14", "[Ended] 10 14"];
-        assert_eq!(told, expect);
+        assert_eq!(published, expect);
     }
 
     #[test]
-    fn what_goes_on_after_a_restart_is_not_told_again_and_adds_up() {
-        let told = check(&["Opened High 10 5", "restart", "Opened High 50 3", "Updated High 50 4"]);
-        assert_eq!(told, ["[Detected] 10 5", "[] 10 8", "[] 10 9"]);
+    fn what_goes_on_after_a_restart_is_not_published_again_and_adds_up() {
+        let published = check(&["Opened High 10 5", "restart", "Opened High 50 3", "Updated High 50 4"]);
+        assert_eq!(published, ["[Detected] 10 5", "[] 10 8", "[] 10 9"]);
     }
 
     #[test]
-    fn what_opens_again_is_told_again_in_the_same_row() {
-        let told = check(&["Opened High 10 5", "Closed High 10 7", "Opened High 90 2", "Updated High 90 3"]);
-        assert_eq!(told, ["[Detected] 10 5", "[Ended] 10 7", "[Detected] 10 9", "[] 10 10"]);
+    fn what_opens_again_is_published_again_in_the_same_row() {
+        let published =
+            check(&["Opened High 10 5", "Closed High 10 7", "Opened High 90 2", "Updated High 90 3"]);
+        assert_eq!(published, ["[Detected] 10 5", "[Ended] 10 7", "[Detected] 10 9", "[] 10 10"]);
     }
 
     #[test]
-    fn what_is_low_is_told_when_it_rises() {
-        let told = check(&["Opened Low 10 5", "Updated Medium 10 6", "Closed Medium 10 6"]);
-        assert_eq!(told, ["[] 10 5", "[Detected] 10 6", "[Ended] 10 6"]);
+    fn what_is_low_is_published_when_it_rises() {
+        let published = check(&["Opened Low 10 5", "Updated Medium 10 6", "Closed Medium 10 6"]);
+        assert_eq!(published, ["[] 10 5", "[Detected] 10 6", "[Ended] 10 6"]);
     }
 
     #[test]
     fn what_only_observes_tells_nothing() {
-        let told = check(&["Opened High 10 5 Observe", "Closed High 10 6 Observe"]);
-        assert_eq!(told, ["[] 10 5", "[] 10 6"]);
+        let published = check(&["Opened High 10 5 Observe", "Closed High 10 6 Observe"]);
+        assert_eq!(published, ["[] 10 5", "[] 10 6"]);
     }
 
     #[test]
-    fn what_began_and_ended_while_nobody_listened_is_told_whole() {
+    fn what_began_and_ended_while_nobody_listened_is_published_whole() {
         assert_eq!(check(&["Closed High 10 5"]), ["[Detected, Ended] 10 5"]);
     }
 }

@@ -24,7 +24,7 @@ use super::owners::{OwnerRef, Owners, TopOwner};
 /// Labels, sorted by key.
 pub type Labels = Arc<[(Box<str>, Box<str>)]>;
 
-/// What is known of this node's pods, and what is to be told. No client and no await in here.
+/// What is known of this node's pods, and what is to be announced. No client and no await in here.
 #[derive(Debug, Default)]
 pub struct PodIndex {
     pods: Listing<String, core::Pod>,

@@ -59,7 +59,7 @@ pub struct PolicyIndex {
     namespaced: Kind,
     cluster: Kind,
     used: BTreeMap<PolicyId, BTreeMap<String, Timestamp>>,
-    /// Under a budget: the score from which findings are told, bits.
+    /// Under a budget: the alert threshold in force, bits.
     alert_thresholds: BTreeMap<PolicyId, f32>,
 }
 
@@ -83,7 +83,7 @@ impl PolicyIndex {
         }
     }
 
-    /// Where the policies with a budget tell from now, bits; those that are left out have none.
+    /// Alert thresholds in force of the policies with a budget, bits; those that are left out have none.
     pub fn alert_thresholds(&mut self, thresholds: impl IntoIterator<Item = (PolicyId, f32)>) {
         self.alert_thresholds = thresholds.into_iter().collect();
     }

@@ -1,6 +1,6 @@
 //! The kernel's rings, live: polled by timer, decoded, put in order of time, handed to the engine's queue.
 //!
-//! Never waits for the consumer: what the queue does not take is counted and told as [`Input::Lost`] as soon as
+//! Never waits for the consumer: what the queue does not take is counted and reported as [`Input::Lost`] as soon as
 //! there is room. Records of one moment come through three rings; they are held back until all rings have been
 //! read past that moment, so that who is always there before what.
 
@@ -113,7 +113,7 @@ pub fn spawn(ebpf: &mut Ebpf, clock: NodeClock, sender: InputSender) -> Result<R
         clock,
         sender,
         counters: Arc::clone(&counters),
-        told: EbpfCounters::default(),
+        reported: EbpfCounters::default(),
         unsent: 0,
         undecoded: 0,
         pending: Vec::new(),
@@ -142,11 +142,11 @@ struct Source {
     clock: NodeClock,
     sender: InputSender,
     counters: Arc<RingCounters>,
-    /// Losses of the kernel that the engine was told of.
-    told: EbpfCounters,
-    /// Losses of the queue that it was not told of.
+    /// Losses of the kernel that the engine knows.
+    reported: EbpfCounters,
+    /// Losses of the queue that it does not know yet.
     unsent: u64,
-    /// Records not understood that it was not told of.
+    /// Records not understood that it does not know yet.
     undecoded: u64,
     /// Read, but not yet past.
     pending: Vec<Decoded>,
@@ -155,23 +155,23 @@ struct Source {
 impl Source {
     fn run(mut self, stop: &AtomicBool) {
         let wake = wake_on_full_ring([self.identity.as_fd(), self.flows.as_fd(), self.payloads.as_fd()]);
-        self.tell_snapshot();
+        self.report_snapshot();
         let mut looks = 0_u32;
         while !stop.load(Ordering::Relaxed) {
             self.look(self.clock.boot_ns().saturating_sub(SETTLE_NS));
             if looks.is_multiple_of(LOSS_EVERY) {
-                self.tell_losses();
+                self.report_losses();
             }
             looks = looks.wrapping_add(1);
             wait(wake.as_ref());
         }
         self.look(u64::MAX);
-        self.tell_losses();
+        self.report_losses();
     }
 
     /// What ran already: before every live event. Programs are attached before the walk, so that nothing falls
-    /// between; a socket that both saw is new, and told by its record.
-    fn tell_snapshot(&mut self) {
+    /// between; a socket that both saw is new, and comes with its record.
+    fn report_snapshot(&mut self) {
         let walked = self.clock.boot_ns();
         let Walk { events, own, processes, nameless } =
             snapshot::take(&self.root, std::mem::take(&mut self.older));
@@ -241,20 +241,20 @@ impl Source {
         }
     }
 
-    fn tell_losses(&mut self) {
+    fn report_losses(&mut self) {
         let now = self.clock.wall(self.clock.boot_ns().saturating_sub(SETTLE_NS));
         let lost = read_lost(&self.lost);
         for place in [LossPlace::IdentityRing, LossPlace::FlowRing, LossPlace::PayloadRing] {
-            let count = lost.lost_at(place).saturating_sub(self.told.lost_at(place));
-            self.tell_loss(now, place, count);
+            let count = lost.lost_at(place).saturating_sub(self.reported.lost_at(place));
+            self.report_loss(now, place, count);
         }
-        self.told = lost;
+        self.reported = lost;
         let (undecoded, unsent) = (std::mem::take(&mut self.undecoded), std::mem::take(&mut self.unsent));
-        self.tell_loss(now, LossPlace::Decode, undecoded);
-        self.tell_loss(now, LossPlace::InputQueue, unsent);
+        self.report_loss(now, LossPlace::Decode, undecoded);
+        self.report_loss(now, LossPlace::InputQueue, unsent);
     }
 
-    fn tell_loss(&mut self, now: Timestamp, place: LossPlace, count: u64) {
+    fn report_loss(&mut self, now: Timestamp, place: LossPlace, count: u64) {
         if count > 0 {
             self.send(now, Input::Lost { place, count });
         }
@@ -266,7 +266,7 @@ impl Source {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(back)) => {
                 let (_, input) = back.into_parts();
-                // A loss that could not be told is added to the next one.
+                // A loss that could not be reported is added to the next one.
                 self.unsent += if let Input::Lost { count, .. } = input { count } else { 1 };
                 self.counters.queue_full.fetch_add(1, Ordering::Relaxed);
             }

@@ -32,7 +32,7 @@ fn pod(yaml: &str) -> core::Pod {
 }
 
 /// What an index tells, in words.
-fn told(index: &mut PodIndex) -> Vec<String> {
+fn announced(index: &mut PodIndex) -> Vec<String> {
     let say = |input| {
         let Input::Workload(change) = input else { panic!("{input:?}") };
         match change {
@@ -104,15 +104,15 @@ fn a_pod_says_by_which_class_of_runtime_it_is_run() {
 fn an_owner_is_guessed_until_it_is_known() {
     let mut index = PodIndex::default();
     index.pod_event(Event::Apply(pod(POD)));
-    assert_eq!(told(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports None []"]);
+    assert_eq!(announced(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports None []"]);
     let owner = index.owner_to_ask().unwrap();
     assert_eq!((owner.kind.as_str(), owner.name.as_str()), ("ReplicaSet", "reports-6d9f7"));
     assert_eq!(index.owner_to_ask(), None, "it was asked for");
     let top = TopOwner { kind: "Deployment".into(), name: "reports".into(), replicas: Some(6) };
     index.owner_resolved(&owner, Some(top.clone()));
-    assert_eq!(told(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports Some(6) []"]);
+    assert_eq!(announced(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports Some(6) []"]);
     index.owner_resolved(&owner, Some(top));
-    assert!(told(&mut index).is_empty(), "nothing new, nothing told");
+    assert!(announced(&mut index).is_empty(), "nothing new, nothing announced");
 }
 
 #[test]
@@ -132,12 +132,12 @@ fn replicas_are_asked_for_again() {
 fn namespace_labels_may_come_late() {
     let mut index = PodIndex::default();
     index.pod_event(Event::Apply(pod(POD)));
-    told(&mut index);
+    announced(&mut index);
     let labels = BTreeMap::from([("team".to_owned(), "pay".to_owned())]);
     index.namespace_labels("payments", Some(&labels));
-    assert_eq!(told(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports None [(\"team\", \"pay\")]"]);
+    assert_eq!(announced(&mut index), ["+reports-6d9f7-x2x1k Deployment/reports None [(\"team\", \"pay\")]"]);
     index.namespace_labels("payments", Some(&labels));
-    assert!(told(&mut index).is_empty());
+    assert!(announced(&mut index).is_empty());
 }
 
 #[test]
@@ -146,11 +146,11 @@ fn a_watch_that_starts_over_tells_what_is_gone() {
     index.pod_event(Event::Apply(pod(POD)));
     let other = pod(&POD.replace("0B5E", "0B5F").replace("x2x1k", "zzzzz"));
     index.pod_event(Event::Apply(other.clone()));
-    told(&mut index);
+    announced(&mut index);
     index.pod_event(Event::Init);
     index.pod_event(Event::InitApply(other));
     index.pod_event(Event::InitDone);
-    assert_eq!(told(&mut index), ["-0b5e", "+reports-6d9f7-zzzzz Deployment/reports None []"]);
+    assert_eq!(announced(&mut index), ["-0b5e", "+reports-6d9f7-zzzzz Deployment/reports None []"]);
     assert!(index.is_synced());
 }
 
@@ -161,7 +161,7 @@ fn kinds_of_owners_are_told_apart() {
             POD.replace("kind: ReplicaSet, name: reports-6d9f7", &format!("kind: {kind}, name: {name}"));
         let mut index = PodIndex::default();
         index.pod_event(Event::Apply(pod(&yaml)));
-        told(&mut index).pop().unwrap().split(' ').nth(1).unwrap().to_owned()
+        announced(&mut index).pop().unwrap().split(' ').nth(1).unwrap().to_owned()
     };
     assert_eq!(owned("Job", "report-28123456"), "CronJob/report");
     assert_eq!(owned("Job", "migrate"), "Job/migrate");
@@ -171,5 +171,5 @@ fn kinds_of_owners_are_told_apart() {
     let bare = pod(&POD.replace("controller: true", "controller: false"));
     let mut index = PodIndex::default();
     index.pod_event(Event::Apply(bare));
-    assert_eq!(told(&mut index), ["+reports-6d9f7-x2x1k Pod/reports-6d9f7-x2x1k None []"]);
+    assert_eq!(announced(&mut index), ["+reports-6d9f7-x2x1k Pod/reports-6d9f7-x2x1k None []"]);
 }

@@ -129,14 +129,14 @@ impl Flow {
         };
         let paused = context.time.as_nanos().saturating_sub(self.last_payload.as_nanos()) >= pause;
         if paused && self.originator.bytes + self.responder.bytes > 0 {
-            self.tell_burst(context, sink);
+            self.report_burst(context, sink);
         }
         self.last_payload = self.last_payload.max(context.time);
     }
 
     /// Apart from the path of every packet, as all is that gives something out.
     #[inline(never)]
-    fn tell_burst(&self, context: &SegmentContext, sink: &mut impl FnMut(FlowEvent<'_>)) {
+    fn report_burst(&self, context: &SegmentContext, sink: &mut impl FnMut(FlowEvent<'_>)) {
         let totals = self.totals();
         sink(FlowEvent::Burst { flow: self.id, slot: slot_index(context.slot), time: context.time, totals });
     }
