@@ -1,28 +1,29 @@
 //! What somebody newly knows, on its way to others.
 //!
-//! Times are milliseconds after the earliest one; an observer, which stands in many rows, is written once and then by its
-//! number.
+//! Times are milliseconds after the earliest one; observers and replicas, of which each stands in many rows, are written
+//! once and then by their numbers.
 
 use super::merged::{Best, Latest, Merged, MergedSignature, Observer, Span, Stamp, Stamped};
 use super::rates::Profile;
-use super::sketch::ReplicaDays;
+use super::sketch::Days;
 use crate::codec::fields;
-use crate::keys::{DestinationKey, FindingId, PolicyId, SignatureKey, WorkloadKey};
+use crate::keys::{DestinationKey, FindingId, PolicyId, ReplicaKey, SignatureKey, WorkloadKey};
 
 /// What somebody newly knows.
 ///
-/// It is made by [`crate::engine::Engine::take_delta`] or [`Merged::whole`], travels as values of [`crate::codec`], and may be
-/// merged in any order and any number of times.
+/// An engine gives it, or [`Merged::whole`]. It travels as values of [`crate::codec`], and may be merged in any order and
+/// any number of times.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delta {
     /// The earliest time, milliseconds since the Unix epoch.
     since: u64,
     observers: Vec<Observer>,
+    replicas: Vec<ReplicaKey>,
     signatures: Vec<(WorkloadKey, Vec<SignatureRow>)>,
     destinations: Vec<(WorkloadKey, Vec<(DestinationKey, u64)>)>,
     scores: Vec<(PolicyId, Vec<(FindingId, f32)>)>,
 }
-fields!(Delta { since, observers, signatures, destinations, scores });
+fields!(Delta { since, observers, replicas, signatures, destinations, scores });
 
 /// A signature; times are after the earliest one.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,8 @@ struct SignatureRow {
     seen: Option<(u64, u64)>,
     certain: bool,
     known: bool,
-    replicas: ReplicaDays,
+    /// By number.
+    replicas: Days<u64>,
     profile: Option<ProfileRow>,
 }
 fields!(SignatureRow { key, seen, certain, known, replicas, profile });
@@ -87,12 +89,11 @@ impl Delta {
         let profiled = signatures().filter_map(|s| Some(s.profile?.stamp.at));
         let contacted = all.destinations.iter().flat_map(|(_, share)| share.map(|(_, latest)| latest.0));
         let since = seen.chain(profiled).chain(contacted).min().unwrap_or_default();
-        let mut observers: Vec<Observer> =
-            signatures().filter_map(|s| Some(s.profile?.stamp.observer)).collect();
-        observers.sort_unstable();
-        observers.dedup();
+        let observers = each_once(signatures().filter_map(|s| Some(s.profile?.stamp.observer)));
+        let replicas = each_once(signatures().flat_map(|s| s.replicas.iter().copied()));
+        let numbers = Numbers { observers: &observers, replicas: &replicas };
         let signatures = all.signatures.iter().map(|(workload, share)| {
-            (*workload, share.map(|(key, value)| SignatureRow::of(*key, value, since, &observers)).collect())
+            (*workload, share.map(|(key, value)| SignatureRow::of(*key, value, since, numbers)).collect())
         });
         let destinations = all.destinations.iter().map(|(workload, share)| {
             (*workload, share.map(|(key, latest)| (*key, latest.0 - since)).collect())
@@ -102,15 +103,16 @@ impl Delta {
         });
         let (signatures, destinations, scores) =
             (signatures.collect(), destinations.collect(), scores.collect());
-        Self { since, observers, signatures, destinations, scores }
+        Self { since, observers, replicas, signatures, destinations, scores }
     }
 
     /// Joins it with what is there.
     fn put_into(&self, all: &mut Merged) {
-        let Self { since, observers, signatures, destinations, scores } = self;
+        let Self { since, observers, replicas, signatures, destinations, scores } = self;
+        let numbers = Numbers { observers, replicas };
         for (workload, rows) in signatures {
             for row in rows {
-                all.signatures.put(*workload, row.key, row.value(*since, observers));
+                all.signatures.put(*workload, row.key, row.value(*since, numbers));
             }
         }
         for (workload, rows) in destinations {
@@ -126,28 +128,54 @@ impl Delta {
     }
 }
 
+/// What is written once, by number.
+#[derive(Clone, Copy)]
+struct Numbers<'a> {
+    observers: &'a [Observer],
+    replicas: &'a [ReplicaKey],
+}
+
+fn each_once<T: Ord>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut all: Vec<T> = all.collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn number_of<T: Ord>(all: &[T], one: &T) -> Option<u64> {
+    all.binary_search(one).ok().map(|number| number as u64)
+}
+
+fn numbered<T: Copy>(all: &[T], number: u64) -> Option<T> {
+    all.get(usize::try_from(number).ok()?).copied()
+}
+
 impl SignatureRow {
-    fn of(key: SignatureKey, value: &MergedSignature, since: u64, observers: &[Observer]) -> Self {
+    fn of(key: SignatureKey, value: &MergedSignature, since: u64, numbers: Numbers<'_>) -> Self {
         let MergedSignature { seen, certain, known, replicas, profile } = value;
-        let profile = profile.map(|Stamped { stamp: Stamp { at, observer, sequence }, profile, vetted }| {
-            let observer = observers.binary_search(&observer).unwrap_or_default() as u64;
-            ProfileRow { at: at - since, observer, sequence, profile, vetted }
+        let profile = profile.and_then(|Stamped { stamp, profile, vetted }| {
+            let Stamp { at, observer, sequence } = stamp;
+            let observer = number_of(numbers.observers, &observer)?;
+            Some(ProfileRow { at: at - since, observer, sequence, profile, vetted })
         });
         let seen = seen.map(|Span { first, last }| (first - since, last - first));
-        Self { key, seen, certain: *certain, known: *known, replicas: replicas.clone(), profile }
+        let replicas = replicas.map(|replica| number_of(numbers.replicas, replica));
+        Self { key, seen, certain: *certain, known: *known, replicas, profile }
     }
 
-    fn value(&self, since: u64, observers: &[Observer]) -> MergedSignature {
+    /// A number that stands for nothing is left out, with what it belongs to: others may have written it.
+    fn value(&self, since: u64, numbers: Numbers<'_>) -> MergedSignature {
         let Self { key: _, seen, certain, known, replicas, profile } = self;
         let seen = seen.map(|(after, span)| {
             let first = since.saturating_add(after);
             Span { first, last: first.saturating_add(span) }
         });
         let profile = profile.as_ref().and_then(|row| {
-            let observer = *observers.get(usize::try_from(row.observer).ok()?)?;
+            let observer = numbered(numbers.observers, row.observer)?;
             let stamp = Stamp { at: since.saturating_add(row.at), observer, sequence: row.sequence };
             Some(Stamped { stamp, profile: row.profile, vetted: row.vetted })
         });
-        MergedSignature { seen, certain: *certain, known: *known, replicas: replicas.clone(), profile }
+        let replicas = replicas.map(|number| numbered(numbers.replicas, *number));
+        MergedSignature { seen, certain: *certain, known: *known, replicas, profile }
     }
 }

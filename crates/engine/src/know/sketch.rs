@@ -2,52 +2,96 @@
 
 use super::replicas::ReplicaSet;
 use crate::bounded::Join;
-use crate::codec::{Coded, Reader, fields};
+use crate::codec::{Coded, Reader};
 use crate::keys::ReplicaKey;
 
-/// ReplicaDays of one day: of more than [`ReplicaDays::MAX`] those with the lowest keys, which are hashes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Day {
+/// Replicas of one day: of more than [`ReplicaDays::MAX`] those with the lowest keys, which are hashes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Day<R> {
     /// In order.
-    replicas: Vec<ReplicaKey>,
+    replicas: Vec<R>,
     /// There were more.
     more: bool,
 }
 
-/// ReplicaDays of the latest day and of the day before it.
+/// What there is of the latest day and of the day before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Days<R> {
+    day: u32,
+    latest: Day<R>,
+    before: Day<R>,
+}
+
+/// Replicas of the latest day and of the day before it.
 ///
 /// A [`ReplicaSet`] holds both days in one list, which takes less; but of what it left out on one day it cannot
 /// say on the next whether it would have stayed. Day by day, what is left out depends on the keys alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ReplicaDays {
-    day: u32,
-    latest: Day,
-    before: Day,
-}
-fields!(ReplicaDays { day, latest, before });
+pub(super) type ReplicaDays = Days<ReplicaKey>;
 
 impl ReplicaDays {
-    /// ReplicaDays that are kept of one day.
+    /// Replicas that are kept of one day.
     pub(super) const MAX: usize = ReplicaSet::MAX;
 
     /// One replica, on one day.
     pub(super) fn of(replica: ReplicaKey, day: u32) -> Self {
-        let latest = Day { replicas: vec![replica], more: false };
-        Self { day, latest, before: Day::default() }
+        Self { day, latest: Day { replicas: vec![replica], more: false }, before: Day::default() }
     }
 }
 
-impl Coded for Day {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.replicas.put(out);
-        self.more.put(out);
+impl<R> Days<R> {
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &R> {
+        self.latest.replicas.iter().chain(&self.before.replicas)
     }
 
-    /// Others wrote it: replicas that are not in order, or too many, are none.
+    /// With something else for each.
+    pub(super) fn map<S: Ord>(&self, to: impl Fn(&R) -> Option<S>) -> Days<S> {
+        let map = |day: &Day<R>| {
+            // Others may have written it: in order, each once, and no more than are kept.
+            let mut replicas: Vec<S> = day.replicas.iter().filter_map(&to).collect();
+            replicas.sort_unstable();
+            replicas.dedup();
+            replicas.truncate(ReplicaDays::MAX);
+            Day { replicas, more: day.more }
+        };
+        Days { day: self.day, latest: map(&self.latest), before: map(&self.before) }
+    }
+}
+
+impl<R> Default for Day<R> {
+    fn default() -> Self {
+        Self { replicas: Vec::new(), more: false }
+    }
+}
+
+impl<R> Default for Days<R> {
+    fn default() -> Self {
+        Self { day: 0, latest: Day::default(), before: Day::default() }
+    }
+}
+
+impl<R: Coded> Coded for Days<R> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { day, latest, before } = self;
+        day.put(out);
+        latest.put(out);
+        before.put(out);
+    }
+
     fn take(from: &mut Reader<'_>) -> Option<Self> {
-        let replicas: Vec<ReplicaKey> = Coded::take(from)?;
-        let in_order = replicas.is_sorted_by(|one, next| one < next) && replicas.len() <= ReplicaDays::MAX;
-        Some(Self { replicas, more: Coded::take(from)? }).filter(|_| in_order)
+        Some(Self { day: Coded::take(from)?, latest: Coded::take(from)?, before: Coded::take(from)? })
+    }
+}
+
+impl<R: Coded> Coded for Day<R> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self { replicas, more } = self;
+        replicas.put(out);
+        more.put(out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { replicas: Coded::take(from)?, more: Coded::take(from)? })
     }
 }
 
@@ -67,7 +111,7 @@ impl Join for ReplicaDays {
     }
 }
 
-impl Join for Day {
+impl Join for Day<ReplicaKey> {
     fn join(&mut self, other: Self) {
         self.more |= other.more;
         for replica in other.replicas {

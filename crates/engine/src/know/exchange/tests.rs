@@ -241,7 +241,7 @@ fn an_exchange_changes_nothing_of_what_one_knows_itself() {
 }
 
 #[test]
-fn of_one_origin_the_last_profile_stays_and_of_several_the_newest() {
+fn of_one_observer_the_last_profile_stays_and_of_several_the_newest() {
     let workload = WorkloadKey(key("workload", 1));
     let signature = SignatureKey(key("signature", 1));
     let at = |secs: f64, levels: u64| {
