@@ -68,7 +68,7 @@ fn cluster<'p>(dice: &mut Dice, policies: &'p [PolicyId], sightings: usize) -> V
                 workload: workload_key,
                 signature,
                 profile: (dice.roll(8) > 0).then(|| Profile {
-                    levels: (dice.roll(1 << 32) as u64 * 0x1_0001 & 0x3333_3333_3333_3333).into(),
+                    levels: ((dice.roll(1 << 32) as u64 * 0x1_0001) & 0x3333_3333_3333_3333).into(),
                     scope: u8::try_from(dice.roll(4)).unwrap(),
                 }),
                 score_without_novelty: dice.roll(6) as f32 - 1.0,
