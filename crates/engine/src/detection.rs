@@ -157,22 +157,22 @@ impl Detection {
         self.reputation = list;
     }
 
-    /// Begins an exchange of what is known.
+    /// Starts an exchange of knowledge.
     pub fn exchange(&mut self, observer: Observer, bounds: Bounds) {
         self.know.exchange(observer, bounds);
     }
 
-    /// What is newly known since the last time.
+    /// What was newly learned since the last call.
     pub fn take_delta(&mut self) -> Delta {
         self.know.take_delta()
     }
 
-    /// Takes in what others newly know.
+    /// Adds another observer's delta to the merged view.
     pub fn merge(&mut self, delta: &Delta) {
         self.know.merge(delta);
     }
 
-    /// What all saw; `None` without an exchange.
+    /// The merged view; `None` without an exchange.
     #[must_use]
     pub fn merged(&self) -> Option<&Merged> {
         self.know.merged()

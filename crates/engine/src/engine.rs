@@ -216,26 +216,28 @@ impl Engine {
         Ok(dropped)
     }
 
-    /// From now on, keeps what is newly known for [`Engine::take_delta`], as observed by `observer`. Whoever exchanges has
-    /// the same bounds. To be called after [`Engine::restore`]; what was known before is not part of a delta.
+    /// Starts an exchange of knowledge: from now on, news are collected for [`Engine::take_delta`] under the name of
+    /// `observer`. All participants must use the same bounds. Call it after [`Engine::restore`]; what was known before is
+    /// not part of a delta.
     ///
-    /// Findings are the same with an exchange and without: what all saw stands beside what this engine saw itself.
+    /// Findings do not change by it: they come from what this engine saw itself.
     pub fn exchange(&mut self, observer: Observer, bounds: Bounds) {
         self.detection.exchange(observer, bounds);
     }
 
-    /// What is newly known since the last call, for [`Engine::merge`] elsewhere; empty without an exchange. It is held
-    /// to the bounds of the exchange, whatever came in since.
+    /// What was newly learned since the last call, for [`Engine::merge`] elsewhere; empty without an exchange. Its size is
+    /// within the bounds of the exchange.
     pub fn take_delta(&mut self) -> Delta {
         self.detection.take_delta()
     }
 
-    /// Takes in what others newly know, in any order and any number of times. Without an exchange it is not kept.
+    /// Adds another observer's delta to the merged view. Order and repetition make no difference. Without an exchange,
+    /// nothing is kept.
     pub fn merge(&mut self, delta: &Delta) {
         self.detection.merge(delta);
     }
 
-    /// What all saw, as far as deltas have said it, this engine's own included; `None` without an exchange.
+    /// The merged view, with this engine's own deltas up to the last [`Engine::take_delta`]; `None` without an exchange.
     #[must_use]
     pub fn merged(&self) -> Option<&Merged> {
         self.detection.merged()

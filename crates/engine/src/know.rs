@@ -5,12 +5,12 @@
 //! [`Know::take_delta`] and [`Know::merge`] exchange it with others. Whoever counts the tables, saves them or lets them
 //! age calls [`Know::count`], [`Know::put`], [`Know::take`] and [`Know::forget`] besides.
 //!
-//! Two views stand side by side and never mix:
+//! There are two separate views:
 //!
-//! - *What this engine saw itself.* All facts come from here. Its tables refuse whoever is new when they are full, or
-//!   give up their oldest, so what they hold beyond their bounds depends on the order of the sightings.
-//! - *What all saw* ([`Merged`]), only once somebody asks for an exchange. Beyond its bounds those keys stay that are
-//!   first in an order which depends on the keys alone, so that splits, orders and repetitions make no difference.
+//! - The *local* view: what this engine saw itself. All facts come from it. When its tables are full they refuse new
+//!   entries or give up their oldest, so beyond the bounds its content depends on the order of sightings.
+//! - The *merged* view ([`Merged`]): what all observers saw; kept only after [`Know::exchange`]. Beyond its bounds it keeps
+//!   the keys that come first in a fixed order, so splits, orders and repetitions of sightings make no difference.
 //!
 //! No policy, no level by name, no finding: policies and findings are keys here, levels are numbers.
 
@@ -23,10 +23,10 @@ mod facts;
 mod level_numbers;
 mod merged;
 mod rates;
+mod replica_days;
 mod replicas;
 mod sighting;
 mod signatures;
-mod sketch;
 
 pub use self::baseline::BaselineEntry;
 pub use self::budget::AlertThreshold;
@@ -99,7 +99,7 @@ impl Know {
     /// A signature's profile replaces its last one among the usual rates, and may admit it to the baseline.
     fn profile(&mut self, profiled: &Profiled) {
         let Profiled { at, workload, signature, profile, score_without_novelty } = *profiled;
-        // What hosts do that are seen only now and then is usual for nobody.
+        // What a host does that is seen only through one destination says nothing about what is usual.
         if let Some(profile) = profile
             && self.signatures.is_watched(workload)
             && let Some(vote) = self.signatures.vote_mut(signature)
@@ -112,25 +112,25 @@ impl Know {
         }
     }
 
-    /// From now on, what is newly known is kept for [`Know::take_delta`], under this observer and within these bounds. What
-    /// was known before is not part of it.
+    /// Starts an exchange: from now on, news are collected for [`Know::take_delta`]. What was known before is not part of
+    /// them.
     pub(crate) fn exchange(&mut self, observer: Observer, bounds: Bounds) {
         self.exchange = Some(Box::new(Exchange::begin(observer, bounds)));
     }
 
-    /// What is newly known since the last time; nothing without an exchange.
+    /// What was newly learned since the last call; empty without an exchange.
     pub(crate) fn take_delta(&mut self) -> Delta {
         self.exchange.as_mut().map(|exchange| exchange.take_delta()).unwrap_or_default()
     }
 
-    /// Takes in what others newly know; without an exchange it is not kept.
+    /// Adds another observer's delta to the merged view; without an exchange, nothing is kept.
     pub(crate) fn merge(&mut self, delta: &Delta) {
         if let Some(exchange) = &mut self.exchange {
             exchange.merged.merge(delta);
         }
     }
 
-    /// What all saw, as far as deltas have said it; `None` without an exchange.
+    /// The merged view; `None` without an exchange.
     pub(crate) fn merged(&self) -> Option<&Merged> {
         self.exchange.as_ref().map(|exchange| &exchange.merged)
     }

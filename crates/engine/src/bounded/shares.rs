@@ -1,22 +1,22 @@
-//! A bounded table that is merged: what stays beyond its bound depends on what was put in, never on the order.
+//! A bounded table for merging: what it keeps beyond its bound depends on what was put in, never on the order.
 
 use core::mem;
 use std::collections::BTreeMap;
 
 use crate::counters::Usage;
 
-/// Values that are joined: in whatever order, grouping and number of times, the result is the same.
+/// Values with a join that is commutative, associative and idempotent.
 pub(crate) trait Join {
-    /// Takes another one in.
+    /// Joins another value into this one.
     fn join(&mut self, other: Self);
 }
 
-/// Entries that belong to owners, at most so many.
+/// Entries with owners, up to a bound.
 ///
-/// Beyond the bound those stay that come first in this order: the first key of each owner, then the second of each,
-/// and so on; among keys of the same place the lower ones. More entries only ever move one back in it, so that one
-/// which was left out once never comes back, and a table may leave out at any time what another one adds to. Nobody
-/// pushes out the entries of others by putting in many.
+/// Beyond the bound the entries stay that come first in this order: the lowest key of each owner, then the second of
+/// each owner, and so on; among entries of equal rank, the lower keys. Adding entries can only move an entry back in this
+/// order. An entry that was left out once is therefore left out for good, and it does not matter when, or in which of
+/// several tables, that happened. An owner with many entries cannot push out those of others.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares<O, K, V> {
     by_owner: BTreeMap<O, BTreeMap<K, V>>,
@@ -32,8 +32,8 @@ impl<O: Ord + Clone, K: Ord + Clone, V: Join> Shares<O, K, V> {
         Self { by_owner: BTreeMap::new(), len: 0, max: max.max(1), share_max: share_max.max(1), left_out: 0 }
     }
 
-    /// Puts an entry in, or joins its value with the one that is there. To leave out what is too much takes time, so that
-    /// it is done when twice as many are there as may be; [`Shares::settle`] does it at once.
+    /// Adds an entry, or joins its value with the one that is there. Leaving out the excess takes a pass over all owners,
+    /// so it waits until there are twice as many entries as allowed; [`Shares::settle`] does it at once.
     pub(crate) fn put(&mut self, owner: O, key: K, value: V) {
         let share = self.by_owner.entry(owner).or_default();
         if let Some(known) = share.get_mut(&key) {
@@ -52,14 +52,14 @@ impl<O: Ord + Clone, K: Ord + Clone, V: Join> Shares<O, K, V> {
         }
     }
 
-    /// Leaves out what is beyond the bound.
+    /// Leaves out the entries beyond the bound.
     pub(crate) fn settle(&mut self) {
         if self.len <= self.max {
             return;
         }
         let up_to =
             |places: usize| self.by_owner.values().map(|share| share.len().min(places)).sum::<usize>();
-        // Places that all owners can have filled.
+        // The most full ranks that fit.
         let (mut places, mut too_many) = (0, self.share_max.min(self.len) + 1);
         while places + 1 < too_many {
             let middle = places.midpoint(too_many);

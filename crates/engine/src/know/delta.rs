@@ -1,18 +1,18 @@
-//! What somebody newly knows, on its way to others.
+//! What one observer has newly learned, as it is sent to others.
 //!
-//! Times are milliseconds after the earliest one; observers and replicas, of which each stands in many rows, are written
-//! once and then by their numbers.
+//! Times are milliseconds after the earliest one. Observers and replicas appear in many rows, so each is written once and
+//! rows hold its number.
 
 use super::merged::{Best, Latest, Merged, MergedSignature, Observer, Span, Stamp, Stamped};
 use super::rates::Profile;
-use super::sketch::Days;
+use super::replica_days::Days;
 use crate::codec::fields;
 use crate::keys::{DestinationKey, FindingId, PolicyId, ReplicaKey, SignatureKey, WorkloadKey};
 
-/// What somebody newly knows.
+/// What one observer has newly learned.
 ///
-/// An engine gives it, or [`Merged::whole`]. It travels as values of [`crate::codec`], and may be merged in any order and
-/// any number of times.
+/// Made by `Engine::take_delta` or by [`Merged::whole`], encoded by [`crate::codec`]. Deltas may be merged in any order,
+/// and more than once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Delta {
     /// The earliest time, milliseconds since the Unix epoch.
@@ -25,21 +25,21 @@ pub struct Delta {
 }
 fields!(Delta { since, observers, replicas, signatures, destinations, scores });
 
-/// A signature; times are after the earliest one.
+/// A signature. Times are relative to [`Delta::since`].
 #[derive(Clone, Debug, PartialEq)]
 struct SignatureRow {
     key: SignatureKey,
-    /// First time, and how long until the last.
+    /// First time, and the span until the last.
     seen: Option<(u64, u64)>,
     certain: bool,
     known: bool,
-    /// By number.
+    /// Numbers of replicas.
     replicas: Days<u64>,
     profile: Option<ProfileRow>,
 }
 fields!(SignatureRow { key, seen, certain, known, replicas, profile });
 
-/// A profile; its observer by number.
+/// A profile, with the number of its observer.
 #[derive(Clone, Debug, PartialEq)]
 struct ProfileRow {
     at: u64,
@@ -51,13 +51,13 @@ struct ProfileRow {
 fields!(ProfileRow { at, observer, sequence, profile, vetted });
 
 impl Merged {
-    /// Takes in what others saw. The order of deltas, and whether one comes again, makes no difference.
+    /// Adds a delta. The order of deltas and repetitions make no difference.
     pub fn merge(&mut self, delta: &Delta) {
         delta.put_into(self);
         self.settle();
     }
 
-    /// Everything, for one who knows nothing of it.
+    /// The whole state as one delta.
     #[must_use]
     pub fn whole(&self) -> Delta {
         let mut all = self.clone();
@@ -67,13 +67,13 @@ impl Merged {
 }
 
 impl Delta {
-    /// Nothing is new.
+    /// Whether nothing is new.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.signatures.is_empty() && self.destinations.is_empty() && self.scores.is_empty()
     }
 
-    /// Signatures, destinations by workload, and scores.
+    /// Numbers of signatures, of destinations by workload, and of scores.
     #[must_use]
     pub fn len(&self) -> [usize; 3] {
         fn rows<O, R>(all: &[(O, Vec<R>)]) -> usize {
@@ -82,7 +82,7 @@ impl Delta {
         [rows(&self.signatures), rows(&self.destinations), rows(&self.scores)]
     }
 
-    /// Everything that is held there.
+    /// From a state.
     pub(super) fn of(all: &Merged) -> Self {
         let signatures = || all.signatures.iter().flat_map(|(_, share)| share.map(|(_, value)| value));
         let seen = signatures().filter_map(|s| Some(s.seen?.first));
@@ -106,7 +106,7 @@ impl Delta {
         Self { since, observers, replicas, signatures, destinations, scores }
     }
 
-    /// Joins it with what is there.
+    /// Adds every row to a state, which may then exceed its bounds.
     fn put_into(&self, all: &mut Merged) {
         let Self { since, observers, replicas, signatures, destinations, scores } = self;
         let numbers = Numbers { observers, replicas };
@@ -128,7 +128,7 @@ impl Delta {
     }
 }
 
-/// What is written once, by number.
+/// Tables of what is written once.
 #[derive(Clone, Copy)]
 struct Numbers<'a> {
     observers: &'a [Observer],
@@ -163,7 +163,7 @@ impl SignatureRow {
         Self { key, seen, certain: *certain, known: *known, replicas, profile }
     }
 
-    /// A number that stands for nothing is left out, with what it belongs to: others may have written it.
+    /// An unknown number comes from a damaged or foreign delta; what it refers to is dropped.
     fn value(&self, since: u64, numbers: Numbers<'_>) -> MergedSignature {
         let Self { key: _, seen, certain, known, replicas, profile } = self;
         let seen = seen.map(|(after, span)| {

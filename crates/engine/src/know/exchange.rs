@@ -1,4 +1,4 @@
-//! The part that an engine takes in an exchange: what it newly knows, and what all saw.
+//! One engine's part in an exchange: what it has newly learned, and the merged state of all.
 
 use super::delta::Delta;
 use super::merged::{Bounds, Merged, Observer};
@@ -7,13 +7,13 @@ use super::signatures::FORGOTTEN;
 use crate::keys::{PolicyId, SignatureKey, WorkloadKey};
 use crate::time::Timestamp;
 
-/// What is kept only while there is an exchange.
+/// State that exists only while there is an exchange.
 #[derive(Debug)]
 pub(super) struct Exchange {
     observer: Observer,
-    /// Observations so far. A later run of the same observer begins again; its times are later.
+    /// Number of observations. It starts again at 0 after a restart; times then are later, so stamps still grow.
     sequence: u64,
-    /// Since the last delta.
+    /// Learned since the last delta.
     news: Merged,
     pub(super) merged: Merged,
 }
@@ -24,7 +24,7 @@ impl Exchange {
         Self { observer, sequence: 0, news, merged }
     }
 
-    /// What was observed is news, whether or not this engine's own tables have room for it.
+    /// Every observation is news, even if this engine's own tables have no room for it.
     pub(super) fn observe(&mut self, sighting: Sighting<'_>) {
         self.sequence += 1;
         self.news.observe(sighting, self.observer, self.sequence);
@@ -41,7 +41,7 @@ impl Exchange {
         self.merged.forget_policies(in_force);
     }
 
-    /// The news, which all know from now on.
+    /// Takes the news and adds them to the merged state.
     pub(super) fn take_delta(&mut self) -> Delta {
         let delta = Delta::of(&self.news.take());
         self.merged.merge(&delta);

@@ -1,37 +1,37 @@
-//! What all saw: joined from deltas, in whatever order they come and however often.
+//! What all observers saw, merged from their deltas. Merging is commutative, associative and idempotent.
 //!
-//! Every value is one that can be joined: the first time is the least, the last time the greatest, sets are united, what
-//! is known once stays known. What is replaced (a profile) says when, by whom and as which of its observations: the
-//! newest stays, and of one observer its last. A best score is the greatest; since an observer's own never falls, that is
-//! each observer's last as well.
+//! Every value has a join: the minimum of first times, the maximum of last times, the union of sets; `known` stays true.
+//! A profile replaces the one before it, so it carries a stamp (time, observer, sequence): the newest wins, and of one
+//! observer the last. A best score is the maximum; an observer's own best score never falls, so the maximum is also the
+//! last of each observer.
 
 use super::rates::Profile;
+use super::replica_days::ReplicaDays;
 use super::sighting::{Seen, Sighting};
 use super::signatures::is_vetted;
-use super::sketch::ReplicaDays;
 use crate::bounded::{Join, Shares};
 use crate::codec::newtype;
 use crate::counters::Usage;
 use crate::keys::{DestinationKey, FindingId, PolicyId, SignatureKey, WorkloadKey};
 use crate::time::Timestamp;
 
-/// Who observed something: one shard, node or cluster among those that exchange what they know.
+/// A participant of an exchange: one shard, node or cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Observer(pub u64);
 newtype!(Observer);
 
-/// How much may be kept of what all saw. Whoever exchanges has the same bounds: then a delta may leave out at once what
-/// the merged state would leave out later.
+/// Bounds of an exchange, the same for all participants: a delta may then leave out right away what the merged state
+/// would leave out anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Signatures, and as many destinations by workload, and as many scores. A delta is held to it as well; while it is
-    /// gathered it may be twice as long.
+    /// Most signatures, most destinations by workload, and most scores, in a delta and in the merged state. While a delta
+    /// is collected it may reach twice that.
     pub entries_max: usize,
-    /// ... of one workload (of scores: of one policy).
+    /// The same for one workload; for scores, for one policy.
     pub share_max: usize,
 }
 
-/// What all saw.
+/// What all observers saw.
 #[derive(Clone, Debug)]
 pub struct Merged {
     pub(super) signatures: Shares<WorkloadKey, SignatureKey, MergedSignature>,
@@ -39,14 +39,14 @@ pub struct Merged {
     pub(super) scores: Shares<PolicyId, FindingId, Best>,
 }
 
-/// A signature, as all saw it.
+/// A signature, as all observers saw it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct MergedSignature {
-    /// Milliseconds since the Unix epoch; `None`: only known from before the start.
+    /// `None`: only known from a baseline file or a profile.
     pub(super) seen: Option<Span>,
-    /// Somebody watches the workload for certain.
+    /// Some observer watches the workload for certain.
     pub(super) certain: bool,
-    /// It is in somebody's baseline.
+    /// It is in some observer's baseline.
     pub(super) known: bool,
     pub(super) replicas: ReplicaDays,
     pub(super) profile: Option<Stamped>,
@@ -69,7 +69,7 @@ pub(super) struct Stamped {
     pub(super) vetted: bool,
 }
 
-/// When a value was given, by whom, as which of its observations. The greatest wins.
+/// When a value was observed, by whom, and its number among that observer's observations. The greatest wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp {
     /// Milliseconds since the Unix epoch.
@@ -116,7 +116,8 @@ impl Merged {
         [self.signatures.usage(), self.destinations.usage(), self.scores.usage()]
     }
 
-    /// Forgets what nobody saw since `time`. Scores stay until the policy is gone.
+    /// Forgets what no observer saw since `time`; an older delta that comes later brings it back until the next time.
+    /// Scores stay until their policy is gone.
     pub fn forget_before(&mut self, time: Timestamp) {
         let before = millis(time);
         self.signatures.retain(|_, signature| signature.seen.is_none_or(|span| span.last > before));
@@ -156,7 +157,7 @@ impl Merged {
             Sighting::Score { policy, finding, score } => {
                 self.scores.put(policy.clone(), finding, Best(score));
             }
-            // How much a policy watches is another figure on each node.
+            // How much a policy watches differs from node to node.
             Sighting::Extent { .. } => {}
         }
     }

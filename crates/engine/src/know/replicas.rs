@@ -6,8 +6,8 @@ use crate::keys::ReplicaKey;
 /// Replicas of today and yesterday.
 ///
 /// Of more than [`ReplicaSet::MAX`] those with the lowest keys are kept. Keys are hashes, so they are a fair sample of
-/// all; and whoever hears of the same replicas, in whatever order and however often, keeps the same ones, so that
-/// two sets can be merged.
+/// all, and within a day their order and repetition make no difference. What is merged across days is a
+/// [`super::replica_days::ReplicaDays`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReplicaSet {
     /// By key, with the day on which each was seen last.

@@ -38,7 +38,7 @@ struct Signature {
     replicas: ReplicaSet,
     known: bool,
     unvetted: bool,
-    /// Its levels, as counted among the evidence's denominators.
+    /// Its profile, as it is counted in the usual rates.
     vote: Vote,
 }
 

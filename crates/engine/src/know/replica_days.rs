@@ -1,4 +1,4 @@
-//! Which replicas did something on the last two days, as what is merged keeps it.
+//! Which replicas did something on the last two days, in a form that can be merged.
 
 use super::replicas::ReplicaSet;
 use crate::bounded::Join;
@@ -14,7 +14,7 @@ struct Day<R> {
     more: bool,
 }
 
-/// What there is of the latest day and of the day before it.
+/// Two days: the latest one with a sighting, and the day before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Days<R> {
     day: u32,
@@ -24,8 +24,8 @@ pub(super) struct Days<R> {
 
 /// Replicas of the latest day and of the day before it.
 ///
-/// A [`ReplicaSet`] holds both days in one list, which takes less; but of what it left out on one day it cannot
-/// say on the next whether it would have stayed. Day by day, what is left out depends on the keys alone.
+/// A [`ReplicaSet`] keeps both days in one list, which is smaller. But a replica that it leaves out today might have
+/// been kept if tomorrow's sightings had come first. With one list for each day, only the keys decide.
 pub(super) type ReplicaDays = Days<ReplicaKey>;
 
 impl ReplicaDays {
@@ -44,10 +44,10 @@ impl<R> Days<R> {
         self.latest.replicas.iter().chain(&self.before.replicas)
     }
 
-    /// With something else for each.
+    /// The same with each replica replaced; those without a replacement are dropped.
     pub(super) fn map<S: Ord>(&self, to: impl Fn(&R) -> Option<S>) -> Days<S> {
         let map = |day: &Day<R>| {
-            // Others may have written it: in order, each once, and no more than are kept.
+            // The input may come from another node: restore order, uniqueness and the bound.
             let mut replicas: Vec<S> = day.replicas.iter().filter_map(&to).collect();
             replicas.sort_unstable();
             replicas.dedup();
