@@ -30,7 +30,7 @@ pub const IDENTITIES_LABEL: &str = "beaconwatch.io/identities";
     category = "beaconwatch",
     derive = "PartialEq",
     derive = "Default",
-    doc = "Behaviour that looks like calling home: who, where, when, how much, and the evidence for it, in bits. One row per workload, executable, destination and kind; updated in place.",
+    doc = "Behaviour that looks like a beacon: who, where, when, how much, and the evidence for it, in bits. One row per workload, executable, destination and kind; updated in place.",
     printcolumn(
         name = "Workload",
         type_ = "string",

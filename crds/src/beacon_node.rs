@@ -147,7 +147,7 @@ pub struct PolicyOnNode {
     /// Why a later generation is not in force; absent: nothing wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Score in bits, such as `7.5`, from which its findings are told on this node; absent unless the policy has a
+    /// Score in bits, such as `7.5`, from which its findings alert on this node; absent unless the policy has a
     /// budget and something was judged under it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert_threshold: Option<String>,

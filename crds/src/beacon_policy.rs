@@ -1,4 +1,4 @@
-//! `BeaconPolicy`: what to watch in a namespace, what to tolerate, when to tell.
+//! `BeaconPolicy`: what to watch in a namespace, what to tolerate, when to alert.
 #![expect(clippy::duplicated_attributes, reason = "each printer column has its own")]
 
 use kube::CustomResource;
@@ -9,7 +9,7 @@ use crate::policy_rules::PolicyRules;
 use crate::policy_status::PolicyStatus;
 use crate::selectors::Workloads;
 
-/// What to watch in this namespace, what to tolerate, and when to tell.
+/// What to watch in this namespace, what to tolerate, and when to alert.
 ///
 /// One policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of
 /// one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold
@@ -26,7 +26,7 @@ use crate::selectors::Workloads;
     category = "beaconwatch",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What to watch in a namespace, what to tolerate, and when to tell.\n\nOne policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
+    doc = "What to watch in a namespace, what to tolerate, and when to alert.\n\nOne policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
     printcolumn(
         name = "Mode",
         type_ = "string",

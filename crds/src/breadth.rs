@@ -1,6 +1,6 @@
 //! Exceptions that match everything, or nearly so: they turn a policy off while it seems to be on.
 //!
-//! `policy check` warns of them, and the status of a policy tells them, by this one function.
+//! `policy check` warns of them, and the status of a policy lists them, by this one function.
 
 use std::net::IpAddr;
 

@@ -9,7 +9,7 @@ use crate::policy_rules::PolicyRules;
 use crate::policy_status::PolicyStatus;
 use crate::selectors::ClusterWorkloads;
 
-/// What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to tell.
+/// What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to alert.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "beaconwatch.io",
@@ -21,7 +21,7 @@ use crate::selectors::ClusterWorkloads;
     category = "beaconwatch",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to tell. A BeaconPolicy of a pod's own namespace goes before; exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
+    doc = "What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to alert. A BeaconPolicy of a pod's own namespace goes before; exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
     printcolumn(
         name = "Mode",
         type_ = "string",

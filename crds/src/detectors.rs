@@ -1,4 +1,4 @@
-//! Detectors and their knobs.
+//! Detectors and their settings.
 
 use beaconwatch_engine::assess::policy;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use crate::cel;
 use crate::protocol::Protocol;
 use crate::units::{BytesText, DURATION_RULE, DurationText};
 
-/// The longest span a knob may ask for: beyond it nothing is remembered.
+/// The longest span a setting may ask for: beyond it nothing is remembered.
 pub const SPAN_MAX_HOURS: u64 = 168;
 /// What is wrong with a longer one.
 pub const SPAN_ALLOWED: &str = "must be at most 168h: nothing is remembered for longer";
@@ -64,13 +64,13 @@ pub struct Beacon {
 
 impl Default for Beacon {
     fn default() -> Self {
-        let knobs = policy::BeaconKnobs::default();
+        let settings = policy::BeaconSettings::default();
         Self {
             enabled: true,
-            timing_threshold: knobs.timing_threshold,
-            short_period_threshold: knobs.short_period_threshold,
-            minimum_span: knobs.minimum_span.into(),
-            minimum_span_exec: knobs.minimum_span_exec.into(),
+            timing_threshold: settings.timing_threshold,
+            short_period_threshold: settings.short_period_threshold,
+            minimum_span: settings.minimum_span.into(),
+            minimum_span_exec: settings.minimum_span_exec.into(),
         }
     }
 }
@@ -126,7 +126,7 @@ pub struct Balance {
 
 impl Default for Balance {
     fn default() -> Self {
-        let policy::BalanceKnobs { minimum_bytes, minimum_span } = policy::BalanceKnobs::default();
+        let policy::BalanceSettings { minimum_bytes, minimum_span } = policy::BalanceSettings::default();
         Self { enabled: true, minimum_bytes: minimum_bytes.into(), minimum_span: minimum_span.into() }
     }
 }
@@ -145,7 +145,7 @@ pub struct Dns {
 
 impl Default for Dns {
     fn default() -> Self {
-        let policy::DnsKnobs { information_rate } = policy::DnsKnobs::default();
+        let policy::DnsSettings { information_rate } = policy::DnsSettings::default();
         Self { enabled: true, information_rate }
     }
 }
@@ -179,7 +179,7 @@ pub struct LongConnection {
 
 impl Default for LongConnection {
     fn default() -> Self {
-        let policy::LongConnectionKnobs { minimum_duration } = policy::LongConnectionKnobs::default();
+        let policy::LongConnectionSettings { minimum_duration } = policy::LongConnectionSettings::default();
         Self { enabled: true, minimum_duration: minimum_duration.into() }
     }
 }
@@ -198,7 +198,7 @@ pub struct Retries {
 
 impl Default for Retries {
     fn default() -> Self {
-        let policy::RetryKnobs { minimum_tries } = policy::RetryKnobs::default();
+        let policy::RetrySettings { minimum_tries } = policy::RetrySettings::default();
         Self { enabled: true, minimum_tries }
     }
 }

@@ -40,7 +40,7 @@ impl fmt::Display for PolicyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.display();
         let problem = &self.problem;
-        write_harmless(
+        write_sanitized(
             f,
             &self
                 .line
@@ -129,12 +129,12 @@ impl fmt::Display for PolicyFileNote {
                 format!("warning: {written} is octal and read as {read}, as kubectl reads it")
             }
         };
-        write_harmless(f, &format!("{}:{line}: {said}", file.display()))
+        write_sanitized(f, &format!("{}:{line}: {said}", file.display()))
     }
 }
 
-/// Without what steers a terminal: files come from anybody, and are quoted.
-fn write_harmless(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+/// Writes text without what controls a terminal: files come from anybody, and are quoted.
+fn write_sanitized(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars().try_for_each(|one| {
         if one.is_control() { write!(f, "{}", one.escape_unicode()) } else { write!(f, "{one}") }
     })

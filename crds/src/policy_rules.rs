@@ -19,7 +19,7 @@ pub struct PolicyRules {
     pub mode: Mode,
     /// Scores at which something happens, in bits of evidence.
     pub thresholds: Thresholds,
-    /// Detectors and their knobs; all are on unless switched off.
+    /// Detectors and their settings; all are on unless switched off.
     pub detectors: Detectors,
     /// Application protocols that are watched; `other` is whatever is not recognised. Absent or empty: all.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,4 +1,4 @@
-//! When a score is recorded, told, and of which severity.
+//! From which score on a finding is recorded, alerts, and of which severity.
 
 use beaconwatch_engine::assess::policy;
 use schemars::JsonSchema;
@@ -23,7 +23,7 @@ pub struct Thresholds {
     /// record whatever opens a detector's gate, for a look at all there is, set -100.
     #[schemars(range(min = -100, max = 1000))]
     pub record: f32,
-    /// From this score on a finding is told as an Event (severity Medium).
+    /// From this score on an Event is made of a finding (severity Medium).
     #[schemars(range(min = -100, max = 1000))]
     pub alert: f32,
     /// From this score on severity is High.

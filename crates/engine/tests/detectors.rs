@@ -138,12 +138,12 @@ fn names_that_carry_data_are_told_and_ordinary_names_are_not() {
 }
 
 #[test]
-fn a_tunnel_that_needs_no_registered_domain_is_told_of_the_resolver() {
+fn a_tunnel_that_needs_no_registered_domain_is_found_at_the_resolver() {
     let bare =
         |n: u32| format!("{}.{}", tunnel(n).replace(".t.example.com", ""), tunnel(n + 9).replace('.', ""));
     let findings = found(|scene| questions(scene, bare, 16), |_| {});
     let told = findings.iter().find(|f| f.kind == FindingKind::DnsTunnel && f.destination.name.is_none());
-    assert!(told.unwrap().summary.contains("asks for names under no registered domain"), "{findings:?}");
+    assert!(told.unwrap().summary.contains("queries names under no registered domain"), "{findings:?}");
 }
 
 /// Whether rhythm and sizes count in the finding about NTP packets of 48 bytes that are answered so.

@@ -1,4 +1,4 @@
-//! Detectors and their knobs.
+//! Detectors and their settings.
 
 use core::time::Duration;
 
@@ -16,11 +16,11 @@ pub(super) fn compile(wire: &Detectors, field: &mut Field<'_>) -> policy::Detect
     let beacon_on = beacon.enabled;
     let balance_on = balance.enabled;
     let long_connection_on = long_connection.enabled;
-    // Knobs of a detector that is off are checked too: a typing error there is still one.
-    let beacon = beacon_knobs(beacon, &mut field.field("beacon"));
+    // Settings of a detector that is off are checked too: a typing error there is still one.
+    let beacon = beacon_settings(beacon, &mut field.field("beacon"));
     let ports_on = ports.enabled;
-    let ports = port_knobs(ports, &mut field.field("ports"));
-    let balance = balance_knobs(balance, &mut field.field("balance"));
+    let ports = port_settings(ports, &mut field.field("ports"));
+    let balance = balance_settings(balance, &mut field.field("balance"));
     let Dns { enabled: dns_on, information_rate } = dns;
     let information_rate =
         field.field("dns").field("informationRate").bounded(*information_rate, 1.0, 1_000_000_000.0);
@@ -35,18 +35,18 @@ pub(super) fn compile(wire: &Detectors, field: &mut Field<'_>) -> policy::Detect
     policy::Detectors {
         beacon: beacon_on.then_some(beacon),
         balance: balance_on.then_some(balance),
-        dns: dns_on.then_some(policy::DnsKnobs { information_rate }),
-        irc: irc_on.then_some(policy::IrcKnobs {}),
-        long_connection: long_connection_on.then_some(policy::LongConnectionKnobs { minimum_duration }),
+        dns: dns_on.then_some(policy::DnsSettings { information_rate }),
+        irc: irc_on.then_some(policy::IrcSettings {}),
+        long_connection: long_connection_on.then_some(policy::LongConnectionSettings { minimum_duration }),
         ports: ports_on.then_some(ports),
-        retries: retries_on.then_some(policy::RetryKnobs { minimum_tries: *minimum_tries }),
+        retries: retries_on.then_some(policy::RetrySettings { minimum_tries: *minimum_tries }),
     }
 }
 
-fn beacon_knobs(wire: &Beacon, field: &mut Field<'_>) -> policy::BeaconKnobs {
+fn beacon_settings(wire: &Beacon, field: &mut Field<'_>) -> policy::BeaconSettings {
     let Beacon { enabled: _, timing_threshold, short_period_threshold, minimum_span, minimum_span_exec } =
         wire;
-    policy::BeaconKnobs {
+    policy::BeaconSettings {
         timing_threshold: field.field("timingThreshold").bounded(*timing_threshold, 1.0, 1000.0),
         short_period_threshold: field.field("shortPeriodThreshold").bounded(
             *short_period_threshold,
@@ -58,7 +58,7 @@ fn beacon_knobs(wire: &Beacon, field: &mut Field<'_>) -> policy::BeaconKnobs {
     }
 }
 
-fn port_knobs(wire: &Ports, field: &mut Field<'_>) -> policy::PortKnobs {
+fn port_settings(wire: &Ports, field: &mut Field<'_>) -> policy::PortSettings {
     let Ports { enabled: _, known } = wire;
     let mut list = field.field("known");
     let mut compiled: Vec<(u16, Vec<_>)> = Vec::with_capacity(known.len());
@@ -75,12 +75,12 @@ fn port_knobs(wire: &Ports, field: &mut Field<'_>) -> policy::PortKnobs {
         }
         compiled.push((*port, protocols.iter().map(|protocol| (*protocol).into()).collect()));
     }
-    policy::PortKnobs { known: compiled }
+    policy::PortSettings { known: compiled }
 }
 
-fn balance_knobs(wire: &Balance, field: &mut Field<'_>) -> policy::BalanceKnobs {
+fn balance_settings(wire: &Balance, field: &mut Field<'_>) -> policy::BalanceSettings {
     let Balance { enabled: _, minimum_bytes, minimum_span } = wire;
-    policy::BalanceKnobs {
+    policy::BalanceSettings {
         minimum_bytes: bytes(minimum_bytes, &mut field.field("minimumBytes")),
         minimum_span: span(minimum_span, &mut field.field("minimumSpan")),
     }

@@ -2,7 +2,7 @@
 //! around it.
 
 use crate::assess::circumstances::Circumstances;
-use crate::assess::detector::{self, Lasting, beacon, ports};
+use crate::assess::detector::{self, ObservedSpan, beacon, ports};
 use crate::assess::evidence::{Levels, Replicas};
 use crate::assess::finding::{FindingId, FindingKind};
 use crate::assess::identities::{finding_id, sighting};
@@ -54,8 +54,8 @@ impl<'a> Case<'a> {
 
     /// The gate that is open under the policy. `input_secs`: the input is over and lasted this long.
     pub(crate) fn gate(&self, input_secs: Option<f64>) -> Option<FindingKind> {
-        let lasting = Lasting { span_secs: self.conversation.span_secs(), input_secs };
-        detector::gate(self.conversation, &self.policy()?.detectors, lasting)
+        let span = ObservedSpan { span_secs: self.conversation.span_secs(), input_secs };
+        detector::gate(self.conversation, &self.policy()?.detectors, span)
     }
 
     /// The identity of a finding of this kind.

@@ -106,7 +106,7 @@ fn container_name(c: &Conversation, pod: Option<&Pod>) -> Option<Box<str>> {
     pod?.containers.iter().find(|(known, _)| known == id).map(|(_, name)| name.clone())
 }
 
-/// `/tmp/.x/curl in Deployment/reports calls cdn-sync.example:443 every 60 s (±20 %), 41 times in 43 min`.
+/// `/tmp/.x/curl in Deployment/reports connects to cdn-sync.example:443 every 60 s (±20 %), 41 times in 43 min`.
 pub(crate) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
     let c = about.conversation;
     let destination = match (kind, &c.destination.name) {
@@ -118,10 +118,10 @@ pub(crate) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
         _ => detector::destination_text(&c.destination),
     };
     let verb = match kind {
-        FindingKind::Beacon | FindingKind::FailedRetries => "calls",
-        FindingKind::DnsBeacon | FindingKind::DnsTunnel => "asks for names under",
+        FindingKind::Beacon | FindingKind::FailedRetries => "connects to",
+        FindingKind::DnsBeacon | FindingKind::DnsTunnel => "queries names under",
         FindingKind::Unbalanced | FindingKind::Irc | FindingKind::LongConnection => "talks to",
-        FindingKind::UnexpectedPort => "turns to",
+        FindingKind::UnexpectedPort => "connects to",
     };
     let joint = match kind {
         FindingKind::Unbalanced | FindingKind::UnexpectedPort => " and",

@@ -20,7 +20,7 @@ use crate::track::conversation::Conversation;
 
 /// How long a conversation lasts, against how long it could have been watched.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lasting {
+pub(crate) struct ObservedSpan {
     /// First to last check-in, seconds.
     pub(crate) span_secs: f64,
     /// The whole input lasted this long and has ended; `None` while it goes on.
@@ -30,7 +30,7 @@ pub(crate) struct Lasting {
 /// A conversation that fills this share of an input that was too short lasts.
 const FILLS: f64 = 0.6;
 
-impl Lasting {
+impl ObservedSpan {
     /// It lasts for `minimum`; or the input is over and was too short to show that, and it fills most of it.
     pub(crate) fn at_least(&self, minimum: Duration) -> bool {
         let minimum = minimum.as_secs_f64();
@@ -40,15 +40,14 @@ impl Lasting {
 }
 
 /// The kind of the first detector whose gate is open.
-pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option<FindingKind> {
+pub(crate) fn gate(c: &Conversation, on: &Detectors, span: ObservedSpan) -> Option<FindingKind> {
     let irc = || on.irc.as_ref().filter(|_| irc::gate(c)).map(|_| FindingKind::Irc);
-    let dns = || on.dns.as_ref().and_then(|knobs| dns::gate(c, knobs, on.beacon.as_ref(), lasting));
-    let beacon = || on.beacon.as_ref().filter(|k| beacon::gate(c, k, lasting)).map(|_| FindingKind::Beacon);
+    let dns = || on.dns.as_ref().and_then(|settings| dns::gate(c, settings, on.beacon.as_ref(), span));
+    let beacon = || on.beacon.as_ref().filter(|k| beacon::gate(c, k, span)).map(|_| FindingKind::Beacon);
     let retries = || on.retries.as_ref().filter(|k| retries::gate(c, k)).map(|_| FindingKind::FailedRetries);
     let balance =
-        || on.balance.as_ref().filter(|k| balance::gate(c, k, lasting)).map(|_| FindingKind::Unbalanced);
-    let ports =
-        || on.ports.as_ref().filter(|k| ports::gate(c, k, lasting)).map(|_| FindingKind::UnexpectedPort);
+        || on.balance.as_ref().filter(|k| balance::gate(c, k, span)).map(|_| FindingKind::Unbalanced);
+    let ports = || on.ports.as_ref().filter(|k| ports::gate(c, k, span)).map(|_| FindingKind::UnexpectedPort);
     let long = || {
         on.long_connection
             .as_ref()
@@ -58,9 +57,9 @@ pub(crate) fn gate(c: &Conversation, on: &Detectors, lasting: Lasting) -> Option
     if c.dns.is_some() {
         return dns();
     }
-    if let Some(moving) = &c.aggregate {
-        let knobs = on.beacon.as_ref().filter(|knobs| aggregate::gate(c, moving, knobs, lasting));
-        return knobs.map(|_| FindingKind::Beacon);
+    if let Some(aggregate) = &c.aggregate {
+        let settings = on.beacon.as_ref().filter(|settings| aggregate::gate(c, aggregate, settings, span));
+        return settings.map(|_| FindingKind::Beacon);
     }
     irc().or_else(beacon).or_else(retries).or_else(balance).or_else(ports).or_else(long)
 }

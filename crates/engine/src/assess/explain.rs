@@ -80,7 +80,7 @@ pub struct Explanation {
     pub score: f32,
     /// The evidence, strongest first.
     pub evidence: Vec<Evidence>,
-    /// Score from which it is told, bits, where a budget of alarms raises it.
+    /// Score from which it alerts, bits, where a budget of alarms raises it.
     pub alert_raised: Option<f32>,
     /// What became of it.
     pub outcome: Outcome,
@@ -120,7 +120,7 @@ impl Explanation {
             alert_raised: raised.map(|(now, _)| now.alert),
             outcome: match gate {
                 Some(_) if joint => {
-                    Outcome::Closed("it is judged with the conversations that it belongs to".to_owned())
+                    Outcome::Closed("judged together with the conversations that it belongs to".to_owned())
                 }
                 Some(_) | None => {
                     let exception = case.exception(now).map(|(_, exception)| Arc::clone(&exception.name));
@@ -151,16 +151,18 @@ fn outcome(
 
 /// What the beacon's gate still lacks; the other detectors' gates are closed too.
 fn why_closed(c: &Conversation, policy: &Policy) -> String {
-    let Some(knobs) = &policy.detectors.beacon else {
+    let Some(settings) = &policy.detectors.beacon else {
         return "the beacon detector is off, and no other detector's gate is open".to_owned();
     };
-    let needed = beacon::timing_threshold(c, knobs);
+    let needed = beacon::timing_threshold(c, settings);
     let (rhythm, size) = (c.rhythm_bits, c.size.evidence());
-    if rhythm < needed && size < knobs.timing_threshold {
+    if rhythm < needed && size < settings.timing_threshold {
         return format!(
             "no rhythm proven ({rhythm:.1} of {needed:.0} bits), nor repeated sizes ({size:.1} bits)"
         );
     }
-    let minimum = beacon::minimum_span(c, knobs).as_secs_f64();
-    format!("it lasted {} of the {} needed", duration_text(c.span_secs()), duration_text(minimum))
+    let minimum = beacon::minimum_span(c, settings);
+    let whose = if minimum == settings.minimum_span { "" } else { " for processes started by kubectl exec" };
+    let (seen, minimum) = (duration_text(c.span_secs()), duration_text(minimum.as_secs_f64()));
+    format!("seen for {seen}; this policy needs {minimum}{whose}")
 }

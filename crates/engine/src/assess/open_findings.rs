@@ -11,15 +11,15 @@ use crate::time::Timestamp;
 /// A finding that is open.
 #[derive(Debug)]
 pub(crate) struct OpenFinding {
-    /// The state that was told last.
-    pub(crate) told: Finding,
+    /// The state that was published last.
+    pub(crate) published: Finding,
     /// The conversation it speaks of: the one with the highest score.
     pub(crate) leader: ConversationKey,
     /// Last check-in of any of its conversations.
     pub(crate) last: Timestamp,
     /// Quiet time after which it is closed, seconds.
     pub(crate) idle_secs: f64,
-    /// Replicas that were told of.
+    /// Replicas that were published with it.
     replicas: BoundedMap<ReplicaKey, ()>,
     /// Where the conversations lie on which it stands; each of them knows that. Bounded by the conversations.
     pub(crate) slots: Index<u32, ()>,
@@ -37,14 +37,14 @@ pub(crate) struct OpenFindings {
 impl OpenFinding {
     /// One that stands on nothing yet.
     pub(crate) fn begin(
-        told: Finding,
+        published: Finding,
         leader: ConversationKey,
         last: Timestamp,
         idle_secs: f64,
         limits: &Limits,
     ) -> Self {
         let replicas = BoundedMap::with_max(limits.finding_replicas_max());
-        Self { told, leader, last, idle_secs, replicas, slots: Index::default() }
+        Self { published, leader, last, idle_secs, replicas, slots: Index::default() }
     }
 }
 
@@ -76,7 +76,7 @@ impl OpenFindings {
         taken
     }
 
-    /// A finding is told of a replica. Returns whether it is another one; beyond the bound it is none.
+    /// A finding is published for a replica. Returns whether it is another one; beyond the bound it is none.
     pub(crate) fn join(&mut self, id: FindingId, replica: ReplicaKey) -> bool {
         match self.open.get_mut(&id).map(|open| open.replicas.insert(replica, ())) {
             Some(Inserted::New) => true,

@@ -1,4 +1,4 @@
-//! Compiled policies: what to watch, what to tolerate, when to tell. Made by `beaconwatch-crds` from the API
+//! Compiled policies: what to watch, what to tolerate, when to alert. Made by `beaconwatch-crds` from the API
 //! types; a recording holds them as they are here.
 //!
 //! One policy governs a workload: a `BeaconPolicy` of its namespace before a `ClusterBeaconPolicy`; among
@@ -50,9 +50,9 @@ pub struct Policy {
     pub workloads: WorkloadSelector,
     /// What is done with findings.
     pub mode: Mode,
-    /// When a score is recorded, told, and of which severity.
+    /// From which score on a finding is recorded, alerts, and of which severity.
     pub thresholds: Thresholds,
-    /// Detectors and their knobs.
+    /// Detectors and their settings.
     pub detectors: Detectors,
     /// Approved automation.
     pub exceptions: Vec<Exception>,
@@ -99,7 +99,7 @@ pub enum Requirement {
 pub struct Thresholds {
     /// A finding is recorded.
     pub record: f32,
-    /// A finding is told (Event), severity medium.
+    /// An Event is made of a finding, severity medium.
     pub alert: f32,
     /// Severity high.
     pub high: f32,
@@ -120,38 +120,38 @@ impl Default for Thresholds {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Detectors {
     /// Beacon-like intervals or repetitive sizes over connections, also inside one connection.
-    pub beacon: Option<BeaconKnobs>,
+    pub beacon: Option<BeaconSettings>,
     /// Persistent upload-heavy or download-heavy exchange.
-    pub balance: Option<BalanceKnobs>,
+    pub balance: Option<BalanceSettings>,
     /// DNS: beacon by query train, tunnel by information rate.
-    pub dns: Option<DnsKnobs>,
+    pub dns: Option<DnsSettings>,
     /// IRC-style sessions.
-    pub irc: Option<IrcKnobs>,
+    pub irc: Option<IrcSettings>,
     /// Connections that stay open for long.
-    pub long_connection: Option<LongConnectionKnobs>,
+    pub long_connection: Option<LongConnectionSettings>,
     /// Protocols on unexpected ports (DET0444 KnownPortsToMonitor).
-    pub ports: Option<PortKnobs>,
+    pub ports: Option<PortSettings>,
     /// A peer that never answers and is asked again and again.
-    pub retries: Option<RetryKnobs>,
+    pub retries: Option<RetrySettings>,
 }
 
 impl Default for Detectors {
     fn default() -> Self {
         Self {
-            beacon: Some(BeaconKnobs::default()),
-            balance: Some(BalanceKnobs::default()),
-            dns: Some(DnsKnobs::default()),
-            irc: Some(IrcKnobs::default()),
-            long_connection: Some(LongConnectionKnobs::default()),
-            ports: Some(PortKnobs::default()),
-            retries: Some(RetryKnobs::default()),
+            beacon: Some(BeaconSettings::default()),
+            balance: Some(BalanceSettings::default()),
+            dns: Some(DnsSettings::default()),
+            irc: Some(IrcSettings::default()),
+            long_connection: Some(LongConnectionSettings::default()),
+            ports: Some(PortSettings::default()),
+            retries: Some(RetrySettings::default()),
         }
     }
 }
 
-/// Knobs of the beacon detector.
+/// Settings of the beacon detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BeaconKnobs {
+pub struct BeaconSettings {
     /// Bits of rhythm (or of size repetition) that open the gate (DET0444 BeaconTimingThreshold).
     pub timing_threshold: f32,
     /// ... for periods under ten seconds.
@@ -162,7 +162,7 @@ pub struct BeaconKnobs {
     pub minimum_span_exec: Duration,
 }
 
-impl Default for BeaconKnobs {
+impl Default for BeaconSettings {
     fn default() -> Self {
         Self {
             timing_threshold: 10.0,
@@ -173,66 +173,66 @@ impl Default for BeaconKnobs {
     }
 }
 
-/// Knobs of the balance detector.
+/// Settings of the balance detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BalanceKnobs {
+pub struct BalanceSettings {
     /// Least volume.
     pub minimum_bytes: u64,
     /// Least time.
     pub minimum_span: Duration,
 }
 
-impl Default for BalanceKnobs {
+impl Default for BalanceSettings {
     fn default() -> Self {
         Self { minimum_bytes: 10 << 20, minimum_span: Duration::from_secs(900) }
     }
 }
 
-/// Knobs of the DNS detector.
+/// Settings of the DNS detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DnsKnobs {
+pub struct DnsSettings {
     /// Information rate to one registered domain that opens the gate, bytes an hour.
     pub information_rate: f32,
 }
 
-impl Default for DnsKnobs {
+impl Default for DnsSettings {
     fn default() -> Self {
         Self { information_rate: 2000.0 }
     }
 }
 
-/// Knobs of the IRC detector.
+/// Settings of the IRC detector.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct IrcKnobs {}
+pub struct IrcSettings {}
 
-/// Knobs of the long-connection detector.
+/// Settings of the long-connection detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LongConnectionKnobs {
+pub struct LongConnectionSettings {
     /// Least time.
     pub minimum_duration: Duration,
 }
 
-impl Default for LongConnectionKnobs {
+impl Default for LongConnectionSettings {
     fn default() -> Self {
         Self { minimum_duration: Duration::from_secs(4 * 3600) }
     }
 }
 
-/// Knobs of the port detector.
+/// Settings of the port detector.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PortKnobs {
+pub struct PortSettings {
     /// Port and the protocols that are expected on it; added to the built-in list, and wins over it.
     pub known: Vec<(u16, Vec<AppProtocol>)>,
 }
 
-/// Knobs of the retry detector.
+/// Settings of the retry detector.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RetryKnobs {
+pub struct RetrySettings {
     /// Least number of failed tries.
     pub minimum_tries: u32,
 }
 
-impl Default for RetryKnobs {
+impl Default for RetrySettings {
     fn default() -> Self {
         Self { minimum_tries: 20 }
     }
@@ -288,11 +288,11 @@ choices!(Requirement {
 });
 fields!(Thresholds { record, alert, high, critical, budget });
 fields!(Detectors { beacon, balance, dns, irc, long_connection, ports, retries });
-fields!(BeaconKnobs { timing_threshold, short_period_threshold, minimum_span, minimum_span_exec });
-fields!(BalanceKnobs { minimum_bytes, minimum_span });
-fields!(DnsKnobs { information_rate });
-fields!(IrcKnobs {});
-fields!(LongConnectionKnobs { minimum_duration });
-fields!(PortKnobs { known });
-fields!(RetryKnobs { minimum_tries });
+fields!(BeaconSettings { timing_threshold, short_period_threshold, minimum_span, minimum_span_exec });
+fields!(BalanceSettings { minimum_bytes, minimum_span });
+fields!(DnsSettings { information_rate });
+fields!(IrcSettings {});
+fields!(LongConnectionSettings { minimum_duration });
+fields!(PortSettings { known });
+fields!(RetrySettings { minimum_tries });
 fields!(Exception { name, reason, expires, executables, digests, names, networks, ports, protocols });

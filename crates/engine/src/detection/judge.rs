@@ -65,7 +65,7 @@ impl Detection {
         let Some(gate) = self.gate(slot, now, input_secs, w) else { return };
         let Some(case) = self.case(slot, now, w) else { return };
         let open = case.conversation.last_assessment.finding;
-        let kind = open.and_then(|id| self.findings.get(id)).map_or(gate, |open| open.told.kind);
+        let kind = open.and_then(|id| self.findings.get(id)).map_or(gate, |open| open.published.kind);
         let Some(judgement) = Judgement::of(&case, kind, open, &self.occasion(now)) else { return };
         self.carry_out(slot, judgement, now, w, out);
     }

@@ -12,8 +12,8 @@ use crate::observe::workload::Workloads;
 use crate::time::Timestamp;
 use crate::timer::Deadline;
 
-/// Change of the score that is told, bits.
-const TELL_BITS: f32 = 1.0;
+/// Change of the score that is published, bits.
+const PUBLISH_BITS: f32 = 1.0;
 
 impl Detection {
     /// Opens or updates a finding.
@@ -34,17 +34,17 @@ impl Detection {
             }
             open.last = open.last.max(c.last);
             open.idle_secs = idle_secs;
-            let leads = open.leader == c.key || finding.score > open.told.score + TELL_BITS;
-            let changed = finding.severity != open.told.severity
-                || (finding.score - open.told.score).abs() >= TELL_BITS
-                || finding.check_ins > open.told.check_ins;
+            let leads = open.leader == c.key || finding.score > open.published.score + PUBLISH_BITS;
+            let changed = finding.severity != open.published.severity
+                || (finding.score - open.published.score).abs() >= PUBLISH_BITS
+                || finding.check_ins > open.published.check_ins;
             if leads {
                 open.leader = c.key;
             }
             if joins || (leads && changed) {
                 finding.state = FindingState::Updated;
                 if leads {
-                    open.told = finding.clone();
+                    open.published = finding.clone();
                 }
                 self.put(finding, out);
             }
@@ -61,7 +61,7 @@ impl Detection {
         }
     }
 
-    /// An exception holds: nothing is told, and what was open is closed.
+    /// An exception holds: nothing is published, and what was open is closed.
     pub(super) fn except(
         &mut self,
         slot: u32,
@@ -120,14 +120,14 @@ impl Detection {
 
     /// The last state of a finding: with the totals that its conversation has come to since it was published.
     fn closed(&mut self, open: OpenFinding, now: Timestamp, w: &Workloads) -> Finding {
-        let OpenFinding { told, leader, .. } = open;
+        let OpenFinding { published, leader, .. } = open;
         let slot = self.table.slot_of(leader);
         if let Some(slot) = slot {
             self.resolve(slot, w);
         }
         let case = slot.and_then(|slot| self.case(slot, now, w));
         let conversation = case.as_ref().map(|case| case.conversation);
-        let mut finding = close(told, conversation, &self.occasion(now));
+        let mut finding = close(published, conversation, &self.occasion(now));
         // A pod that is gone is not forgotten by what was said of it.
         if let Some(case) = case.filter(|case| case.participant.pod.is_some() == finding.pod.is_some()) {
             finding.summary = summary(&case.weigh(Some(finding.kind)).about, finding.kind);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use crate::actor::{Actor, Process};
-use crate::assess::detector::{self, Lasting};
+use crate::assess::detector::{self, ObservedSpan};
 use crate::assess::finding::{Finding, FindingKind};
 use crate::assess::policy::{Policy, PolicySet};
 use crate::detection::Detection;
@@ -90,10 +90,10 @@ impl Full {
     fn has_open(&self, kind: FindingKind, contacts: u32, aggregate: bool) -> bool {
         let policy = Policy::everything("full");
         self.detection.table.iter().any(|(_, c)| {
-            let lasting = Lasting { span_secs: c.span_secs(), input_secs: None };
+            let span = ObservedSpan { span_secs: c.span_secs(), input_secs: None };
             c.contacts >= contacts
                 && c.aggregate.is_some() == aggregate
-                && detector::gate(c, &policy.detectors, lasting) == Some(kind)
+                && detector::gate(c, &policy.detectors, span) == Some(kind)
         })
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn finding() -> Finding {
         kind: FindingKind::Beacon,
         severity: Severity::High,
         score: 12.44,
-        summary: "/tmp/.x/curl in Deployment/reports calls cdn-sync.example:443 every 60 s".into(),
+        summary: "/tmp/.x/curl in Deployment/reports connects to cdn-sync.example:443 every 60 s".into(),
         actor: Arc::new(Actor {
             process: Some(Process {
                 pid: 4127,

@@ -1,9 +1,9 @@
 //! A rhythm that moves from destination to destination: each has too few check-ins to show it, all of them together,
 //! as the aggregate of their executable counts them, have it.
 
-use crate::assess::detector::{Lasting, beacon, destination_text};
+use crate::assess::detector::{ObservedSpan, beacon, destination_text};
 use crate::assess::participant::{Participant, tenant_of};
-use crate::assess::policy::BeaconKnobs;
+use crate::assess::policy::BeaconSettings;
 use crate::assess::scope::is_external;
 use crate::observe::contact::Contact;
 use crate::track::conversation::{Aggregate, Conversation};
@@ -19,11 +19,16 @@ const PART: u32 = 4;
 const HOPEFUL: f32 = 4.0;
 
 /// A rhythm over changing destinations is proven, and it lasts. Equal sizes alone say nothing of what is sent to many.
-pub(crate) fn gate(c: &Conversation, aggregate: &Aggregate, knobs: &BeaconKnobs, lasting: Lasting) -> bool {
-    let proven = c.rhythm_bits >= beacon::timing_threshold(c, knobs).max(knobs.timing_threshold);
+pub(crate) fn gate(
+    c: &Conversation,
+    aggregate: &Aggregate,
+    settings: &BeaconSettings,
+    span: ObservedSpan,
+) -> bool {
+    let proven = c.rhythm_bits >= beacon::timing_threshold(c, settings).max(settings.timing_threshold);
     proven
         && aggregate.destinations() >= u32::from(DESTINATIONS_MIN)
-        && lasting.at_least(beacon::minimum_span(c, knobs))
+        && span.at_least(beacon::minimum_span(c, settings))
 }
 
 /// Whether a conversation has a rhythm of its own, or is too large a part of its executable's aggregate to be counted
@@ -68,7 +73,7 @@ pub(crate) fn is_counted(contact: &Contact, participant: &Participant) -> bool {
         && is_external(&contact.destination, participant)
 }
 
-/// What the aggregate counts is told by the conversations that it is made of.
+/// What the aggregate counts is shown by the conversations that it is made of.
 pub(crate) fn is_explained(table: &Table, aggregate: &Conversation, participant: &Participant) -> bool {
     // What one executable does is all in one share, or in two if it became known in between that it belongs to a job.
     let (now, before) = (participant.tenant, tenant_of(&aggregate.actor));

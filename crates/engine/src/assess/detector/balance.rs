@@ -2,8 +2,8 @@
 //!
 //! How usual that is for this cluster is weighed by the evidence; this gate only asks for volume and duration.
 
-use crate::assess::detector::Lasting;
-use crate::assess::policy::BalanceKnobs;
+use crate::assess::detector::ObservedSpan;
+use crate::assess::policy::BalanceSettings;
 use crate::text::{bytes_text, duration_text};
 use crate::track::conversation::Conversation;
 
@@ -11,11 +11,11 @@ use crate::track::conversation::Conversation;
 const UNBALANCED: f32 = 0.9;
 
 /// Enough volume for long enough, nearly all of it one way.
-pub(crate) fn gate(c: &Conversation, knobs: &BalanceKnobs, lasting: Lasting) -> bool {
-    let lasting = Lasting { span_secs: lasting.span_secs.max(f64::from(c.longest)), ..lasting };
-    c.bytes.sent.saturating_add(c.bytes.received) >= knobs.minimum_bytes
+pub(crate) fn gate(c: &Conversation, settings: &BalanceSettings, span: ObservedSpan) -> bool {
+    let span = ObservedSpan { span_secs: span.span_secs.max(f64::from(c.longest)), ..span };
+    c.bytes.sent.saturating_add(c.bytes.received) >= settings.minimum_bytes
         && producer_consumer_ratio(c).is_some_and(|ratio| ratio.abs() >= UNBALANCED)
-        && lasting.at_least(knobs.minimum_span)
+        && span.at_least(settings.minimum_span)
 }
 
 /// (sent - received) / (sent + received).

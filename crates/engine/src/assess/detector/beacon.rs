@@ -1,7 +1,7 @@
 //! Beacon-like intervals, or repetitive sizes, over connections.
 
-use crate::assess::detector::Lasting;
-use crate::assess::policy::BeaconKnobs;
+use crate::assess::detector::ObservedSpan;
+use crate::assess::policy::BeaconSettings;
 use crate::text::duration_text;
 use crate::track::conversation::Conversation;
 use crate::track::rhythm::Shape;
@@ -10,19 +10,19 @@ use crate::track::rhythm::Shape;
 const SHORT_PERIOD: f32 = 10.0;
 
 /// A rhythm or a repeated size is proven, and it lasts.
-pub(crate) fn gate(c: &Conversation, knobs: &BeaconKnobs, lasting: Lasting) -> bool {
-    proven(c, knobs) && lasting.at_least(minimum_span(c, knobs))
+pub(crate) fn gate(c: &Conversation, settings: &BeaconSettings, span: ObservedSpan) -> bool {
+    proven(c, settings) && span.at_least(minimum_span(c, settings))
 }
 
 /// Bits that a rhythm of this conversation needs.
-pub(crate) fn timing_threshold(c: &Conversation, knobs: &BeaconKnobs) -> f32 {
-    if is_short(c) { knobs.short_period_threshold } else { knobs.timing_threshold }
+pub(crate) fn timing_threshold(c: &Conversation, settings: &BeaconSettings) -> f32 {
+    if is_short(c) { settings.short_period_threshold } else { settings.timing_threshold }
 }
 
 /// Time that this conversation has to last.
-pub(crate) fn minimum_span(c: &Conversation, knobs: &BeaconKnobs) -> core::time::Duration {
+pub(crate) fn minimum_span(c: &Conversation, settings: &BeaconSettings) -> core::time::Duration {
     let exec = c.actor.process.as_ref().and_then(|process| process.exec_session) == Some(true);
-    if exec { knobs.minimum_span_exec } else { knobs.minimum_span }
+    if exec { settings.minimum_span_exec } else { settings.minimum_span }
 }
 
 /// About how far check-ins lie apart, seconds.
@@ -54,12 +54,12 @@ pub(crate) fn effective_period(c: &Conversation) -> f64 {
     f64::from(period(c)).max(c.span_secs() / f64::from(c.contacts.max(1)))
 }
 
-fn proven(c: &Conversation, knobs: &BeaconKnobs) -> bool {
-    c.size.evidence() >= knobs.timing_threshold
-        || (c.rhythm_bits >= knobs.timing_threshold && c.rhythm_bits >= timing_threshold(c, knobs))
+fn proven(c: &Conversation, settings: &BeaconSettings) -> bool {
+    c.size.evidence() >= settings.timing_threshold
+        || (c.rhythm_bits >= settings.timing_threshold && c.rhythm_bits >= timing_threshold(c, settings))
 }
 
-/// "calls every 60 s (±20 %), 41 times in 43 min".
+/// "every 60 s (±20 %), 41 times in 43 min".
 pub(crate) fn clause(c: &Conversation) -> String {
     let span = duration_text(c.span_secs());
     match Shape::of(c.best_tracker()) {

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use crate::assess::detector::{Lasting, beacon};
+use crate::assess::detector::{ObservedSpan, beacon};
 use crate::assess::finding::FindingKind;
-use crate::assess::policy::{BeaconKnobs, DnsKnobs};
+use crate::assess::policy::{BeaconSettings, DnsSettings};
 use crate::text::duration_text;
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
@@ -26,7 +26,7 @@ const HIGH: f32 = 2000.0;
 /// ... and from which it is so if a fifth of the questions ask for types that carry data.
 const HIGH_WITH_ODD_TYPES: f32 = 200.0;
 /// How long a query train has to last where no beacon policy says so.
-const LASTING: Duration = Duration::from_secs(900);
+const SPAN_MIN: Duration = Duration::from_secs(900);
 const SOME: f32 = 150.0;
 const ODD_SHARE: f32 = 0.2;
 
@@ -45,27 +45,27 @@ pub(crate) fn payload_level(dns: &DnsVolume, now: Timestamp) -> DnsPayloadLevel 
 /// A tunnel by information rate, or a query train with a beacon's rhythm.
 pub(crate) fn gate(
     c: &Conversation,
-    knobs: &DnsKnobs,
-    beacon: Option<&BeaconKnobs>,
-    lasting: Lasting,
+    settings: &DnsSettings,
+    beacon: Option<&BeaconSettings>,
+    span: ObservedSpan,
 ) -> Option<FindingKind> {
     let dns = c.dns.as_deref()?;
     let information = dns.information(c.last);
-    let minimum = beacon.map_or(LASTING, |knobs| knobs.minimum_span);
+    let minimum = beacon.map_or(SPAN_MIN, |settings| settings.minimum_span);
     // Data that carries types of its own, or far more of it than needed, does not have to last.
-    let plain = information > 5.0 * knobs.information_rate
-        || (information > knobs.information_rate && dns.odd_share() > ODD_SHARE);
-    if information > knobs.information_rate && (plain || lasting.at_least(minimum)) {
+    let plain = information > 5.0 * settings.information_rate
+        || (information > settings.information_rate && dns.odd_share() > ODD_SHARE);
+    if information > settings.information_rate && (plain || span.at_least(minimum)) {
         return Some(FindingKind::DnsTunnel);
     }
-    beacon.filter(|knobs| beacon::gate(c, knobs, lasting)).map(|_| FindingKind::DnsBeacon)
+    beacon.filter(|settings| beacon::gate(c, settings, span)).map(|_| FindingKind::DnsBeacon)
 }
 
-/// "asks for names that carry 12 KiB an hour, 310 distinct ones, in 24 s".
+/// "with about 310 distinct names an hour that carry 12288 bytes, 310 queries in 24 s".
 pub(crate) fn clause(c: &Conversation) -> String {
     let Some(dns) = &c.dns else { return String::new() };
     format!(
-        "with about {:.0} distinct names an hour that carry {:.0} bytes, {} questions in {}",
+        "with about {:.0} distinct names an hour that carry {:.0} bytes, {} queries in {}",
         dns.unique(),
         dns.information(c.last),
         c.contacts,

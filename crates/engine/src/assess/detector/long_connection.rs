@@ -1,15 +1,15 @@
 //! A connection that stays open for long.
 
-use crate::assess::policy::LongConnectionKnobs;
+use crate::assess::policy::LongConnectionSettings;
 use crate::text::duration_text;
 use crate::track::conversation::Conversation;
 
 /// The longest connection is long enough.
-pub(crate) fn gate(c: &Conversation, knobs: &LongConnectionKnobs) -> bool {
-    f64::from(c.longest) >= knobs.minimum_duration.as_secs_f64()
+pub(crate) fn gate(c: &Conversation, settings: &LongConnectionSettings) -> bool {
+    f64::from(c.longest) >= settings.minimum_duration.as_secs_f64()
 }
 
-/// "over a connection that is open for 5.2 h".
+/// "over a connection that has been open for 5.2 h".
 pub(crate) fn clause(c: &Conversation) -> String {
-    format!("over a connection that is open for {}", duration_text(f64::from(c.longest)))
+    format!("over a connection that has been open for {}", duration_text(f64::from(c.longest)))
 }

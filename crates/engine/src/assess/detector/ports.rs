@@ -3,8 +3,8 @@
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
-use crate::assess::detector::Lasting;
-use crate::assess::policy::PortKnobs;
+use crate::assess::detector::ObservedSpan;
+use crate::assess::policy::PortSettings;
 use crate::observe::protocol::AppProtocol;
 use crate::track::conversation::Conversation;
 
@@ -24,7 +24,7 @@ pub(crate) enum PortFit {
 use AppProtocol as P;
 
 /// Passing contacts on an odd port are nobody's habit.
-const LASTING: Duration = Duration::from_secs(900);
+const SPAN_MIN: Duration = Duration::from_secs(900);
 
 /// Ports of the system range and what is spoken there.
 const WELL_KNOWN: &[(u16, &[AppProtocol])] = &[
@@ -79,11 +79,12 @@ const CUSTOMARY: &[(RangeInclusive<u16>, AppProtocol)] =
     &[(6660..=6669, P::Irc), (6697..=6697, P::Irc), (7000..=7000, P::Irc)];
 
 /// How `port` fits `protocol`; `None`: no port, or nothing to compare. The policy's own list wins over the built-in one.
-pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -> Option<PortFit> {
+pub(crate) fn fit(port: u16, protocol: AppProtocol, settings: Option<&PortSettings>) -> Option<PortFit> {
     if port == 0 {
         return None;
     }
-    if let Some((_, protocols)) = knobs.and_then(|knobs| knobs.known.iter().find(|(known, _)| *known == port))
+    if let Some((_, protocols)) =
+        settings.and_then(|settings| settings.known.iter().find(|(known, _)| *known == port))
     {
         return Some(if matches(protocols, protocol) { PortFit::Usual } else { PortFit::Mismatch });
     }
@@ -101,12 +102,12 @@ pub(crate) fn fit(port: u16, protocol: AppProtocol, knobs: Option<&PortKnobs>) -
 }
 
 /// A recognised protocol on another protocol's port, more than once and for long enough.
-pub(crate) fn gate(c: &Conversation, knobs: &PortKnobs, lasting: Lasting) -> bool {
+pub(crate) fn gate(c: &Conversation, settings: &PortSettings, span: ObservedSpan) -> bool {
     c.protocol != AppProtocol::Unknown
         && c.dns.is_none()
         && c.contacts >= 3
-        && lasting.at_least(LASTING)
-        && fit(c.destination.port, c.protocol, Some(knobs)) == Some(PortFit::Mismatch)
+        && span.at_least(SPAN_MIN)
+        && fit(c.destination.port, c.protocol, Some(settings)) == Some(PortFit::Mismatch)
 }
 
 /// "speaks ssh on port 443, 12 times".
@@ -150,8 +151,8 @@ mod tests {
 
     #[test]
     fn the_policys_list_wins() {
-        let knobs = PortKnobs { known: vec![(1337, vec![P::Tls]), (443, vec![P::Ssh])] };
-        assert_eq!(fit(1337, P::Tls, Some(&knobs)), Some(PortFit::Usual));
-        assert_eq!(fit(443, P::Tls, Some(&knobs)), Some(PortFit::Mismatch));
+        let settings = PortSettings { known: vec![(1337, vec![P::Tls]), (443, vec![P::Ssh])] };
+        assert_eq!(fit(1337, P::Tls, Some(&settings)), Some(PortFit::Usual));
+        assert_eq!(fit(443, P::Tls, Some(&settings)), Some(PortFit::Mismatch));
     }
 }

@@ -34,7 +34,7 @@ impl TermLevel for Balance {
         let ratio = producer_consumer_ratio(c)?;
         let typical = c.typical();
         let small = typical.sent.saturating_add(typical.received) < SMALL_BYTES && c.bytes.sent < BULK_BYTES;
-        // Handshakes and headers outweigh what is said.
+        // Handshakes and headers outweigh the payload.
         if small && about.scope == Scope::Network {
             None
         } else if ratio > 0.9 && c.bytes.sent >= BULK_BYTES {
@@ -61,12 +61,14 @@ impl TermLevel for Balance {
         let bytes = about.conversation.bytes;
         let (sent, received) = (bytes_text(bytes.sent), bytes_text(bytes.received));
         match self {
-            Self::Push => format!("sends more than it receives: {sent} out, {received} back"),
-            Self::Pull => format!("receives more than it sends: {sent} out, {received} back"),
-            Self::BulkPush => format!("a bulk upload: {sent} out, {received} back"),
+            Self::Push => format!("sends more than it receives: {sent} sent, {received} received"),
+            Self::Pull => format!("receives more than it sends: {sent} sent, {received} received"),
+            Self::BulkPush => format!("a bulk upload: {sent} sent, {received} received"),
             Self::Balanced => {
                 let ratio = producer_consumer_ratio(about.conversation).unwrap_or_default();
-                format!("sends and receives alike: {sent} out, {received} back (balance {ratio:+.1})")
+                format!(
+                    "sends about as much as it receives: {sent} sent, {received} received (balance {ratio:+.1})"
+                )
             }
         }
     }

@@ -35,8 +35,8 @@ impl TermLevel for Baseline {
 
     fn sentence(self, _about: &Circumstances<'_>) -> String {
         match self {
-            Self::New => "new to this workload, which has a baseline".to_owned(),
-            Self::Known => "known to this workload's baseline".to_owned(),
+            Self::New => "new for this workload, which has a baseline".to_owned(),
+            Self::Known => "part of this workload's baseline".to_owned(),
         }
     }
 }

@@ -26,7 +26,7 @@ impl TermLevel for Destination {
     const GROUP: Option<Group> = Some(Group::Novelty);
 
     fn decide(about: &Circumstances<'_>) -> Option<Self> {
-        // Who else contacts what an aggregate went to is told of each destination alone.
+        // How many contact a destination of an aggregate counts where that destination is judged alone.
         if about.conversation.aggregate.is_some() {
             return None;
         }
@@ -52,11 +52,11 @@ impl TermLevel for Destination {
 
     fn sentence(self, about: &Circumstances<'_>) -> String {
         match self {
-            Self::OneWorkload => "no other workload turns to this destination".to_owned(),
+            Self::OneWorkload => "no other workload contacts this destination".to_owned(),
             Self::FewWorkloads => {
-                format!("{} workloads turn to this destination", about.prevalence.workloads)
+                format!("{} workloads contact this destination", about.prevalence.workloads)
             }
-            Self::ManyWorkloads => "many workloads turn to this destination".to_owned(),
+            Self::ManyWorkloads => "many workloads contact this destination".to_owned(),
             Self::Inside => "the destination is inside the cluster".to_owned(),
         }
     }

@@ -28,8 +28,8 @@ impl TermLevel for DnsPayload {
         let c = about.conversation;
         let Some(dns) = &c.dns else { return String::new() };
         format!(
-            "about {:.0} distinct names in an hour carry {} ({:.0} % of the questions are of types that carry data, \
-             {:.0} % for names that do not exist)",
+            "about {:.0} distinct names an hour carry {} of data ({:.0} % of the queries ask for record types that carry \
+             data, {:.0} % got NXDOMAIN)",
             dns.unique(),
             bytes_text_f32(dns.information(c.last)),
             dns.odd_share() * 100.0,

@@ -9,13 +9,13 @@ use crate::assess::participant::is_job;
 /// What runs, and where it came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Executable {
-    /// Runs from memory, or was unlinked from a writable place.
+    /// Runs from memory, or was deleted from a writable directory.
     MemoryOrUnlinked,
-    /// Not part of the image, in a writable place.
+    /// Not part of the image, in a writable directory.
     NotInImageWritable,
     /// Not part of the image.
     NotInImage,
-    /// Unlinked while it runs.
+    /// Deleted while it runs.
     Unlinked,
     /// A command-line network tool of the image, in a service.
     NetworkTool,
@@ -48,7 +48,7 @@ impl TermLevel for Executable {
         let job = about.participant.pod.as_ref().is_some_and(|pod| is_job(&pod.owner));
         match (process.origin, Program::of(process)) {
             (ExecutableOrigin::Memfd, _) => Some(Self::MemoryOrUnlinked),
-            (ExecutableOrigin::Deleted, _) if is_writable_place(&process.executable) => {
+            (ExecutableOrigin::Deleted, _) if is_in_writable_directory(&process.executable) => {
                 Some(Self::MemoryOrUnlinked)
             }
             (ExecutableOrigin::Writable, _) => Some(Self::NotInImageWritable),
@@ -81,15 +81,17 @@ impl TermLevel for Executable {
         let name = about.conversation.actor.process.as_ref().map_or("", |process| process.program());
         match self {
             Self::MemoryOrUnlinked => {
-                "the executable runs from memory, or was unlinked from a writable place".to_owned()
+                "the executable runs from memory, or was deleted from a writable directory".to_owned()
             }
             Self::NotInImageWritable => {
-                "the executable is not part of the image and lies in a writable place".to_owned()
+                "the executable is not part of the image and lies in a writable directory".to_owned()
             }
             Self::NotInImage => "the executable is not part of the image".to_owned(),
-            Self::Unlinked => "the executable was unlinked while it runs".to_owned(),
-            Self::NetworkTool => format!("{name} is a network tool, unusual in a service"),
-            Self::NetworkToolInJob => format!("{name} is a network tool, in a job"),
+            Self::Unlinked => "the executable was deleted while it was running".to_owned(),
+            Self::NetworkTool => {
+                format!("{name} is a command-line network tool, unusual in a long-running service")
+            }
+            Self::NetworkToolInJob => format!("{name} is a command-line network tool, run by a job"),
             Self::Shell => format!("a shell ({name}) opens the connection itself"),
             Self::Interpreter => format!("{name} is an interpreter of the image"),
             Self::Image => "the executable is part of the image".to_owned(),
@@ -117,6 +119,8 @@ impl Program {
     }
 }
 
-fn is_writable_place(path: &str) -> bool {
-    ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/run/"].iter().any(|place| path.starts_with(place))
+fn is_in_writable_directory(path: &str) -> bool {
+    ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/", "/var/run/"]
+        .iter()
+        .any(|directory| path.starts_with(directory))
 }

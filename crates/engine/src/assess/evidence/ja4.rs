@@ -30,8 +30,8 @@ impl TermLevel for Ja4 {
 
     fn sentence(self, _about: &Circumstances<'_>) -> String {
         match self {
-            Self::Unusual => "the TLS fingerprint is not the usual one of this image".to_owned(),
-            Self::Usual => "the TLS fingerprint is the usual one of this image".to_owned(),
+            Self::Unusual => "the TLS fingerprint (JA4) differs from the usual one of this image".to_owned(),
+            Self::Usual => "the TLS fingerprint (JA4) is the usual one of this image".to_owned(),
         }
     }
 }

@@ -55,17 +55,20 @@ impl TermLevel for NameResolution {
         let (c, to) = (about.conversation, &about.conversation.destination);
         match (self, to.name_source) {
             (Self::NoLookup, Some(NameSource::Sni | NameSource::HttpHost)) => {
-                "connects to an address that it did not look up before".to_owned()
+                "connects to an address that it did not look up".to_owned()
             }
-            (Self::NoLookup, _) => "connects to a bare address, without looking a name up".to_owned(),
-            (Self::SniMismatch, _) => "the TLS server name is not the name that was looked up".to_owned(),
+            (Self::NoLookup, _) => "connects to an IP address without a DNS look-up".to_owned(),
+            (Self::SniMismatch, _) => {
+                "the TLS server name differs from the name that was looked up".to_owned()
+            }
             (Self::SniMissing, _) if c.protocol == AppProtocol::Http => {
-                "HTTP without the name of a host".to_owned()
+                "HTTP without a Host header".to_owned()
             }
-            (Self::SniMissing, _) => "TLS without a server name".to_owned(),
-            (Self::Consistent, _) => {
-                format!("looked up as {}", to.name.as_deref().unwrap_or("a name, and used under it"))
-            }
+            (Self::SniMissing, _) => "TLS without a server name (SNI)".to_owned(),
+            (Self::Consistent, _) => match &to.name {
+                Some(name) => format!("looked up as {name}"),
+                None => "contacted under the name that was looked up".to_owned(),
+            },
         }
     }
 }

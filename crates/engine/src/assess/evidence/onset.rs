@@ -45,10 +45,6 @@ impl TermLevel for Onset {
 
     fn sentence(self, about: &Circumstances<'_>) -> String {
         let started = about.participant.pod.as_ref().and_then(|pod| pod.started).unwrap_or_default();
-        let after = duration_text(about.conversation.first.secs_since(started));
-        match self {
-            Self::Later => format!("began {after} after the pod started"),
-            Self::AtStart => format!("began with the pod, {after} after its start"),
-        }
+        format!("started {} after the pod did", duration_text(about.conversation.first.secs_since(started)))
     }
 }

@@ -34,17 +34,17 @@ impl TermLevel for Port {
     }
 }
 
-/// What was not recognised is not named: nobody speaks "unknown".
+/// A protocol that was not recognised is not named: nobody speaks "unknown".
 fn sentence(fit: Port, port: u16, protocol: AppProtocol) -> String {
     let name = protocol.as_str();
     match (fit, protocol) {
-        (Port::Usual, AppProtocol::Unknown) => format!("port {port} is a well-known one"),
-        (Port::Registered, AppProtocol::Unknown) => format!("port {port} is one that common software uses"),
-        (Port::Unusual | Port::Mismatch, AppProtocol::Unknown) => format!("port {port} is an unusual one"),
+        (Port::Usual, AppProtocol::Unknown) => format!("port {port} is a well-known port"),
+        (Port::Registered, AppProtocol::Unknown) => format!("port {port} is used by common software"),
+        (Port::Unusual | Port::Mismatch, AppProtocol::Unknown) => format!("port {port} is unusual"),
         (Port::Usual, _) => format!("port {port} is usual for {name}"),
-        (Port::Registered, _) => format!("port {port} is an alternative port, with {name}"),
+        (Port::Registered, _) => format!("port {port} is used by common software, here for {name}"),
         (Port::Unusual, _) => format!("port {port} is unusual for {name}"),
-        (Port::Mismatch, _) => format!("port {port} belongs to another protocol than {name}"),
+        (Port::Mismatch, _) => format!("port {port} belongs to a protocol other than {name}"),
     }
 }
 
@@ -53,10 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_told_without_a_protocol_that_nobody_recognised() {
+    fn a_protocol_that_was_not_recognised_is_not_named() {
         let check = |fit, protocol, expected| assert_eq!(sentence(fit, 5151, protocol), expected);
-        check(Port::Unusual, AppProtocol::Unknown, "port 5151 is an unusual one");
-        check(Port::Usual, AppProtocol::Unknown, "port 5151 is a well-known one");
+        check(Port::Unusual, AppProtocol::Unknown, "port 5151 is unusual");
+        check(Port::Usual, AppProtocol::Unknown, "port 5151 is a well-known port");
         check(Port::Unusual, AppProtocol::Tls, "port 5151 is unusual for tls");
     }
 }

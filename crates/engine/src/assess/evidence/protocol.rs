@@ -36,7 +36,7 @@ impl TermLevel for Protocol {
         match self {
             Self::Irc => "speaks IRC".to_owned(),
             Self::Other if about.asks_for_the_time() => {
-                "asks for the time: NTP's intervals and sizes are so by design and do not count".to_owned()
+                "an NTP client: the protocol sets intervals and sizes, so neither counts".to_owned()
             }
             Self::Other => format!("speaks {}", about.conversation.protocol.as_str()),
         }

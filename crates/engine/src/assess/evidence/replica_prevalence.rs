@@ -17,7 +17,7 @@ pub(crate) struct Replicas {
     pub(crate) count: ReplicaCount,
     /// Those of which it is known whether they do.
     compared: u32,
-    /// Those that do not are all older than the one that is judged: a roll-out looks like this, so it says nothing.
+    /// Those that do not are all older than the one that is judged: a rollout looks like this, so it says nothing.
     pub(crate) rolling_out: bool,
 }
 

@@ -28,10 +28,7 @@ impl TermLevel for Reputation {
     fn sentence(self, about: &Circumstances<'_>) -> String {
         match self {
             Self::Listed => {
-                format!(
-                    "the destination stands on the list {:?}",
-                    about.listed.as_deref().unwrap_or_default()
-                )
+                format!("the destination is on the list {:?}", about.listed.as_deref().unwrap_or_default())
             }
         }
     }

@@ -36,7 +36,7 @@ impl TermLevel for Timing {
         let c = about.conversation;
         let kind = match self {
             Self::None => return format!("no rhythm proven ({:.0} bits)", c.rhythm_bits),
-            Self::Ticker => "a timer locked to its phase, as schedulers have it; ",
+            Self::Ticker => "a phase-locked timer, as in a scheduler; ",
             Self::WallClock => "at a fixed second of the minute; ",
             Self::Fixed | Self::Narrow | Self::Medium | Self::Wide => "",
         };
@@ -45,7 +45,7 @@ impl TermLevel for Timing {
         let (gaps, len) = tracker.gaps();
         let hits = gaps.iter().take(len).filter(|gap| window.holds(**gap)).count();
         if window.growth <= 0.0 {
-            return format!("{kind}each gap is like the one before: {:.0} bits of rhythm", c.rhythm_bits);
+            return format!("{kind}each gap repeats the one before: {:.0} bits of rhythm", c.rhythm_bits);
         }
         format!(
             "{kind}{hits} of the last {len} gaps fell in the predicted {} (chance {}): {:.0} bits of rhythm",
