@@ -14,7 +14,7 @@ use body::Body;
 
 use super::feed::Sender;
 use super::observation::Observation;
-use super::observation::{HttpRequest, HttpResponse, ProxyKind, ProxyTarget};
+use super::observation::{HttpRequest, ProxyKind, ProxyTarget};
 use super::probe::Probe;
 use super::text::Text;
 
@@ -381,13 +381,6 @@ pub fn host_and_port(authority: &str, default_port: u16) -> Option<(&str, u16)> 
     };
     let host = host.trim_start_matches('[').trim_end_matches(']');
     (!host.is_empty()).then_some((host, port))
-}
-
-/// What a head says about the body behind it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Framing {
-    length: Option<u64>,
-    chunked: bool,
 }
 
 #[cfg(test)]

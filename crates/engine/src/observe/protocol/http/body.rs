@@ -1,6 +1,11 @@
 //! Bodies, which are passed over to find the next head.
 
-use super::Framing;
+/// What a head says about the body behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Framing {
+    pub(super) length: Option<u64>,
+    pub(super) chunked: bool,
+}
 
 /// What of a body is still to come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Request and response heads.
 
-use super::{Framing, HttpRequest, HttpResponse};
+use super::body::Framing;
+use crate::observe::protocol::observation::{HttpRequest, HttpResponse};
 use crate::observe::protocol::text::Text;
 
 /// Bytes kept of a method or version.
