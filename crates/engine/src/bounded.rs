@@ -1,8 +1,8 @@
 //! Tables that have a bound and count what it costs: the only maps that engine state may hold, which `cargo xtask
 //! tidy` sees to.
 //!
-//! By what happens at the bound: [`BoundedMap`] refuses whoever is new, [`FairTable`] forgets the oldest entry of the
-//! scope that holds most, [`Shares`] keeps those that come first in an order of the keys, so that it can be merged. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
+//! What happens at the bound: [`BoundedMap`] refuses new entries, [`FairTable`] forgets the oldest entry of the scope that
+//! holds most, [`Shares`] keeps the entries that come first in a fixed order, so that it can be merged. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
 //! what they hold.
 
 mod fair;

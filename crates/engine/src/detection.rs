@@ -40,7 +40,7 @@ use crate::observe::workload::Workloads;
 use crate::time::Timestamp;
 use crate::timer::{Deadline, Timers};
 
-/// Conversations, what was learned here, and open findings; all bounded.
+/// Conversations, knowledge, and open findings; all bounded.
 #[derive(Debug)]
 pub struct Detection {
     limits: Limits,
@@ -49,14 +49,14 @@ pub struct Detection {
     participants: Participants,
     table: Table,
     ahead: Ahead,
-    /// Contacts whose totals are still to come; scopes are tenants.
+    /// Contacts whose totals are still expected, by tenant.
     open: FairTable<u64, OpenContact>,
     know: Know,
     findings: OpenFindings,
     timers: Timers,
-    /// When an exception last tolerated something; of policies in force only.
+    /// When each exception of the policies in force last tolerated something.
     exceptions_used: BoundedMap<(PolicyId, Arc<str>), Timestamp>,
-    /// Only where somebody will ask for conversations by name.
+    /// Only if conversations will be looked up by name.
     aliases: Option<Aliases>,
     /// First and latest contact.
     watched: Option<(Timestamp, Timestamp)>,
@@ -69,17 +69,17 @@ pub struct Detection {
     rewritten: bool,
 }
 
-/// Where a conversation lies, if it is still the same one.
+/// A slot of the table, and the conversation that was there.
 #[derive(Clone, Copy, Debug)]
 struct SlotRef {
     slot: u32,
     key: ConversationKey,
 }
 
-/// A contact whose totals are still to come.
+/// A contact whose totals are still expected.
 #[derive(Clone, Copy, Debug)]
 struct OpenContact {
-    /// Its conversation, and its aggregate; one of them at least.
+    /// Its conversation and its aggregate, at least one of them.
     slots: [Option<SlotRef>; 2],
     start: Timestamp,
     /// What was counted of it already.
@@ -129,12 +129,12 @@ impl Detection {
         self.exceptions_used.iter().map(|((policy, name), at)| (policy, &**name, *at))
     }
 
-    /// Alert thresholds in force under budgets of alarms, as far as their policies have judged anything.
+    /// Alert thresholds in force, for policies with a budget of alarms that have judged something.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
         self.know.facts().alert_thresholds()
     }
 
-    /// What keeps others from steering the identities of conversations, as long as there are none.
+    /// Sets the secret behind identities of conversations, unless there are conversations already.
     pub fn set_secret(&mut self, secret: Secret) {
         if self.table.len() == 0 {
             self.participants.set_secret(secret);
@@ -147,7 +147,7 @@ impl Detection {
         self.participants.secret()
     }
 
-    /// From now on, remembers under which names and at which addresses conversations were had, so many in all.
+    /// From now on, keeps the names and addresses of conversations, up to this many in all.
     pub fn keep_aliases(&mut self, aliases_max: usize) {
         self.aliases = Some(Aliases::with_max(aliases_max));
     }
@@ -185,12 +185,12 @@ impl Detection {
         }
     }
 
-    /// Whether addresses may be those that a load balancer made of a service's.
+    /// Whether a load balancer may have replaced the addresses of services.
     pub fn set_rewritten(&mut self, rewritten: bool) {
         self.rewritten = rewritten;
     }
 
-    /// Records were lost: open windows carry it.
+    /// Records were lost: findings of conversations open now will say so.
     pub fn lost(&mut self, _now: Timestamp, count: u64) {
         self.lost = self.lost.saturating_add(count);
     }

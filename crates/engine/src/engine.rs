@@ -32,7 +32,7 @@ pub struct Engine {
     counters: Counters,
     workloads: Workloads,
     sessions: Sessions,
-    /// When something of theirs is due; asked for with every input, changed by few.
+    /// When sessions are due next. Read with every input, changed by few.
     sessions_due: Option<Timestamp>,
     detection: Detection,
     session_outputs: Vec<SessionOutput>,
@@ -40,7 +40,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that knows nothing yet and holds no more than `limits`.
+    /// An empty engine within these limits.
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self {
@@ -101,9 +101,8 @@ impl Engine {
         now
     }
 
-    /// Asks for the memory that the first [`LOOK_AHEAD`] of these inputs will need, so that all of it comes into the
-    /// caches at the same time: most conversations have left them since their last contact. Nothing that can be
-    /// observed changes; for sources that know what comes next.
+    /// Prefetches the memory that the first [`LOOK_AHEAD`] of these inputs will need: most conversations have left the
+    /// caches since their last contact. For sources that know what comes next; it changes no result.
     pub fn look_ahead<'i>(&mut self, inputs: impl Iterator<Item = &'i Input>) {
         self.detection.look_ahead(inputs.take(LOOK_AHEAD).filter_map(Input::contact));
     }
@@ -130,8 +129,8 @@ impl Engine {
         self.outputs.pop_front()
     }
 
-    /// Sandboxes that run now, with their pods as far as they are known: what is inside of them is not seen. A pod whose
-    /// RuntimeClass stands for a sandbox is one, also while no program is seen that serves it.
+    /// Sandboxes that run now, with their pods where known: what happens inside them cannot be seen. A pod whose
+    /// RuntimeClass names a sandbox counts as one even before a program that serves it is seen.
     #[must_use]
     pub fn sandboxes(&self) -> Vec<(Sandbox, Option<Arc<Pod>>)> {
         let mut found: Vec<(Sandbox, Option<Arc<Pod>>)> = Vec::new();
@@ -156,8 +155,8 @@ impl Engine {
         found
     }
 
-    /// The next actor, fresh in contact, whose executable's digest a policy may ask for: to be answered with
-    /// [`Input::Digest`]. Nothing waits for the answer.
+    /// The next new actor whose executable's digest a policy may ask for. The answer is [`Input::Digest`]; nothing waits
+    /// for it.
     pub fn poll_digest_wanted(&mut self) -> Option<Arc<Actor>> {
         self.sessions.poll_digest_wanted()
     }
@@ -170,14 +169,13 @@ impl Engine {
         self.detection.finish(self.now, &self.workloads, &mut self.outputs);
     }
 
-    /// How far time has come: no input is given an earlier time than this.
+    /// The engine's time: no input gets an earlier one.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// From now on, remembers under which names and at which addresses conversations were had, so many in all: for
-    /// [`Engine::explain`].
+    /// From now on, keeps the names and addresses of conversations for [`Engine::explain`], up to this many in all.
     pub fn keep_aliases(&mut self, aliases_max: usize) {
         self.detection.keep_aliases(aliases_max);
     }
@@ -192,7 +190,7 @@ impl Engine {
         self.detection.exceptions_used()
     }
 
-    /// Alert thresholds in force under budgets of alarms, as far as their policies have judged anything.
+    /// Alert thresholds in force, for policies with a budget of alarms that have judged something.
     pub fn alert_thresholds(&self) -> impl Iterator<Item = AlertThreshold> {
         self.detection.alert_thresholds()
     }
@@ -203,12 +201,12 @@ impl Engine {
         self.detection.checkpoint()
     }
 
-    /// Takes up where a checkpoint ends, and says what of it is not kept. To be called before the first input; on an
-    /// error nothing was taken over.
+    /// Restores a checkpoint and returns what of it is not kept. Call it before the first input. On an error the engine
+    /// is unchanged.
     ///
     /// # Errors
     ///
-    /// When a section says what cannot be.
+    /// When a section is damaged.
     pub fn restore(&mut self, from: &Checkpoint) -> Result<Dropped, CheckpointError> {
         let mut detection = Detection::with_limits(&self.limits);
         let dropped = detection.restore(from)?;
@@ -243,7 +241,7 @@ impl Engine {
         self.detection.merged()
     }
 
-    /// The secret in force; all zeros where none was ever given.
+    /// The secret in force; all zeros if none was given.
     #[must_use]
     pub fn secret(&self) -> Secret {
         self.detection.secret()
@@ -265,7 +263,7 @@ impl Engine {
         &self.limits
     }
 
-    /// Contacts go from the session layer to the detectors.
+    /// Passes contacts from the session layer to the detectors.
     fn hand_on(&mut self) {
         self.sessions_due = self.sessions.poll_timeout();
         for output in self.session_outputs.drain(..) {

@@ -1,4 +1,4 @@
-//! A bounded map that refuses whoever is new.
+//! A bounded map that refuses new entries when it is full.
 
 use core::hash::Hash;
 use core::ops::Deref;
@@ -6,7 +6,7 @@ use core::ops::Deref;
 use crate::collections::{Entry, Map};
 use crate::counters::Usage;
 
-/// A map of at most so many entries. Reading is the map's; whatever makes it grow goes through its bound.
+/// A map with a bound. It is read like any map; everything that makes it grow checks the bound.
 #[derive(Debug)]
 pub(crate) struct BoundedMap<K, V> {
     map: Map<K, V>,

@@ -13,7 +13,7 @@ use crate::track::conversation::Conversation;
 use crate::track::table::Admission;
 
 impl Detection {
-    /// Looks again whether the contacts of a conversation are counted in its aggregate.
+    /// Decides again whether a conversation is excluded from its aggregate.
     pub(super) fn review_exclusion(&mut self, own: Option<SlotRef>, contact: &Contact, w: &Workloads) {
         let participant = self.participants.resolve(contact.actor_key, &contact.actor, w, &self.policies);
         let Some((own, c)) = own.and_then(|own| Some((own, self.table.get(own.slot)?))) else { return };

@@ -1,4 +1,4 @@
-//! What of the detection survives a restart.
+//! The part of detection that survives a restart.
 
 use super::Detection;
 use crate::checkpoint::{Checkpoint, CheckpointError};

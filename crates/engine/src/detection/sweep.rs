@@ -1,4 +1,4 @@
-//! What is done once in a while: idle conversations are forgotten, and what ages by the day does.
+//! Hourly and daily upkeep: idle conversations are forgotten, knowledge ages.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 use crate::timer::Deadline;
 use crate::track::conversation::Conversation;
 
-/// How often.
+/// How often to sweep.
 pub(super) const EVERY: Duration = Duration::from_secs(3600);
 
 impl Detection {

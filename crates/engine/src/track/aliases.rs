@@ -1,7 +1,7 @@
-//! Under which names and at which addresses conversations were had; kept only where somebody will ask for one.
+//! Names and addresses of conversations; kept only if conversations will be looked up by them.
 //!
-//! A conversation itself holds one name and one address. Whoever asks why it is no finding may know it by another: a
-//! load balancer's second address, the server name of one hello, the question below a registered domain.
+//! A conversation itself holds one name and one address. A user who asks why it is no finding may know it by another: a
+//! load balancer's second address, the server name of one hello, a name below a registered domain.
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub enum Alias {
     Address(IpAddr),
 }
 
-/// Those of all conversations.
+/// Aliases of all conversations.
 #[derive(Debug)]
 pub(crate) struct Aliases {
     by_key: BoundedMap<ConversationKey, Vec<Alias>>,
@@ -34,7 +34,7 @@ pub(crate) struct Aliases {
 }
 
 impl Aliases {
-    /// Holds so many in all.
+    /// At most this many in all.
     pub(crate) fn with_max(aliases_max: usize) -> Self {
         Self { by_key: BoundedMap::with_max(aliases_max), held: 0, max: aliases_max, refused: 0 }
     }
@@ -45,7 +45,7 @@ impl Aliases {
             ContactKind::DnsQuery(question) => Some(&question.name),
             ContactKind::Connect { .. } | ContactKind::Burst => None,
         };
-        // Where a question went is the resolver, and no address of what was asked for.
+        // The address of a question is the resolver's, not that of the name.
         let address = contact.destination.address.filter(|_| question.is_none()).map(Alias::Address);
         let names = [contact.destination.name.as_ref(), contact.sni.as_ref(), question];
         let names = names.into_iter().flatten().map(|name| Alias::Name(Arc::clone(name)));

@@ -1,4 +1,4 @@
-//! Which conversation a contact belongs to, and how one begins.
+//! The key of a contact's conversation, and new conversations.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(crate) fn key_of_resolver(contact: &Contact, scope: Id) -> ConversationKey {
     ConversationKey(identity::conversation(scope, Peer::Resolver(contact.destination.address)))
 }
 
-/// ... when it is new: whole names count, since no part of them is the registered domain.
+/// A new conversation of that kind: whole names count, since no part of them is a registered domain.
 pub(crate) fn begin_unlisted(
     key: ConversationKey,
     tenant: Tenant,

@@ -23,8 +23,8 @@ use crate::time::Timestamp;
 use crate::track::dns_volume::DnsVolume;
 use crate::track::rhythm::{Modal, SizeBet, Tracker, Train};
 
-/// State of a conversation. What every contact needs comes first and lies together: most conversations have left the
-/// caches since their last contact, and each line of memory that has to come back costs as much as the arithmetic.
+/// State of a conversation. Fields that every contact needs come first: most conversations have left the caches since
+/// their last contact, and each cache line that has to be fetched costs as much as the arithmetic.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Conversation {
@@ -34,9 +34,9 @@ pub(crate) struct Conversation {
     pub(crate) bytes: Bytes,
     /// Contacts in all.
     pub(crate) contacts: u32,
-    /// Of them, on connections that were already open.
+    /// Those of them on connections that were already open.
     pub(crate) bursts: u32,
-    /// Connections that the peer never answered, and that it did.
+    /// Connections that the peer did not answer, and those it did.
     pub(crate) unanswered: u32,
     pub(crate) answered: u32,
     /// Best evidence of the trackers, bits.
@@ -53,7 +53,7 @@ pub(crate) struct Conversation {
     pub(crate) ja4_odd: Option<bool>,
     /// Its contacts are not counted in the aggregate of its executable.
     pub(crate) excluded: bool,
-    /// Of the destination only a name is known so far.
+    /// Only the destination's name is known so far.
     address_wanted: bool,
     pub(crate) size: SizeBet,
     pub(crate) sent_class: Modal,
@@ -185,7 +185,7 @@ impl Conversation {
         self.aggregate.as_ref().map_or(1, |aggregate| aggregate.destinations().max(1))
     }
 
-    /// Takes a contact.
+    /// Adds a contact.
     pub(crate) fn contact(&mut self, contact: &Contact) {
         let before = (self.contacts > 0).then_some(self.last);
         self.contacts = self.contacts.saturating_add(1);
@@ -282,7 +282,7 @@ impl Conversation {
         }
     }
 
-    /// How much it would cost to forget this, for eviction: evidence in bits.
+    /// Evidence that would be lost by evicting it, bits.
     pub(crate) fn worth(&self) -> f32 {
         let dns = self.dns.as_ref().map_or(0.0, |dns| (dns.information(self.last) / 100.0).min(64.0));
         let finding = if self.last_assessment.finding.is_some() { 1000.0 } else { 0.0 };

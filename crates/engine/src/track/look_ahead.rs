@@ -12,11 +12,11 @@ use crate::track::begin::key_of;
 #[derive(Debug, Default)]
 pub(crate) struct Ahead {
     keys: Vec<(Peer, ConversationKey)>,
-    /// Contacts before this one have come.
+    /// Number of contacts that have come since.
     next: usize,
 }
 
-/// All that a key is made of, for connections.
+/// Everything that the key of a connection is made of.
 #[derive(Debug, PartialEq, Eq)]
 struct Peer {
     scope: Id,
@@ -27,20 +27,20 @@ struct Peer {
 }
 
 impl Ahead {
-    /// Other contacts are looked at from now on.
+    /// Forgets the keys, before other contacts are looked at.
     pub(crate) fn start_over(&mut self) {
         self.next = 0;
         self.keys.clear();
     }
 
-    /// The key of a contact that is looked at.
+    /// Makes and keeps the key of a contact.
     pub(crate) fn look_at(&mut self, contact: &Contact, scope: Id) -> ConversationKey {
         let key = key_of(contact, scope);
         self.keys.extend(Peer::of(contact, scope).map(|peer| (peer, key)));
         key
     }
 
-    /// The key of a contact, from what was looked at if it is there.
+    /// The key of a contact: a kept one if there is one.
     #[inline]
     pub(crate) fn key_of(&mut self, contact: &Contact, scope: Id) -> ConversationKey {
         let rest = self.keys.get(self.next..).unwrap_or_default();

@@ -1,9 +1,8 @@
 //! The bounded table of conversations.
 //!
-//! Each tenant has a share of it. At its share a newcomer may only push out a conversation of the same
-//! tenant, the one with the least evidence, and only after it was contacted more often than that one: a
-//! flood of destinations that are used once changes nothing. When the whole table is full, the tenant that
-//! holds most gives way. So nobody can push out what another one does.
+//! Each tenant has a share. When the share is full, a new conversation can only evict the one of the same tenant with the
+//! least evidence, and only after it had more contacts: a flood of destinations that are used once changes nothing. When
+//! the whole table is full, the tenant with the most conversations gives way. So no tenant can evict what another does.
 
 use crate::bounded::{Index, Places, Ranking};
 use crate::counters::Usage;
@@ -15,9 +14,9 @@ use crate::track::conversation::Conversation;
 /// Where a conversation lies in the table.
 type Slot = u32;
 
-/// What became of a newcomer.
+/// Whether a conversation got a slot.
 pub(crate) enum Admission {
-    /// It is here, known or new.
+    /// Its slot, known or new.
     Slot(u32),
     /// There is no room for it; it was counted.
     Refused,
@@ -32,11 +31,11 @@ pub(crate) struct Table {
     free: Vec<Slot>,
     /// Bounded by `max`: [`Table::make_room`].
     by_key: Places,
-    /// Bounded by the conversations: an tenant without one is not there.
+    /// Bounded by the conversations: a tenant without one is not there.
     shares: Index<Tenant, Share>,
     /// Who holds most.
     ranking: Ranking<Tenant>,
-    /// Where the search for idle conversations goes on.
+    /// Where the search for idle conversations continues.
     clock_hand: Slot,
     evicted: u64,
     refused: u64,
@@ -46,13 +45,13 @@ pub(crate) struct Table {
 #[derive(Debug, Default)]
 struct Share {
     slots: Vec<Slot>,
-    /// Where the next search for what gives way begins, among the slots.
+    /// Where the next search for a victim starts, among the slots.
     clock_hand: usize,
-    /// How often refused keys came, by hash; halved now and then. Only made when the share is full.
+    /// Attempts of refused keys. Made only when the share is full.
     attempts: Option<Box<AdmissionSketch>>,
 }
 
-/// A count-min sketch of two rows.
+/// How often each key asked for admission: a count-min sketch of two rows.
 #[derive(Debug)]
 struct AdmissionSketch {
     rows: [[u8; Self::ROW]; 2],
@@ -90,7 +89,7 @@ impl Table {
         Self {
             max: limits.conversations_max,
             share_max: limits.conversations_per_workload_max,
-            // All at once, so that it never moves; memory that is not written yet is not taken yet.
+            // Allocated once, so that it never moves; the system commits pages only when they are written.
             slots: Vec::with_capacity(limits.conversations_max.min(AT_ONCE_MAX)),
             free: Vec::new(),
             by_key: Places::default(),
@@ -256,7 +255,7 @@ impl Table {
 #[cfg(not(test))]
 const fn count_visit() {}
 
-/// One more conversation of a share was gone through.
+/// Counts one more conversation that was visited.
 #[cfg(test)]
 fn count_visit() {
     GONE_THROUGH.with(|count| count.set(count.get() + 1));
@@ -267,19 +266,19 @@ std::thread_local! {
     static GONE_THROUGH: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
 }
 
-/// Conversations that this test has gone through, a share at a time.
+/// Conversations that this test has visited.
 #[cfg(test)]
 pub(crate) fn gone_through() -> u64 {
     GONE_THROUGH.with(core::cell::Cell::get)
 }
 
-/// Room for so many conversations is asked for at once; bounds that a recording names may be larger.
+/// Most conversations to allocate at once; a recording may name larger bounds.
 const AT_ONCE_MAX: usize = 1 << 17;
-/// The largest share that is looked at as a whole for what gives way: those of a node.
+/// Shares up to this size, as on a node, are searched whole for a victim.
 const WHOLE_SHARE: usize = 64;
-/// Of the larger ones of recorded traffic so many are looked at in turn, since their memory has to be waited for.
+/// In larger shares, of recorded traffic, this many are looked at in turn: each may be a cache miss.
 const SAMPLE: usize = 16;
-/// Bits of evidence from which a conversation is not given up for a newcomer.
+/// From this much evidence on, bits, a conversation is not evicted for a new one.
 const WORTH_KEEPING: f32 = 10.0;
 /// Idle this long, seconds, a conversation's past contacts no longer hold its place.
 const STALE_SECS: f64 = 3600.0;
@@ -288,7 +287,7 @@ fn live_contacts(conversation: &Conversation, now: Timestamp) -> u32 {
     if now.secs_since(conversation.last) > STALE_SECS { 0 } else { conversation.contacts }
 }
 
-/// Keys are hashes already, and nobody can choose them.
+/// Keys are keyed hashes already, which nobody can choose.
 fn hash(key: ConversationKey) -> u64 {
     key.0.bits()
 }

@@ -1,4 +1,4 @@
-//! What clients looked up, by the addresses they got, and which of it they go on using.
+//! Names that clients looked up, by the addresses they got, and which of them are still in use.
 //!
 //! A client is a workload, or the source address of recorded traffic; what another one looked up names nothing here.
 //! Bounded per client and in all. Where a bound costs a name, its lack is no evidence for the next while.
@@ -20,12 +20,12 @@ use crate::time::Timestamp;
 /// Names kept of an address: the front of a content network serves many.
 const NAMES_PER_ADDRESS_MAX: usize = 8;
 /// Programs go on using an address for longer than its record lives (connection pools, resolvers of their own): a name
-/// stands for its address this much longer, and this long after each use. So long the look-ups of a client must have
-/// been seen before it says something that one is missing.
+/// stands for its address this much longer, and this long after each use. Only after the look-ups of a client were seen
+/// for this long is a missing one evidence.
 const GRACE: Duration = Duration::from_secs(3600);
 /// A look-up without a use stands for at most this long, however long its record lives.
 const UNUSED_MAX: Duration = Duration::from_secs(24 * 3600);
-/// What is used often is not put again into its table each time.
+/// An entry in use is renewed at most this often.
 const RENEWED_BEFORE: Duration = Duration::from_secs(1800);
 
 /// A client as the tables distinguish it.
@@ -67,7 +67,7 @@ struct AddressNames {
     cut: bool,
 }
 
-/// What is seen of a client's look-ups.
+/// What was seen of a client's look-ups.
 #[derive(Clone, Copy, Debug, Default)]
 struct ClientRecord {
     /// When the first answer with an address came.

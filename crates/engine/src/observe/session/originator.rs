@@ -1,4 +1,4 @@
-//! Who a flow comes from, and what a record says about that.
+//! The originator of a flow, and what a record says about it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::actor::{Actor, ActorKey};
 use crate::observe::naming::Client;
 
-/// Who a flow comes from.
+/// The originator of a flow.
 #[derive(Clone, Debug)]
 pub(super) struct Originator {
     pub(super) actor: Arc<Actor>,

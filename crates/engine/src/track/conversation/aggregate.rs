@@ -1,4 +1,4 @@
-//! Check-ins that move from destination to destination: what the aggregate of an executable knows besides.
+//! Destinations of an aggregate: what it knows besides what every conversation does.
 
 use crate::codec::fields;
 use crate::distinct::DistinctCount;
@@ -18,12 +18,12 @@ pub(crate) struct Aggregate {
 fields!(Aggregate { places, latest });
 
 impl Aggregate {
-    /// Of a first contact.
+    /// After a first contact.
     pub(super) fn begin(contact: &Contact) -> Self {
         Self { places: DistinctCount::default(), latest: contact.destination.clone() }
     }
 
-    /// Takes a contact of the aggregate with this key.
+    /// Adds a contact of the aggregate with this key.
     pub(super) fn contact(&mut self, key: ConversationKey, contact: &Contact) {
         let to = &contact.destination;
         let hash = identity::place_in_sketch(key.0, to.name.as_deref(), to.address);

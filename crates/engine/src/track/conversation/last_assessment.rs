@@ -1,23 +1,23 @@
-//! What became of the last judgement of a conversation.
+//! When and how a conversation was last judged.
 
 use crate::codec::fields;
 use crate::keys::FindingId;
 use crate::time::Timestamp;
 
-/// When and how a conversation was judged last.
+/// The last assessment of a conversation.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LastAssessment {
     pub(crate) at: Option<Timestamp>,
     pub(crate) score: f32,
-    /// Running mean of the scores, so that a fluke of one minute does not count for all times.
+    /// Running mean of the scores, so that one outlier does not count forever.
     pub(crate) mean: f32,
-    /// What was judged with others (look-ups with connections, an aggregate by its parts) is judged with them up to this
-    /// many contacts.
+    /// Up to this many contacts it is judged with other conversations (look-ups with connections, an aggregate by its
+    /// parts).
     pub(crate) explained_until: u32,
-    /// It was counted among what the cluster does at this many contacts.
+    /// Number of contacts when it was last counted in the usual rates.
     pub(crate) profiled_at: u32,
     pub(crate) profiled: Timestamp,
-    /// An open finding stands on it.
+    /// The open finding that is based on it.
     pub(crate) finding: Option<FindingId>,
 }
 
