@@ -2,8 +2,8 @@
 //! tidy` sees to.
 //!
 //! What happens at the bound: [`BoundedMap`] refuses new entries, [`FairTable`] forgets the oldest entry of the scope that
-//! holds most, [`Shares`] keeps the entries that come first in a fixed order, so that it can be merged. An [`Index`] has no bound of its own: it leads into a table that has one. They must not know
-//! what they hold.
+//! holds most, [`Shares`] keeps the entries that come first in a fixed order, so that it can be merged. An [`Index`] has no
+//! bound of its own: it leads into a table that has one. They must not know what they hold.
 
 mod fair;
 mod index;
