@@ -8,7 +8,7 @@ mod api_server;
 use std::time::Duration;
 
 use api_server::{ApiServer, eventually};
-use beaconwatch_crds::beacon_finding::{Behavior, Severity, State};
+use beaconwatch_crds::beacon_finding::{Behavior, Severity, State, Term};
 use beaconwatch_crds::policy_rules::Mode;
 use beaconwatch_crds::policy_status::PolicyStatus;
 use beaconwatch_crds::{BeaconFinding, BeaconNode, BeaconPolicy, ClusterBeaconPolicy};
@@ -291,6 +291,8 @@ async fn old_names_are_closed_and_removed(server: &ApiServer, mut old: Value) {
     let findings: Api<BeaconFinding> = Api::namespaced(server.client(), "payments");
     old["state"] = "Opened".into();
     old["who"] = json!({ "node": "node-1" });
+    // As agents of 0.1.0 write it: the term is named otherwise today.
+    old["why"] = json!([{ "term": "who", "level": "image", "bits": -2.0, "sentence": "as it was" }]);
     // Held by a finalizer, so that its last state can be read.
     old["metadata"]["finalizers"] = json!(["beaconwatch.io/test"]);
     let mut new = old.clone();
@@ -313,6 +315,7 @@ async fn old_names_are_closed_and_removed(server: &ApiServer, mut old: Value) {
     })
     .await;
     assert_eq!(closed.spec.state, State::Closed);
+    assert_eq!(closed.spec.why[0].term, Term::Executable);
     let release = json!({ "metadata": { "finalizers": null } });
     let patch = kube::api::Patch::Merge(release);
     findings.patch("reports-0123456789", &kube::api::PatchParams::default(), &patch).await.unwrap();
