@@ -12,7 +12,7 @@ use crate::units::TimeText;
 /// Condition: the agent runs and sees at least processes and connections.
 pub const CONDITION_READY: &str = "Ready";
 
-/// Nothing is wanted of a node: everything is in `status`.
+/// Empty: everything about a node is in `status`.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "beaconwatch.io",
@@ -97,8 +97,8 @@ pub struct BeaconNodeStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["place"]))]
     pub losses: Vec<Loss>,
-    /// Tables of the agent that had no room for something since it started, and what that cost. Some evidence is
-    /// missing then, or comes later.
+    /// Tables of the agent that were full at some time since it started, and what that cost. Some evidence may be
+    /// missing, or late.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["table"]))]
     pub full_tables: Vec<FullTable>,

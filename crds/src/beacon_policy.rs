@@ -11,9 +11,9 @@ use crate::selectors::Workloads;
 
 /// What to watch in this namespace, what to tolerate, and when to alert.
 ///
-/// One policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of
-/// one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold
-/// besides. `status.overlaps` names the policies that select the same pods.
+/// One policy governs a pod: a BeaconPolicy of its namespace takes precedence over a ClusterBeaconPolicy; among several
+/// of one kind the oldest does, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod
+/// apply as well. `status.overlaps` names the policies that select the same pods.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "beaconwatch.io",
@@ -26,7 +26,7 @@ use crate::selectors::Workloads;
     category = "beaconwatch",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What to watch in a namespace, what to tolerate, and when to alert.\n\nOne policy governs a pod: a BeaconPolicy of its namespace goes before a ClusterBeaconPolicy; among several of one kind the oldest, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
+    doc = "What to watch in a namespace, what to tolerate, and when to alert.\n\nOne policy governs a pod: a BeaconPolicy of its namespace takes precedence over a ClusterBeaconPolicy; among several of one kind the oldest does, then the first by name. Exceptions of every ClusterBeaconPolicy that selects the pod apply as well.",
     printcolumn(
         name = "Mode",
         type_ = "string",

@@ -21,7 +21,7 @@ use crate::selectors::ClusterWorkloads;
     category = "beaconwatch",
     derive = "PartialEq",
     derive = "Default",
-    doc = "What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to alert. A BeaconPolicy of a pod's own namespace goes before; exceptions of every ClusterBeaconPolicy that selects the pod hold besides.",
+    doc = "What to watch in all namespaces, or in those that a selector picks, what to tolerate, and when to alert. A BeaconPolicy of a pod's own namespace takes precedence; exceptions of every ClusterBeaconPolicy that selects the pod apply as well.",
     printcolumn(
         name = "Mode",
         type_ = "string",

@@ -28,7 +28,7 @@ pub struct Detectors {
     pub beacon: Beacon,
     /// Protocols on ports where they are not expected (DET0444 KnownPortsToMonitor).
     pub ports: Ports,
-    /// Persistent exchange that is heavy one way.
+    /// Persistent exchange with far more bytes one way than the other.
     pub balance: Balance,
     /// DNS as a channel: queries at beacon-like intervals, or names that carry data.
     pub dns: Dns,
@@ -36,7 +36,7 @@ pub struct Detectors {
     pub irc: Irc,
     /// Connections that stay open for long.
     pub long_connection: LongConnection,
-    /// Peers that never answer and are asked again and again.
+    /// Repeated connections to peers that never or rarely answer.
     pub retries: Retries,
 }
 

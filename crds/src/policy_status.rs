@@ -41,7 +41,7 @@ pub struct PolicyStatus {
     /// Pods that this policy selects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pods_selected: Option<i64>,
-    /// Pods that this policy governs: selected, and no other policy goes before.
+    /// Pods that this policy governs: selected, and no other policy takes precedence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pods_governed: Option<i64>,
     /// Other policies that select some of the same pods; at most 32.

@@ -23,7 +23,7 @@ pub struct Thresholds {
     /// record whatever opens a detector's gate, for a look at all there is, set -100.
     #[schemars(range(min = -100, max = 1000))]
     pub record: f32,
-    /// From this score on an Event is made of a finding (severity Medium).
+    /// From this score on a finding is also written as an Event (severity Medium).
     #[schemars(range(min = -100, max = 1000))]
     pub alert: f32,
     /// From this score on severity is High.

@@ -123,7 +123,7 @@ pub(crate) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
         FindingKind::Unbalanced | FindingKind::Irc | FindingKind::LongConnection => "talks to",
         FindingKind::UnexpectedPort => "connects to",
     };
-    let joint = match kind {
+    let conjunction = match kind {
         FindingKind::Unbalanced | FindingKind::UnexpectedPort => " and",
         FindingKind::Beacon
         | FindingKind::FailedRetries
@@ -132,7 +132,7 @@ pub(crate) fn summary(about: &Circumstances<'_>, kind: FindingKind) -> String {
         | FindingKind::Irc
         | FindingKind::LongConnection => "",
     };
-    format!("{} {verb} {destination}{joint} {}", who(about), detector::clause(kind, c))
+    format!("{} {verb} {destination}{conjunction} {}", who(about), detector::clause(kind, c))
 }
 
 fn who(about: &Circumstances<'_>) -> String {

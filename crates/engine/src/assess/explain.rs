@@ -87,11 +87,11 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    /// Explains a case. `joint`: what it shows is judged with the conversations that it belongs to.
+    /// Explains a case. `is_part`: what it shows is judged with the conversations that it belongs to.
     pub(crate) fn of(
         case: &Case<'_>,
         gate: Option<FindingKind>,
-        joint: bool,
+        is_part: bool,
         aliases: &[Alias],
         now: Timestamp,
     ) -> Self {
@@ -119,7 +119,7 @@ impl Explanation {
             evidence: compose::evidence(&about, &assessment),
             alert_raised: raised.map(|(now, _)| now.alert),
             outcome: match gate {
-                Some(_) if joint => {
+                Some(_) if is_part => {
                     Outcome::Closed("judged together with the conversations that it belongs to".to_owned())
                 }
                 Some(_) | None => {

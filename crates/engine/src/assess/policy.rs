@@ -3,7 +3,7 @@
 //!
 //! One policy governs a workload: a `BeaconPolicy` of its namespace before a `ClusterBeaconPolicy`; among
 //! several of one kind the oldest, then the first by name (as Gateway API decides). Exceptions of every
-//! `ClusterBeaconPolicy` that selects the workload hold besides: what the platform approved stays approved.
+//! `ClusterBeaconPolicy` that selects the workload apply as well: what the platform approved stays approved.
 
 mod decide;
 
@@ -99,7 +99,7 @@ pub enum Requirement {
 pub struct Thresholds {
     /// A finding is recorded.
     pub record: f32,
-    /// An Event is made of a finding, severity medium.
+    /// A finding is also written as an Event, severity medium.
     pub alert: f32,
     /// Severity high.
     pub high: f32,

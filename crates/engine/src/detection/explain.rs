@@ -27,9 +27,9 @@ impl Detection {
                 continue;
             }
             let gate = case.gate(input_secs);
-            let joint =
+            let is_part =
                 gate.is_some_and(|gate| part_of_others_until(&self.table, c, gate, participant).is_some());
-            explained.push(Explanation::of(&case, gate, joint, aliases, now));
+            explained.push(Explanation::of(&case, gate, is_part, aliases, now));
         }
         explained.sort_by_key(|explanation| explanation.window.0);
         explained

@@ -23,7 +23,7 @@ pub(crate) enum PortFit {
 
 use AppProtocol as P;
 
-/// Passing contacts on an odd port are nobody's habit.
+/// A few connections to an odd port in passing are no habit.
 const SPAN_MIN: Duration = Duration::from_secs(900);
 
 /// Ports of the system range and what is spoken there.
