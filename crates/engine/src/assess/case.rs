@@ -3,11 +3,12 @@
 
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::{self, ObservedSpan, beacon, ports};
-use crate::assess::evidence::{Levels, Replicas};
+use crate::assess::evidence::Levels;
 use crate::assess::finding::{FindingId, FindingKind};
 use crate::assess::identities::{finding_id, sighting};
 use crate::assess::participant::Participant;
 use crate::assess::policy::{Exception, Policy, PolicySet, Subject};
+use crate::assess::replicas::Replicas;
 use crate::assess::reputation::ReputationList;
 use crate::assess::scope::scope_of;
 use crate::assess::weigh::{Assessment, weigh};

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use crate::assess::detector::{self, ports::PortFit};
-use crate::assess::evidence::Replicas;
-use crate::assess::finding::{FindingKind, RhythmKind};
+use crate::assess::kind::FindingKind;
 use crate::assess::participant::Participant;
+use crate::assess::replicas::Replicas;
 use crate::assess::scope::Scope;
 use crate::know::{BaselineState, Prevalence};
 use crate::observe::contact::Bytes;
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
 use crate::track::conversation::Conversation;
-use crate::track::rhythm::{Shape, kind_of};
+use crate::track::rhythm::{RhythmKind, Shape, kind_of};
 
 /// A conversation, and what is known around it.
 pub(crate) struct Circumstances<'a> {

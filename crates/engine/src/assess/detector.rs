@@ -13,7 +13,7 @@ pub(crate) mod retries;
 
 use core::time::Duration;
 
-use crate::assess::finding::FindingKind;
+use crate::assess::kind::FindingKind;
 use crate::assess::policy::Detectors;
 use crate::observe::contact::Destination;
 use crate::track::conversation::Conversation;

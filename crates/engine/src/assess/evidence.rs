@@ -24,7 +24,7 @@ mod term_level;
 mod timing;
 
 pub(crate) use self::levels::{Level, Levels};
-pub(crate) use self::replica_prevalence::Replicas;
+pub(crate) use self::term_level::Group;
 use self::term_level::Item;
 
 /// Makes [`Term`] of the list below, so that each term stands there once.
@@ -93,24 +93,6 @@ terms! {
     Protocol = "protocol", protocol::Protocol;
     /// How far check-ins lie apart (traffic recorded on a network only).
     Period = "period", period::Period;
-}
-
-/// Terms that say the same thing in other words: only the strongest of a group counts in full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    /// Which program it is.
-    Program,
-    /// How the destination was addressed.
-    Address,
-    /// What is new about it.
-    Novelty,
-    /// What is exchanged.
-    Exchange,
-}
-
-impl Group {
-    /// All groups.
-    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Address, Self::Novelty, Self::Exchange];
 }
 
 impl Term {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::actor::{Actor, Pod};
 pub use crate::assess::evidence::Term;
+pub use crate::assess::kind::FindingKind;
 use crate::assess::policy::{Mode, PolicyId};
+pub use crate::assess::replicas::ReplicaCount;
+pub use crate::assess::severity::Severity;
 pub use crate::keys::FindingId;
 use crate::observe::contact::{Bytes, Destination};
 use crate::observe::protocol::AppProtocol;
@@ -21,40 +24,6 @@ pub enum FindingState {
     Updated,
     /// The behaviour ended: nothing for ten periods (at least the idle time), or the engine stops.
     Closed,
-}
-
-/// What kind of behaviour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FindingKind {
-    /// Beacon-like intervals (or repetitive sizes) over connections, or inside one.
-    Beacon,
-    /// Persistent unbalanced exchange.
-    Unbalanced,
-    /// DNS queries to one domain at beacon-like intervals.
-    DnsBeacon,
-    /// DNS names that carry data.
-    DnsTunnel,
-    /// IRC-style sessions.
-    Irc,
-    /// A connection that stays open for long.
-    LongConnection,
-    /// A protocol on a port where it is not expected.
-    UnexpectedPort,
-    /// A peer that never answers and is asked again and again.
-    FailedRetries,
-}
-
-/// How much a finding deserves attention, by its score and the policy's thresholds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// At least `record`.
-    Low,
-    /// At least `alert`.
-    Medium,
-    /// At least `high`.
-    High,
-    /// At least `critical`.
-    Critical,
 }
 
 /// One item of evidence.
@@ -158,37 +127,6 @@ pub struct Finding {
     pub replicas: Option<ReplicaCount>,
 }
 
-/// How many replicas of a workload do the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReplicaCount {
-    /// So many do this ...
-    pub doing: u32,
-    /// ... of so many that can be compared.
-    pub of: u32,
-    /// More may: there are too many to remember each.
-    pub at_least: bool,
-}
-
-impl core::fmt::Display for ReplicaCount {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Self { doing, of, at_least } = self;
-        write!(f, "{}{doing} of {of}", if *at_least { "at least " } else { "" })
-    }
-}
-
-impl Severity {
-    /// `low`, `medium`, `high`, `critical`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-}
-
 impl FindingState {
     /// `opened`, `updated`, `closed`.
     #[must_use]
@@ -197,23 +135,6 @@ impl FindingState {
             Self::Opened => "opened",
             Self::Updated => "updated",
             Self::Closed => "closed",
-        }
-    }
-}
-
-impl FindingKind {
-    /// `beacon`, `unbalanced`, ...
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Beacon => "beacon",
-            Self::Unbalanced => "unbalanced",
-            Self::DnsBeacon => "dns-beacon",
-            Self::DnsTunnel => "dns-tunnel",
-            Self::Irc => "irc",
-            Self::LongConnection => "long-connection",
-            Self::UnexpectedPort => "unexpected-port",
-            Self::FailedRetries => "failed-retries",
         }
     }
 }

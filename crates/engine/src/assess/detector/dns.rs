@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::assess::detector::{ObservedSpan, beacon};
-use crate::assess::finding::FindingKind;
+use crate::assess::kind::FindingKind;
 use crate::assess::policy::{BeaconSettings, DnsSettings};
 use crate::text::duration_text;
 use crate::time::Timestamp;

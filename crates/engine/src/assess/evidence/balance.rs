@@ -1,7 +1,6 @@
 //! Balance of bytes each way.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::balance::producer_consumer_ratio;
 use crate::assess::scope::Scope;

@@ -1,7 +1,6 @@
 //! Whether the workload did this before.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::know::BaselineState;
 

@@ -1,7 +1,6 @@
 //! How many workloads contact the destination.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::scope::Scope;
 

@@ -1,7 +1,6 @@
 //! Provenance and kind of the executable.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::actor::{ExecutableOrigin, Process};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::participant::is_job;

@@ -1,7 +1,6 @@
 //! Whether the TLS fingerprint is usual for the image.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 
 /// How the fingerprint compares with those of the same image.

@@ -1,7 +1,6 @@
 //! How the destination was named: looked up before it was contacted, or not.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::scope::Scope;
 use crate::inside::is_private;

@@ -1,12 +1,10 @@
 //! When it began, relative to the start of the pod.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
+use crate::assess::replicas::START_SECS;
 use crate::text::duration_text;
 
-/// A pod's conversations that begin within this long of its start belong to its start.
-pub(super) const START_SECS: f64 = 600.0;
 /// What an older pod did before the engine watched it this long is not known.
 const SETTLING_SECS: f64 = 3600.0;
 

@@ -1,7 +1,6 @@
 //! Whether the port fits what is spoken on it.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::assess::detector::ports::PortFit;
 use crate::observe::contact::NameSource;

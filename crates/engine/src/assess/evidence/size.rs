@@ -1,7 +1,6 @@
 //! Whether requests repeat their size.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 use crate::text::bytes_text;
 

@@ -1,7 +1,6 @@
 //! Whether the peer answers.
 
-use super::Group;
-use super::term_level::{Row, TermLevel};
+use super::term_level::{Group, Row, TermLevel};
 use crate::assess::circumstances::Circumstances;
 
 /// Fewer connections than this say nothing.

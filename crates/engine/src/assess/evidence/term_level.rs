@@ -1,6 +1,5 @@
 //! What each term says about its levels, and the same behind one type for all terms.
 
-use super::Group;
 use crate::assess::circumstances::Circumstances;
 use crate::assess::scope::Scope;
 
@@ -21,6 +20,24 @@ pub(super) trait TermLevel: Copy + Eq + 'static {
 
     /// Why it is this one, in plain words and numbers.
     fn sentence(self, about: &Circumstances<'_>) -> String;
+}
+
+/// Terms that say the same thing in other words: only the strongest of a group counts in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Which program it is.
+    Program,
+    /// How the destination was addressed.
+    Address,
+    /// What is new about it.
+    Novelty,
+    /// What is exchanged.
+    Exchange,
+}
+
+impl Group {
+    /// All groups.
+    pub(crate) const ALL: [Self; 4] = [Self::Program, Self::Address, Self::Novelty, Self::Exchange];
 }
 
 /// A level's line in the table of evidence, which `docs/detection.md` prints.

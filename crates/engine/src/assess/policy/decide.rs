@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Exception, Policy, PolicySet, PolicySource, Requirement, Thresholds, WorkloadSelector};
 use crate::actor::{Actor, Pod};
-use crate::assess::finding::Severity;
+use crate::assess::severity::Severity;
 use crate::observe::contact::Destination;
 use crate::observe::protocol::AppProtocol;
 use crate::time::Timestamp;
