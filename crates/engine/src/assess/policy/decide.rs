@@ -177,14 +177,15 @@ fn name_matches(wanted: &str, name: &str) -> bool {
 /// `*` matches any run of bytes but `/`, `**` any run. Linear in practice, at worst quadratic in the path.
 fn path_matches(glob: &str, path: &str) -> bool {
     let (mut glob, mut path) = (glob.as_bytes(), path.as_bytes());
-    // Where to go on when a literal does not match: behind the last star, one byte further.
-    let mut retry: Option<(&[u8], &[u8], bool)> = None;
+    // Where to go on when a literal does not match: behind the last star one byte further, as far as it may reach, else
+    // behind the last double star.
+    let (mut star, mut double_star): (Option<(&[u8], &[u8])>, Option<(&[u8], &[u8])>) = (None, None);
     loop {
         if let Some(after) = glob.strip_prefix(b"**") {
-            retry = Some((after, path, true));
+            (star, double_star) = (None, Some((after, path)));
             glob = after;
         } else if let Some(after) = glob.strip_prefix(b"*") {
-            retry = Some((after, path, false));
+            star = Some((after, path));
             glob = after;
         } else if let (Some((want, glob_rest)), Some((got, path_rest))) =
             (glob.split_first(), path.split_first())
@@ -193,13 +194,16 @@ fn path_matches(glob: &str, path: &str) -> bool {
             (glob, path) = (glob_rest, path_rest);
         } else if glob.is_empty() && path.is_empty() {
             return true;
+        } else if let Some((after, from)) = star
+            && let Some((skipped, rest)) = from.split_first()
+            && *skipped != b'/'
+        {
+            star = Some((after, rest));
+            (glob, path) = (after, rest);
         } else {
-            let Some((after, from, deep)) = retry else { return false };
-            let Some((skipped, rest)) = from.split_first() else { return false };
-            if *skipped == b'/' && !deep {
-                return false;
-            }
-            retry = Some((after, rest, deep));
+            let Some((after, from)) = double_star else { return false };
+            let Some((_, rest)) = from.split_first() else { return false };
+            (star, double_star) = (None, Some((after, rest)));
             (glob, path) = (after, rest);
         }
     }
@@ -270,6 +274,10 @@ mod tests {
             ("/usr/**/apt", "/usr/lib/x/apt", true),
             ("/opt/*/bin/*", "/opt/a/bin/run", true),
             ("/opt/*/bin/*", "/opt/a/b/bin/run", false),
+            ("**/x*y", "/a/x/b/xy", true),
+            ("**/x*/y", "/x/x/x/x1/y", true),
+            ("**/x*y", "/a/x/b/yx", false),
+            ("/a/*b", "/a/bcb", true),
             ("**", "/anything/at/all", true),
             ("", "/x", false),
         ] {
