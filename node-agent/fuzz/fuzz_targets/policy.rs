@@ -1,4 +1,4 @@
-//! Policy files: any text gives policies or problems, each on a line of the file and sanitize to a terminal, and an end.
+//! Policy files: any text gives policies or problems, each on a line of the file and safe for a terminal, and an end.
 #![no_main]
 
 use std::path::Path;
