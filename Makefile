@@ -28,7 +28,7 @@ demo: ## Set up, then see a beacon caught on this machine (2 minutes; first time
 	@cargo build --release --package beaconwatch-agent
 	@cargo xtask demo
 
-build: ## Build the agent and the operator
+build: ## Build the agent and the operator (first time about 5 minutes)
 	@scripts/setup.sh rust build ebpf
 	@cargo xtask build-ebpf
 	@cargo build --release --package beaconwatch-agent --package beaconwatch-operator
@@ -37,19 +37,19 @@ images: ## Pack images of the agent and the operator for amd64 and arm64, into t
 	@scripts/setup.sh rust build ebpf kernels
 	@images/build.sh $(or $(CARGO_TARGET_DIR),target)/images
 
-check: ## fmt, clippy, house rules, licences
+check: ## fmt, clippy, house rules, licences (1 minute; first time 6)
 	@scripts/setup.sh rust build ebpf deny
 	$(call say,fmt)
 	@cargo fmt --all --check
 	@cargo fmt --check --manifest-path node-agent-ebpf/Cargo.toml
-	$(call say,clippy (cold about 4 minutes))
+	$(call say,lints (cold about 4 minutes; on CI with the build of all tests about 8))
 	@$(LINT)
 	$(call say,house rules)
 	@cargo xtask tidy
 	$(call say,licences and duplicate or banned crates)
 	@$(DENY) --log-level error check licenses bans sources
 
-test: ## Set up, then all tests; root, eBPF and cluster parts run for real where they can
+test: ## Set up, then all tests; root, eBPF and cluster parts run for real where they can (35 minutes; first time 55)
 	@scripts/listing-skips.sh $(MAKE) --no-print-directory all-tests
 
 # The list of what was skipped comes last, whatever failed.
@@ -58,7 +58,7 @@ all-tests:
 	@cargo xtask build-ebpf
 	$(call say,identities computed a second time)
 	@scripts/identity-vectors.py
-	$(call say,tests (cold about 6 minutes to build))
+	$(call say,tests (cold about 6 minutes to build; on CI built by now))
 	@cargo test --workspace
 	$(call say,other kernels (4 minutes; the first time 4 more to build for arm64))
 	@e2e/kernels/run.sh

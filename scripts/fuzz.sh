@@ -33,7 +33,7 @@ export -f run_one; export fuzz seconds cache logs
 jobs=()
 for crate in crates/engine crates/codec crates/importers node-agent; do
   [ -f "$crate/fuzz/Cargo.toml" ] || continue
-  [ $# -gt 0 ] || echo "fuzz: building the targets of $crate (cold 1-3 minutes)"
+  [ $# -gt 0 ] || echo "fuzz: building the targets of $crate (cold 1-5 minutes)"
   "$fuzz" build --fuzz-dir "$crate/fuzz" >"$logs/build-${crate//\//-}" 2>&1 || { tail -n 40 "$logs/build-${crate//\//-}"; exit 1; }
   while read -r target; do
     if [ $# -eq 0 ] || [[ " $* " == *" $target "* ]]; then jobs+=("$crate" "$target"); fi
