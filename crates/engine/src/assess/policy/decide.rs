@@ -179,7 +179,8 @@ fn path_matches(glob: &str, path: &str) -> bool {
     let (mut glob, mut path) = (glob.as_bytes(), path.as_bytes());
     // Where to go on when a literal does not match: behind the last star one byte further, as far as it may reach, else
     // behind the last double star.
-    let (mut star, mut double_star): (Option<(&[u8], &[u8])>, Option<(&[u8], &[u8])>) = (None, None);
+    let mut star: Option<(&[u8], &[u8])> = None;
+    let mut double_star: Option<(&[u8], &[u8])> = None;
     loop {
         if let Some(after) = glob.strip_prefix(b"**") {
             (star, double_star) = (None, Some((after, path)));
