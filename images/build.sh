@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # build.sh DIRECTORY [ARCHITECTURE...]: image archives of agent and operator (NAME-ARCHITECTURE.tar) for amd64 and arm64,
 # or for those named, built on this machine whatever its own architecture is. BEACONWATCH_PROFILE chooses the cargo
-# profile (default dist). The kernel object is the same in all: BPF is one architecture.
+# profile (default release). The kernel object is the same in all: BPF is one architecture.
 set -euo pipefail
 out=$(realpath -m "$1"); shift
 cd "$(dirname "$(realpath "$0")")/.."
 [ $# -gt 0 ] || set -- amd64 arm64
-profile=${BEACONWATCH_PROFILE:-dist}
+profile=${BEACONWATCH_PROFILE:-release}
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
