@@ -289,8 +289,9 @@ impl Signatures {
             if !keep {
                 votes.push(signature.vote);
                 if let Some(tally) = workloads.get_mut(&signature.workload) {
-                    tally.signatures -= 1;
-                    tally.known -= u32::from(signature.known);
+                    // A damaged checkpoint may list signatures of a workload, and not the workload.
+                    tally.signatures = tally.signatures.saturating_sub(1);
+                    tally.known = tally.known.saturating_sub(u32::from(signature.known));
                 }
             }
             keep
