@@ -1,84 +1,9 @@
-use std::sync::Arc;
-
-use beaconwatch_engine::actor::{Actor, ExecutableOrigin, Owner, Pod};
-use beaconwatch_engine::assess::finding::{
-    Evidence, FindingId, FindingKind, FindingState, ReplicaCount, RhythmKind, Severity, Term,
-};
-use beaconwatch_engine::assess::policy::{self, PolicyId};
-use beaconwatch_engine::observe::contact::{Bytes, Destination, NameSource, Transport};
-use beaconwatch_engine::time::Timestamp;
-
 use super::*;
 
-pub(crate) fn finding() -> Finding {
-    let at = |secs: u64| Timestamp::from_nanos(secs * 1_000_000_000);
-    Finding {
-        id: FindingId(0x7c1f_9a04_0000_0001.into()),
-        state: FindingState::Opened,
-        time: at(3000),
-        kind: FindingKind::Beacon,
-        severity: Severity::High,
-        score: 12.44,
-        summary: "/tmp/.x/curl in Deployment/reports connects to cdn-sync.example:443 every 60 s".into(),
-        actor: Arc::new(Actor {
-            process: Some(Process {
-                pid: 4127,
-                executable: "/tmp/.x/curl".into(),
-                args: Arc::from([Box::from("curl"), Box::from("\u{1b}[2J")]),
-                uid: Some(1000),
-                origin: ExecutableOrigin::Writable,
-                ..Process::default()
-            }),
-            container: Some("c1".into()),
-            ..Actor::default()
-        }),
-        pod: Some(Arc::new(Pod {
-            uid: "0b5e".into(),
-            name: "reports-6d9f7-x2x1k".into(),
-            namespace: "payments".into(),
-            node: "node-2".into(),
-            owner: Owner { kind: "Deployment".into(), name: "reports".into() },
-            ..Pod::default()
-        })),
-        container_name: Some("app".into()),
-        destination: Destination {
-            address: Some("203.0.113.9".parse().unwrap()),
-            port: 443,
-            transport: Transport::Tcp,
-            name: Some("cdn-sync.example".into()),
-            name_source: Some(NameSource::Dns),
-        },
-        sni: Some("cdn-sync.example".into()),
-        ja4: None,
-        protocol: AppProtocol::Tls,
-        window: (at(100), at(2700)),
-        may_be_backend: false,
-        destinations: 1,
-        check_ins: 41,
-        bytes: Bytes { sent: 49_000, received: 12_000 },
-        bytes_typical: Bytes { sent: 1200, received: 310 },
-        rhythm: Some(Rhythm {
-            kind: RhythmKind::Medium,
-            bits: 57.0,
-            period_secs: 60.0,
-            window_secs: (48.0, 72.0),
-            hits: 41,
-            gaps: 43,
-            chance: 0.09,
-        }),
-        evidence: vec![Evidence {
-            term: Term::Executable,
-            level: "not-in-image-writable",
-            bits: 5.1,
-            sentence: "s".into(),
-        }],
-        recent: Vec::new(),
-        policy: PolicyId { namespace: Some("payments".into()), name: "payments".into() },
-        mode: policy::Mode::Alert,
-        lost: 0,
-        replicas: Some(ReplicaCount { doing: 1, of: 6, at_least: false }),
-    }
-}
+#[path = "../../tests/example/mod.rs"]
+mod example;
+
+use example::finding;
 
 pub(crate) fn reporter() -> Reporter {
     Reporter { node: "node-2".into(), namespace: "beaconwatch".into() }
@@ -107,7 +32,7 @@ fn the_table_shows_what_people_read() {
         spec.severity.to_string(),
     ];
     let expect =
-        ["Deployment/reports", "/tmp/.x/curl", "cdn-sync.example:443", "Beacon", "60s ±20%", "12.4", "High"];
+        ["Deployment/reports", "/tmp/.x/curl", "cdn-sync.example:443", "Beacon", "60s ±19%", "12.4", "High"];
     assert_eq!(row, expect);
     assert_eq!(spec.who.node.as_deref(), Some("node-2"));
 }
@@ -130,7 +55,7 @@ fn an_address_that_may_be_a_backend_is_said_to_be_one() {
 #[test]
 fn texts_of_a_workload_cannot_control_a_terminal() {
     let spec = object(&finding(), &reporter()).spec;
-    assert_eq!(spec.who.arguments, ["curl", "\\u{1b}[2J"]);
+    assert_eq!(spec.who.arguments, ["curl", "\\u{1b}[2J\\u{202e}gpj.exe"]);
 }
 
 #[test]

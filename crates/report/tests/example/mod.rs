@@ -1,6 +1,6 @@
 //! A finding with everything in it, for tests of what is made from findings.
-#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use beaconwatch_engine::actor::{Actor, ExecutableOrigin, FileId, Owner, Pod, Process};
@@ -27,7 +27,7 @@ pub(crate) fn finding() -> Finding {
         pod: Some(Arc::new(pod())),
         container_name: Some("app".into()),
         destination: Destination {
-            address: Some("203.0.113.9".parse().unwrap()),
+            address: Some(Ipv4Addr::new(203, 0, 113, 9).into()),
             port: 443,
             transport: Transport::Tcp,
             name: Some("cdn-sync.example".into()),
@@ -67,7 +67,7 @@ fn actor() -> Actor {
     Actor {
         container: Some("3f9a".repeat(16).as_str().into()),
         pod_uid: Some("b0c6f1de-5a37-4c0c-9d4e-0a2b6f7c8d9e".into()),
-        address: Some("10.0.3.7".parse().unwrap()),
+        address: Some(Ipv4Addr::new(10, 0, 3, 7).into()),
         process: Some(Process {
             pid: 4127,
             start_ns: 99,
