@@ -66,13 +66,13 @@ def plain(value):
 
 
 def findings(agent, inputs):
-    """The finding states of a replay, in their order."""
+    """How a replay ended (1: no answer), and its finding states in their order."""
     policy = pathlib.Path(__file__).with_name("everything.yaml")
     command = [agent, "replay", *inputs, "--policy", policy, "--output", "jsonl"]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode not in (0, 1):
         sys.exit(f"{agent} replay {' '.join(map(str, inputs))}: {done.stderr.decode(errors='replace')}")
-    return [plain(json.loads(line)) for line in done.stdout.splitlines()]
+    return done.returncode, [plain(json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def difference(before, after):
@@ -84,6 +84,8 @@ def difference(before, after):
 
 
 def main():
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     before, after, *paths = sys.argv[1:]
     states = differing = replayed = 0
     for path in map(pathlib.Path, paths):
@@ -91,10 +93,11 @@ def main():
         if not inputs:
             print(f"{path}: no input that is known here, left out", file=sys.stderr)
             continue
-        old, new = findings(before, inputs), findings(after, inputs)
+        (old_end, old), (new_end, new) = findings(before, inputs), findings(after, inputs)
         replayed += 1
         states += len(old)
         wrong = [difference(a, b) for a, b in zip(old, new) if a != b]
+        wrong += [f"ends with {new_end} instead of {old_end}"] * (old_end != new_end)
         wrong += [f"{abs(len(old) - len(new))} states {'less' if len(new) < len(old) else 'more'}"] * (len(old) != len(new))
         differing += len(wrong)
         print(f"{path}: {len(old)} states, {'the same' if not wrong else f'{len(wrong)} differ, first: {wrong[0]}'}")

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || { echo "usage: scripts/bench-build.sh BEFORE [AFTER]" >&2; exit 2; }
 work=$(mktemp -d)
-trap 'for checkout in "$work"/*/; do git worktree remove --force "$checkout"; done; rm -rf "$work"' EXIT
+trap 'for checkout in "$work"/*/; do git worktree remove --force "$checkout" || true; done; rm -rf "$work"' EXIT
 
 build() { # NAME PROFILE: seconds
   local started=$EPOCHREALTIME

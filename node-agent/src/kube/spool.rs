@@ -221,7 +221,9 @@ mod tests {
     fn a_write_that_was_cut_short_is_no_entry() {
         let path = directory("short");
         fs::create_dir_all(&path).unwrap();
-        fs::write(path.join("a.part"), "\"on").unwrap();
+        fs::write(path.join("a.json.new"), "\"on").unwrap();
+        // As versions before named it.
+        fs::write(path.join("c.part"), "\"on").unwrap();
         fs::write(path.join("b.json"), "\"tw").unwrap();
         let spool: Spool<String> = Spool::open(&path, limits(10)).unwrap();
         assert!(spool.is_empty());
