@@ -74,7 +74,7 @@ fn observe(args: &ReplayArgs, streams: Streams<'_>) -> Result<bool, ReplayError>
 /// The closing words. Input that was not understood, or held nothing to judge, is no answer: its silence says nothing.
 fn conclude(summary: &Summary, err: &mut dyn Write) -> Result<bool, ReplayError> {
     write!(err, "{summary}")?;
-    Ok(summary.is_of_use())
+    Ok(summary.is_an_answer())
 }
 
 /// Answers `--explain`.

@@ -131,8 +131,8 @@ pub fn zeek_logs(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     below(path, is_zeek_log)
 }
 
-/// The file itself, or every file below a directory that is of use, sorted.
-fn below(path: &Path, is_of_use: impl Fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
+/// The file itself, or every file below a directory that is wanted, sorted.
+fn below(path: &Path, is_wanted: impl Fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
     if !std::fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -143,7 +143,7 @@ fn below(path: &Path, is_of_use: impl Fn(&Path) -> bool) -> std::io::Result<Vec<
             let path = entry?.path();
             if path.is_dir() {
                 directories.push(path);
-            } else if path.is_file() && is_of_use(&path) {
+            } else if path.is_file() && is_wanted(&path) {
                 found.push(path);
             }
         }

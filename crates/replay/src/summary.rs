@@ -86,7 +86,7 @@ impl Summary {
 
     /// Something was judged, and most of what was read was understood: to have found nothing then means something.
     #[must_use]
-    pub fn is_of_use(&self) -> bool {
+    pub fn is_an_answer(&self) -> bool {
         self.coverage().shortfall().is_none()
     }
 

@@ -37,6 +37,7 @@ const REPLACED: &[(&str, &str)] = &[
     ("goes its own way", "is excluded from the aggregate"),
     ("told from", "alert threshold in force"),
     ("leftovers", "garbage"),
+    ("is_of_use", "what it is good for: is_an_answer, is_wanted"),
     ("forgive", "decay_restarts"),
     ("is_somebody", "is_unicast_peer"),
     ("knobs", "settings"),

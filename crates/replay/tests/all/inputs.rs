@@ -116,7 +116,7 @@ fn a_capture_that_was_cut_says_where() {
     let cut = summary(&["--pcap", &dir.file("cut.pcap", &whole[..whole.len() - 5])]).unwrap();
     assert_eq!(cut.rows, 9);
     assert_eq!(refused(&cut), ["file cannot be read on: 1, first in cut.pcap:10"]);
-    assert!(cut.is_of_use());
+    assert!(cut.is_an_answer());
 
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     packed.write_all(&whole).unwrap();
@@ -169,9 +169,9 @@ fn a_file_that_is_no_capture_costs_the_others_nothing() {
     let both = summary(&["--pcap", &empty, "--pcap", &good]).unwrap();
     assert_eq!(both.counters.contacts, 10);
     assert_eq!(refused(&both), ["is empty: 1, first in empty.pcap:0"]);
-    assert!(both.is_of_use());
+    assert!(both.is_an_answer());
     let alone = summary(&["--pcap", &empty]).unwrap();
-    assert!(!alone.is_of_use(), "silence of a file that was not read says nothing");
+    assert!(!alone.is_an_answer(), "silence of a file that was not read says nothing");
 }
 
 #[test]
@@ -197,9 +197,9 @@ fn input_of_another_format_is_not_taken_for_silence() {
         assert!(said.starts_with("no connections found"), "{format}: {said}");
         let first = said.lines().next().unwrap();
         assert!(first.contains("looks like events in the import format, which --events reads"), "{said}");
-        assert!(!read.is_of_use(), "{format}: {said}");
+        assert!(!read.is_an_answer(), "{format}: {said}");
     }
-    assert!(summary(&["--events", &events]).unwrap().is_of_use());
+    assert!(summary(&["--events", &events]).unwrap().is_an_answer());
     assert!(summary(&[]).is_err(), "there must be an input");
     assert!(summary(&["--events", dir.0.to_str().unwrap()]).is_err(), "a directory holds no rows");
 }
@@ -228,7 +228,7 @@ fn from_and_to_are_included_and_what_lies_outside_is_said() {
     assert_eq!(zone.counters.contacts, 4, "{zone}");
     let none = within("1800000000", "1800000001").unwrap();
     assert!(none.to_string().contains("from 2023-11-14 22:13:20 to"), "{none}");
-    assert!(!none.is_of_use(), "nothing was judged");
+    assert!(!none.is_an_answer(), "nothing was judged");
     assert!(within("1700000003", "1700000002").is_err());
 }
 
