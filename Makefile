@@ -21,7 +21,7 @@ say = @printf '\n== %s\n' "$(1)"
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
-demo: ## Set up, then see a beacon caught on this machine (2 minutes; first time 8)
+demo: ## Set up, then see a beacon caught on this machine (2 minutes; first time 10)
 	@scripts/setup.sh rust build ebpf demo
 	$(call say,building the agent (first time about 5 minutes))
 	@cargo xtask build-ebpf
